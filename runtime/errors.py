@@ -1,0 +1,56 @@
+"""The public exceptions of kad, shared by `runtime`, `kad` and `export`.
+
+    KadError
+    ├── InputError (ValueError)      the caller's data, arguments or files are wrong: exit code 2
+    │   ├── ConfigError              a configuration key or value
+    │   └── ModelFileError           not a kad detector, truncated, or made for other channels
+    │       └── SchemaError          a detector of another schema version
+    ├── VerificationError            two implementations disagree: exit code 1
+    └── MissingExtraError (ImportError)   an optional dependency is not installed: exit code 2
+
+Each message is one line that says what was expected, what was received and what to do.
+"""
+
+__all__ = [
+    "ConfigError",
+    "InputError",
+    "KadError",
+    "MissingExtraError",
+    "ModelFileError",
+    "SchemaError",
+    "VerificationError",
+]
+
+
+class KadError(Exception):
+    """Base of everything kad raises on purpose. `exit_code` is what a command line returns."""
+
+    exit_code = 1
+
+
+class InputError(KadError, ValueError):
+    """Data, arguments or files that cannot be used as they are."""
+
+    exit_code = 2
+
+
+class ConfigError(InputError):
+    """A configuration key or value that cannot be used."""
+
+
+class ModelFileError(InputError):
+    """A file that is not a usable detector, or a detector made for other channels."""
+
+
+class SchemaError(ModelFileError):
+    """A detector file written with another schema version."""
+
+
+class VerificationError(KadError):
+    """A detector does not reproduce the numbers that it must reproduce."""
+
+
+class MissingExtraError(KadError, ImportError):
+    """An optional dependency is not installed; the message is the command that installs it."""
+
+    exit_code = 2
