@@ -1,0 +1,287 @@
+"""Everything in kad that depends on the Keras backend.
+
+`select_backend` decides before Keras is imported; `TrainingLoop` runs optimiser steps and
+`CompiledStep` runs a detector's `step`, each as fast as the backend allows. Losses and detectors
+themselves are written in `keras.ops` and never ask which backend they run on.
+"""
+
+import importlib.metadata
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, cast, get_args
+
+import numpy as np
+
+from runtime.errors import ConfigError, MissingExtraError
+
+Backend = Literal["jax", "tensorflow", "torch"]
+BACKENDS: tuple[Backend, ...] = get_args(Backend)
+"""In the order of preference: JAX trains fastest on a CPU (`python -m benchmarks training`)."""
+
+Arrays = Mapping[str, np.ndarray]
+Loss = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
+
+
+def select_backend(name: str | None = None) -> Backend:
+    """Chooses the Keras backend; call it before Keras is imported.
+
+    Without a name: the backend that Keras already runs on, else `KERAS_BACKEND`, else the first
+    installed one of `BACKENDS`.
+
+    Args:
+        name: One of `BACKENDS`, or `None`.
+
+    Returns:
+        The backend in use.
+
+    Raises:
+        ConfigError: The name is unknown, or Keras already runs on another backend.
+        MissingExtraError: The backend is not installed.
+    """
+    running = sys.modules["keras"].backend.backend() if "keras" in sys.modules else None
+    name = name or running or os.environ.get("KERAS_BACKEND") or _first_installed()
+    if name not in BACKENDS:
+        raise ConfigError(f"The backend must be one of {', '.join(BACKENDS)}. Received: {name!r}.")
+    if running and name != running:
+        raise ConfigError(
+            f"Keras already runs on {running}; one process has one backend. Received: {name!r}. "
+            f"Start a new process with KERAS_BACKEND={name}."
+        )
+    if importlib.util.find_spec(name) is None:
+        raise MissingExtraError(
+            f"The {name} backend is not installed: pip install 'kad-anomaly[train,{name}]'"
+        )
+    if importlib.util.find_spec("keras") is None:
+        raise MissingExtraError(
+            f"Keras is not installed: pip install 'kad-anomaly[train,{name}]'"
+        )
+    os.environ["KERAS_BACKEND"] = name
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    return cast("Backend", name)
+
+
+def _first_installed() -> str:
+    for name in BACKENDS:
+        if importlib.util.find_spec(name):
+            return name
+    raise MissingExtraError(
+        "Training needs one of jax, tensorflow and torch: pip install 'kad-anomaly[train,jax]'"
+    )
+
+
+def backend_versions() -> dict[str, str]:
+    """Returns the versions of Keras and of the backend in use."""
+    import keras
+
+    name = keras.backend.backend()
+    package = "tensorflow-cpu" if name == "tensorflow" else name
+    versions = {"keras": keras.version()}
+    for candidate in (package, name):
+        try:
+            versions[name] = importlib.metadata.version(candidate)
+            break
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+class TrainingLoop:
+    """Runs many optimiser steps, or many evaluations, in one call.
+
+    JAX compiles the whole call into one `scan`, TensorFlow into one graph with a loop; Torch runs
+    step by step.
+
+    Args:
+        loss: Pure function of `(data, batch)` in `keras.ops` that returns a mapping of per-example
+            tensors of shape `(batch,)`, with the key `loss`. `data` stays on the device for the
+            life of the loop.
+        variables: Trainable variables that the optimiser moves.
+        optimizer: A Keras optimiser; it is built here.
+        data: Arrays that every step may read.
+    """
+
+    def __init__(
+        self, loss: Loss, *, variables: Sequence[Any], optimizer: Any, data: Arrays
+    ) -> None:
+        import keras
+
+        self.loss = loss
+        self.variables = list(variables)
+        self.optimizer = optimizer
+        self.optimizer.build(self.variables)
+        self.data = {k: keras.ops.convert_to_tensor(v) for k, v in data.items()}
+        backend = keras.backend.backend()
+        self._train, self._evaluate = _LOOPS[backend](self)
+
+    def train(self, batches: Arrays) -> dict[str, float]:
+        """Takes one optimiser step per leading index of `batches`.
+
+        Args:
+            batches: Arrays `(steps, batch, ...)`; `weight` `(steps, batch)` weighs the examples.
+
+        Returns:
+            The weighted mean of every loss part over all steps.
+        """
+        return self._mean(self._train(batches))
+
+    def evaluate(self, batches: Arrays) -> dict[str, float]:
+        """Returns the weighted mean of every loss part without moving the weights."""
+        return self._mean(self._evaluate(batches))
+
+    def weighted(self, data: Mapping[str, Any], batch: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the weighted sums of the loss parts and the weight of one batch."""
+        from keras import ops
+
+        weight = batch["weight"]
+        parts = {k: ops.sum(v * weight) for k, v in self.loss(data, batch).items()}
+        return {**parts, "weight": ops.sum(weight)}
+
+    @staticmethod
+    def _mean(sums: Mapping[str, Any]) -> dict[str, float]:
+        totals = {k: float(np.sum(np.asarray(v, "float64"))) for k, v in sums.items()}
+        weight = totals.pop("weight")
+        return {k: v / weight for k, v in totals.items()}
+
+
+def _jax_loop(loop: TrainingLoop) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    import jax
+    import keras
+
+    def objective(values: Any, data: Any, batch: Any) -> tuple[Any, Any]:
+        with keras.StatelessScope(state_mapping=list(zip(loop.variables, values, strict=True))):
+            sums = loop.weighted(data, batch)
+        return sums["loss"] / sums["weight"], sums
+
+    def train_step(data: Any, carry: Any, batch: Any) -> tuple[Any, Any]:
+        values, moments = carry
+        gradients, sums = jax.grad(objective, has_aux=True)(values, data, batch)
+        return loop.optimizer.stateless_apply(moments, gradients, values), sums
+
+    @jax.jit
+    def train(values: Any, moments: Any, data: Any, batches: Any) -> Any:
+        return jax.lax.scan(lambda c, b: train_step(data, c, b), (values, moments), batches)
+
+    @jax.jit
+    def evaluate(values: Any, data: Any, batches: Any) -> Any:
+        return jax.lax.scan(lambda c, b: (c, objective(values, data, b)[1]), None, batches)[1]
+
+    def run_train(batches: Arrays) -> Any:
+        values = [v.value for v in loop.variables]
+        moments = [v.value for v in loop.optimizer.variables]
+        (values, moments), sums = train(values, moments, loop.data, dict(batches))
+        for variable, value in zip(loop.variables, values, strict=True):
+            variable.assign(value)
+        for variable, value in zip(loop.optimizer.variables, moments, strict=True):
+            variable.assign(value)
+        return sums
+
+    def run_evaluate(batches: Arrays) -> Any:
+        return evaluate([v.value for v in loop.variables], loop.data, dict(batches))
+
+    return run_train, run_evaluate
+
+
+def _tensorflow_loop(loop: TrainingLoop) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    import tensorflow as tf
+
+    def train_step(batch: Any) -> Any:
+        with tf.GradientTape() as tape:
+            sums = loop.weighted(loop.data, batch)
+            objective = sums["loss"] / sums["weight"]
+        gradients = tape.gradient(objective, [v.value for v in loop.variables])
+        loop.optimizer.apply(gradients, loop.variables)
+        return sums
+
+    def over(step: Callable[[Any], Any]) -> Callable[..., Any]:
+        @tf.function(reduce_retracing=True)
+        def run(batches: Any) -> Any:
+            total = step({k: v[0] for k, v in batches.items()})
+            for i in tf.range(1, tf.shape(batches["weight"])[0]):
+                sums = step({k: v[i] for k, v in batches.items()})
+                total = {k: total[k] + sums[k] for k in total}
+            return total
+
+        return lambda batches: run({k: tf.convert_to_tensor(v) for k, v in batches.items()})
+
+    return over(train_step), over(lambda batch: loop.weighted(loop.data, batch))
+
+
+def _torch_loop(loop: TrainingLoop) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    import torch
+    from keras import ops
+
+    def tensors(batches: Arrays, i: int) -> dict[str, Any]:
+        return {k: ops.convert_to_tensor(v[i]) for k, v in batches.items()}
+
+    def total(history: list[dict[str, Any]]) -> dict[str, Any]:
+        return {k: torch.stack([h[k].detach() for h in history]).cpu() for k in history[0]}
+
+    def train(batches: Arrays) -> Any:
+        history = []
+        for i in range(len(batches["weight"])):
+            sums = loop.weighted(loop.data, tensors(batches, i))
+            values = [v.value for v in loop.variables]
+            gradients = torch.autograd.grad(sums["loss"] / sums["weight"], values)
+            with torch.no_grad():
+                loop.optimizer.apply(gradients, loop.variables)
+            history.append(sums)
+        return total(history)
+
+    def evaluate(batches: Arrays) -> Any:
+        with torch.no_grad():
+            steps = range(len(batches["weight"]))
+            return total([loop.weighted(loop.data, tensors(batches, i)) for i in steps])
+
+    return train, evaluate
+
+
+_LOOPS = {"jax": _jax_loop, "tensorflow": _tensorflow_loop, "torch": _torch_loop}
+
+
+def compile_function(function: Callable[..., Any], variables: Sequence[Any]) -> Callable[..., Any]:
+    """Compiles an inference function of arrays.
+
+    JAX compiles once per input shape, so callers keep to few shapes. Weights are read at every
+    call: assigning them needs no recompilation.
+
+    Args:
+        function: Pure function of tensors in `keras.ops` that returns a mapping of tensors.
+        variables: Every variable that it reads.
+
+    Returns:
+        The same function from numpy arrays to a mapping of numpy arrays.
+    """
+    import keras
+
+    backend = keras.backend.backend()
+    variables = list(variables)
+    if backend == "jax":
+        import jax
+
+        @jax.jit
+        def stateless(values: Any, *inputs: Any) -> Any:
+            with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+                return function(*inputs)
+
+        def run(*inputs: Any) -> Any:
+            return stateless([v.value for v in variables], *inputs)
+    elif backend == "tensorflow":
+        import tensorflow as tf
+
+        graph = tf.function(function, reduce_retracing=True)
+
+        def run(*inputs: Any) -> Any:
+            return graph(*[tf.convert_to_tensor(i) for i in inputs])
+    else:
+        import torch
+
+        def run(*inputs: Any) -> Any:
+            with torch.no_grad():
+                return function(*[keras.ops.convert_to_tensor(i) for i in inputs])
+
+    def to_numpy(*inputs: Any) -> dict[str, np.ndarray]:
+        return {k: keras.ops.convert_to_numpy(v) for k, v in run(*inputs).items()}
+
+    return to_numpy

@@ -1,0 +1,123 @@
+"""From a detector's own score to severity, −log10 of a tail probability."""
+
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+from scipy import stats
+
+from runtime.errors import InputError
+
+
+@keras.saving.register_keras_serializable("kad")
+class Calibration(layers.Layer):
+    """Severity of a score: −log10 P(a normal sample scores this high).
+
+    Empirical quantiles of held-out normal scores below the `TAIL` quantile, joined linearly; a
+    generalised Pareto tail above it. All constants are weights.
+
+    Reference: A. Siffer et al. (2017), "Anomaly Detection in Streams with Extreme Value Theory",
+    for the tail. We fit it once, on held-out scores, and keep its shape between 0 and 0.5: a
+    negative shape would give an infinite severity just above the highest score seen.
+    """
+
+    TAIL = 0.02
+    KNOTS = 64
+    FEWEST = 50
+    _EPS = 1e-3
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+
+        def weight(name: str, shape: tuple[int, ...]) -> Any:
+            return self.add_weight(name=name, shape=shape, initializer="zeros", trainable=False)
+
+        self.knots = weight("knots", (self.KNOTS,))
+        self.inverse_widths = weight("inverse_widths", (self.KNOTS,))
+        self.rises = weight("rises", (self.KNOTS,))
+        self.tail = weight("tail", (3,))
+        self.built = True
+
+    def fit(self, scores: np.ndarray) -> dict[str, Any]:
+        """Sets the constants.
+
+        Args:
+            scores: Scores of held-out normal rows, `(rows,)`.
+
+        Returns:
+            A summary for the detector's metadata: rows, quantiles, shape and scale of the tail.
+
+        Raises:
+            InputError: Fewer than `FEWEST` scores, or scores without any spread.
+        """
+        scores = np.asarray(scores, "float64")
+        if scores.size < self.FEWEST:
+            raise InputError(
+                f"Calibration needs at least {self.FEWEST} held-out rows after the warm-up. "
+                f"Received: {scores.size}. Train on more rows, or raise training.validation."
+            )
+        start, shape, scale = _tail(scores, self.TAIL)
+        quantile, severity = _body(scores, start, self.KNOTS, self.TAIL)
+        # Past the last real knot the rises are zero: the padding never adds severity.
+        widths, rises = np.diff(quantile), np.diff(severity)
+        padding = self.KNOTS - widths.size
+        self.knots.assign(np.pad(quantile[:-1], (0, padding)))
+        self.inverse_widths.assign(np.pad(1 / widths, (0, padding)))
+        self.rises.assign(np.pad(rises, (0, padding)))
+        self.tail.assign([start, shape / scale, 1 / (shape * np.log(10))])
+        return {
+            "rows": int(scores.size),
+            "quantiles": {
+                f"{q:g}": float(np.quantile(scores, q)) for q in (0.5, 0.9, 0.98, 0.99, 0.999, 1.0)
+            },
+            "tail": {"start": start, "shape": shape, "scale": scale, "share": self.TAIL},
+        }
+
+    def call(self, score: Any) -> Any:
+        """Returns the severity of `score`, same shape."""
+        ramp = ops.clip((score[..., None] - self.knots) * self.inverse_widths, 0.0, 1.0)
+        body = ops.sum(ramp * self.rises, axis=-1)
+        excess = ops.maximum(score - self.tail[0], 0.0)
+        return body + self.tail[2] * ops.log1p(self.tail[1] * excess)
+
+
+def _tail(scores: np.ndarray, share: float) -> tuple[float, float, float]:
+    start = float(np.quantile(scores, 1 - share))
+    excess = scores[scores > start] - start
+    spread = float(scores.std())
+    if spread == 0:
+        raise InputError(
+            "All held-out scores are the same: the detector has learnt nothing it could be "
+            "surprised by. Train on rows in which the channels vary."
+        )
+    floor = 1e-6 * spread
+    if excess.size < 2 or excess.mean() < floor:
+        return start, Calibration._EPS, max(float(excess.mean()) if excess.size else 0.0, floor)
+    shape, _, _ = stats.genpareto.fit(excess, floc=0)
+    shape = float(np.clip(shape, Calibration._EPS, 0.5))
+    _, _, scale = stats.genpareto.fit(excess, f0=shape, floc=0)
+    return start, shape, max(float(scale), floor)
+
+
+def _body(
+    scores: np.ndarray, start: float, knots: int, share: float
+) -> tuple[np.ndarray, np.ndarray]:
+    severity = np.linspace(0, -np.log10(share), knots)
+    quantile = np.quantile(scores, 1 - 10**-severity)
+    quantile[-1] = start
+    # Ties: of equal quantiles the last has the right tail probability; narrower steps than
+    # float32 resolves would turn rounding into severity.
+    resolution = 1e-5 * max(abs(start), float(scores.std()))
+    kept_quantile, kept_severity = [quantile[-1]], [severity[-1]]
+    for q, s in zip(quantile[-2::-1], severity[-2::-1], strict=True):
+        if kept_quantile[-1] - q > resolution:
+            kept_quantile.append(q)
+            kept_severity.append(s)
+    if kept_severity[-1] > 0:
+        kept_quantile.append(kept_quantile[-1] - resolution)
+        kept_severity.append(0.0)
+    return np.array(kept_quantile[::-1]), np.array(kept_severity[::-1])
+
+

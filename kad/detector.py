@@ -1,0 +1,455 @@
+"""What all detectors share: fitting, scoring, saving."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import keras
+import numpy as np
+import pandas as pd
+
+from kad import frames
+from kad.backend import backend_versions, compile_function
+from kad.calibration import Calibration
+from kad.frames import GridOptions, Segment
+from kad.options import TrainingOptions
+from kad.scaler import Scaler
+from kad.state import StateLayout
+from kad.training import Interrupted, Progress, TrainingSession
+from kad.version import __version__
+from runtime.budget import severity_threshold
+from runtime.errors import InputError, ModelFileError
+from runtime.schema import Grid
+
+
+class Detector(keras.Model):
+    """Base of all detectors: one pure function `step`, and weights that hold everything learnt.
+
+    A detector is a file in `kad/` with one subclass, which defines `detector_name`, `layout`,
+    `warmup_steps`, `max_steps`, `step` and `fit_networks`, calls `_ready()` at the end of its
+    constructor, and is listed in `kad.registry`.
+
+    Args:
+        channels: Names of the columns it watches.
+        units: Unit of each channel, or `None`.
+        period_s: Sampling period in seconds.
+        grid: `time`: rows are placed on a regular grid; `rows`: every row is one step.
+        max_gap_steps: A gap of more missing rows restarts the warm-up; one sixth of the warm-up
+            where not given.
+        card: What `fit` wrote down about training and calibration, JSON.
+    """
+
+    detector_name: ClassVar[str]
+    """Name on command lines and in detector files."""
+    Training: ClassVar[type[TrainingOptions]] = TrainingOptions
+    """The `[training]` section that this detector understands."""
+    presets: ClassVar[Mapping[str, Mapping[str, Mapping[str, Any]]]]
+    """Values per preset and configuration section."""
+
+    layout: StateLayout
+    """Parts of the packed state."""
+    warmup_steps: int
+    """Steps after a start whose severity is 0."""
+    max_steps: int
+    """Longest chunk that `step` takes."""
+
+    def __init__(
+        self,
+        channels: Sequence[str],
+        *,
+        units: Sequence[str | None] | None = None,
+        period_s: float = 1.0,
+        grid: Grid = "time",
+        max_gap_steps: int | None = None,
+        card: str = "{}",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if isinstance(channels, str) or not channels or len(set(channels)) < len(channels):
+            raise InputError(
+                f"`channels` must be a list of distinct column names. Received: {channels!r}."
+            )
+        if units is not None and len(units) != len(channels):
+            raise InputError(
+                f"`units` must have one entry for each of {len(channels)} channels. "
+                f"Received: {units!r}."
+            )
+        if not period_s > 0:
+            raise InputError(f"`period_s` must be above 0. Received: {period_s}.")
+        self.channels = tuple(channels)
+        self.units = tuple(units) if units is not None else (None,) * len(channels)
+        self.period_s = float(period_s)
+        self.grid = grid
+        self._max_gap_steps = max_gap_steps
+        self._card = card
+        self.scaler = Scaler(len(channels), name="scaler")
+        self.calibration = Calibration(name="calibration")
+
+    def _ready(self) -> None:
+        """Marks the model as built; every layer builds in the constructor."""
+        self.built = True
+        self._compiled: Callable[..., Any] | None = None
+
+    # The detector itself
+
+    def step(self, x: Any, state: Any) -> dict[str, Any]:
+        """Scores the next chunk of every stream.
+
+        Pure: everything it remembers is in `state`. Any chunking of the same rows gives the same
+        numbers.
+
+        Args:
+            x: float32 `(streams, steps, inputs)` in raw units, `steps` at most `max_steps`; NaN or
+                infinity where a sample is missing.
+            state: float32 `(streams, state_size)`; zeros for a new stream.
+
+        Returns:
+            `score` and `severity` `(streams, steps)`, `channel_scores` and `expected`
+            `(streams, steps, channels)`, `next_state` `(streams, state_size)`.
+        """
+        raise NotImplementedError
+
+    def call(self, inputs: Any) -> dict[str, Any]:
+        """Runs `step` on `(x, state)`."""
+        return self.step(*inputs)
+
+    def components(self) -> dict[str, keras.Model]:
+        """Returns the networks that can be exported on their own, by name."""
+        return {}
+
+    def fit_networks(self, series: "TrainingSeries", session: TrainingSession) -> None:
+        """Trains the networks.
+
+        Args:
+            series: The standardised training rows.
+            session: Runs training phases: progress, early stopping, checkpoints.
+        """
+        raise NotImplementedError
+
+    def rows_needed(self, options: TrainingOptions) -> int:
+        """Returns how many training rows without long gaps `fit` needs at least."""
+        raise NotImplementedError
+
+    @property
+    def state_size(self) -> int:
+        """Length of one stream's state row."""
+        return self.layout.size
+
+    @property
+    def max_gap_steps(self) -> int:
+        """A gap of more missing rows than this restarts the warm-up."""
+        return self.warmup_steps // 6 if self._max_gap_steps is None else self._max_gap_steps
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """What `fit` wrote down: `training`, `calibration`, `threshold`, `false_alarms`."""
+        return dict(json.loads(self._card))
+
+    def grid_options(self, *, reorder: int = 16) -> GridOptions:
+        """Returns the time grid that this detector works on."""
+        return GridOptions(
+            period_s=self.period_s,
+            max_gap_steps=self.max_gap_steps,
+            grid=self.grid,
+            reorder=reorder,
+        )
+
+    # Fitting
+
+    def fit(
+        self,
+        frame: pd.DataFrame,
+        *,
+        training: TrainingOptions | None = None,
+        false_alarms: str = "1/week",
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool = False,
+        progress: Progress | None = None,
+    ) -> pd.DataFrame:
+        """Learns scaler, networks, calibration and default threshold from normal rows.
+
+        Gaps longer than `max_gap_steps` separate segments; windows never cross them. Missing
+        samples are interpolated for the networks and do not count in the losses.
+
+        Args:
+            frame: Training rows: one float column per channel, indexed by time. Mostly normal;
+                labels are never used.
+            training: Options; the class's defaults where not given.
+            false_alarms: Budget that becomes the default threshold.
+            checkpoint: File that training writes as it goes, for `resume`.
+            resume: Continue from `checkpoint`.
+            progress: Receives every epoch's losses.
+
+        Returns:
+            The history: one row per phase and epoch.
+
+        Raises:
+            InputError: Rows that cannot be learnt from.
+            Interrupted: Ctrl+C. In the last phase the best weights so far are calibrated and kept
+                first.
+        """
+        options = training or self.Training()
+        severity_threshold(false_alarms, self.period_s)
+        self._check_columns(frame)
+        segments, counts = frames.to_segments(frame[list(self.channels)], self.grid_options())
+        longest = max((len(s.values) for s in segments), default=0)
+        needed = self.rows_needed(options)
+        if longest < needed:
+            raise InputError(
+                f"Training needs at least {needed} rows without a gap of more than "
+                f"{self.max_gap_steps} rows. Received: {len(frame)} rows, the longest such part "
+                f"has {longest}. Give more rows, or a smaller detector (--preset tiny)."
+            )
+        self.scaler.fit(_finite(np.concatenate([s.values for s in segments])), names=self.channels)
+        series = TrainingSeries(segments, self.scaler, validation=options.validation)
+        session = TrainingSession(
+            self, options, checkpoint=checkpoint, resume=resume, progress=progress
+        )
+        interrupted: Interrupted | None = None
+        try:
+            self.fit_networks(series, session)
+        except Interrupted as error:
+            if not error.usable:
+                raise
+            interrupted = error
+        summary = {
+            "rows": int(sum(len(s.values) for s in segments)),
+            "grid": counts,
+            "segments": len(segments),
+            "epochs": session.epochs,
+            "seed": options.seed,
+            "backend": keras.backend.backend(),
+            "versions": {"kad": __version__, **backend_versions()},
+            "data_sha256": _data_sha256(segments),
+        }
+        self.calibrate(segments, series.held_out_rows, training=summary, false_alarms=false_alarms)
+        if interrupted:
+            raise interrupted
+        return session.history
+
+    def calibrate(
+        self,
+        segments: Sequence[Segment],
+        rows: int,
+        *,
+        training: Mapping[str, Any],
+        false_alarms: str,
+    ) -> None:
+        """Fits severity on the last `rows` rows and writes the card.
+
+        Args:
+            segments: Normal rows on the grid.
+            rows: How many of the last rows are held out of training.
+            training: Summary of the training for the card.
+            false_alarms: Budget that becomes the default threshold.
+        """
+        parts, left = [], rows
+        for segment in reversed(segments):
+            taken = min(left, len(segment.values))
+            if taken <= 0:
+                break
+            context = min(len(segment.values), taken + 2 * self.warmup_steps + 1)
+            score = self.score_segment(segment.values[-context:])["score"]
+            warm = np.arange(len(segment.values) - context, len(segment.values))
+            usable = warm[-taken:] >= self.warmup_steps
+            parts.append(score[-taken:][usable])
+            left -= taken
+        scores = np.concatenate(parts[::-1])
+        summary = self.calibration.fit(scores)
+        self.held_out_scores = scores
+        self._card = json.dumps(
+            {
+                "training": dict(training),
+                "calibration": summary,
+                "false_alarms": false_alarms,
+                "threshold": severity_threshold(false_alarms, self.period_s),
+            },
+            allow_nan=False,
+        )
+
+    # Scoring
+
+    def score_segment(self, values: np.ndarray) -> dict[str, np.ndarray]:
+        """Scores one stream from a new state.
+
+        Args:
+            values: `(rows, inputs)` in raw units on the grid; NaN where missing.
+
+        Returns:
+            float32 arrays: `score`, `severity` `(rows,)`, `channel_scores`, `expected`
+            `(rows, channels)`.
+        """
+        if self._compiled is None:
+            self._compiled = compile_function(self.step, self.variables)
+        state = np.zeros((1, self.state_size), "float32")
+        parts: dict[str, list[np.ndarray]] = {}
+        for chunk, rows in _chunks(values, self.max_steps):
+            out = self._compiled(chunk, state)
+            state = out.pop("next_state")
+            for name, array in out.items():
+                parts.setdefault(name, []).append(array[0, :rows])
+        return {name: np.concatenate(arrays) for name, arrays in parts.items()}
+
+    def score(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Scores a frame as the runtime would, from a new state.
+
+        Args:
+            frame: One float column per channel, indexed by time; NaN or infinity where missing.
+
+        Returns:
+            One row per step of the time grid: the channels, `score`, `severity`,
+            `expected_<channel>`, `score_<channel>` and `alarm`, which is severity at or above the
+            default threshold.
+        """
+        self._check_columns(frame)
+        segments, _ = frames.to_segments(frame[list(self.channels)], self.grid_options())
+        threshold = self.card.get("threshold", np.inf)
+        tables = []
+        for segment in segments:
+            out = self.score_segment(segment.values)
+            columns = dict(zip(self.channels, segment.values.T, strict=True))
+            columns |= {"score": out["score"], "severity": out["severity"]}
+            for i, name in enumerate(self.channels):
+                columns[f"expected_{name}"] = out["expected"][:, i]
+            for i, name in enumerate(self.channels):
+                columns[f"score_{name}"] = out["channel_scores"][:, i]
+            columns["alarm"] = out["severity"] >= threshold
+            index = frames.time_index(segment.times_ns, frame.index)
+            tables.append(pd.DataFrame(columns, index=index))
+        return pd.concat(tables)
+
+    def _check_columns(self, frame: pd.DataFrame) -> None:
+        absent = [c for c in self.channels if c not in frame.columns]
+        if absent:
+            raise InputError(
+                f"The detector watches {', '.join(self.channels)}. Received columns: "
+                f"{', '.join(map(str, frame.columns))}; missing: {', '.join(absent)}."
+            )
+        if frame.empty:
+            raise InputError("The series has no rows.")
+
+    # Saving
+
+    def save(self, filepath: str | os.PathLike[str], **kwargs: Any) -> None:
+        """Writes the whole detector to a `.keras` file, atomically.
+
+        Args:
+            filepath: A path that ends in `.keras`.
+            **kwargs: Passed to `keras.Model.save`.
+        """
+        path = Path(filepath)
+        if path.suffix != ".keras":
+            raise InputError(f"A detector is saved as a .keras file. Received: {path}.")
+        temporary = path.with_name(f".{path.stem}.{os.getpid()}.keras")
+        try:
+            super().save(temporary, **kwargs)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, filepath: str | os.PathLike[str]) -> Self:
+        """Loads a detector that `save` wrote, under any backend.
+
+        Raises:
+            InputError: No such file.
+            ModelFileError: Not a kad detector, or damaged.
+        """
+        path = Path(filepath)
+        if not path.is_file():
+            raise InputError(f"There is no detector at {path}.")
+        try:
+            model = keras.saving.load_model(path, compile=False)
+        except Exception as error:
+            line = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+            raise ModelFileError(
+                f"{path} is not a kad detector, or is damaged: {line}. Train it again."
+            ) from error
+        if not isinstance(model, cls):
+            raise ModelFileError(
+                f"{path} must hold a kad {cls.__name__}. Received: {type(model).__name__}."
+            )
+        return model
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {
+            "name": self.name,
+            "channels": list(self.channels),
+            "units": list(self.units),
+            "period_s": self.period_s,
+            "grid": self.grid,
+            "max_gap_steps": self._max_gap_steps,
+            "card": self._card,
+        }
+
+
+class TrainingSeries:
+    """The standardised training rows of all segments, one after the other.
+
+    Args:
+        segments: Rows on the grid in raw units.
+        scaler: A fitted scaler.
+        validation: Share of the rows at the end that is held out.
+    """
+
+    def __init__(self, segments: Sequence[Segment], scaler: Scaler, *, validation: float) -> None:
+        mean = keras.ops.convert_to_numpy(scaler.mean).astype("float64")
+        std = keras.ops.convert_to_numpy(scaler.std).astype("float64")
+        z = [
+            np.clip((_finite(s.values) - mean) / std, -Scaler.LIMIT, Scaler.LIMIT)
+            for s in segments
+        ]
+        self.observed = np.concatenate([~np.isnan(v) for v in z]).astype("float32")
+        """float32 `(rows, channels)`: 1 where a sample was measured."""
+        self.values = np.concatenate([_interpolate(v) for v in z]).astype("float32")
+        """float32 `(rows, channels)`: standardised, missing samples interpolated."""
+        lengths = np.array([len(v) for v in z])
+        self.ends = np.repeat(np.cumsum(lengths), lengths)
+        """int `(rows,)`: the row after the last one of the same segment."""
+        self.held_out_rows = max(1, round(validation * len(self.values)))
+        """How many rows at the end are held out."""
+
+    def starts(self, length: int) -> np.ndarray:
+        """Returns the rows at which `length` rows of one segment start.
+
+        Windows that are mostly missing are left out.
+        """
+        rows = np.arange(len(self.values))
+        inside = rows[rows + length <= self.ends]
+        total = np.concatenate([[0.0], np.cumsum(self.observed.mean(axis=1), dtype="float64")])
+        share = (total[inside + length] - total[inside]) / length
+        return inside[share >= 0.5]
+
+
+def _chunks(values: np.ndarray, steps: int) -> Iterator[tuple[np.ndarray, int]]:
+    """Yields float32 `(1, steps, inputs)` and how many rows of it are real."""
+    for start in range(0, len(values), steps):
+        block = values[start : start + steps].astype("float32")
+        padding = np.full((steps - len(block), values.shape[1]), np.nan, "float32")
+        yield np.concatenate([block, padding])[None], len(block)
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _interpolate(z: np.ndarray) -> np.ndarray:
+    filled = np.zeros_like(z)
+    rows = np.arange(len(z))
+    for channel, column in enumerate(z.T):
+        known = np.isfinite(column)
+        if known.any():
+            filled[:, channel] = np.interp(rows, rows[known], column[known])
+    return filled
+
+
+def _data_sha256(segments: Sequence[Segment]) -> str:
+    digest = hashlib.sha256()
+    for segment in segments:
+        digest.update(segment.times_ns.tobytes())
+        digest.update(segment.values.tobytes())
+    return digest.hexdigest()

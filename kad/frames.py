@@ -1,0 +1,127 @@
+"""From frames to segments on the detector's time grid."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from runtime.errors import InputError
+from runtime.grid import RowGrid, TimeGrid
+from runtime.schema import Grid
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Rows without a gap that would restart the warm-up."""
+
+    times_ns: np.ndarray
+    """int64 `(rows,)`: nanoseconds since the epoch, one period apart."""
+    values: np.ndarray
+    """float64 `(rows, channels)` in raw units; NaN where missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridOptions:
+    """The time grid of a detector."""
+
+    period_s: float
+    """Sampling period in seconds."""
+    max_gap_steps: int
+    """A gap of more missing rows than this starts a new segment."""
+    grid: Grid = "time"
+    """`time` or `rows`."""
+    reorder: int = 16
+    """Rows may arrive this many periods late."""
+
+
+def times_ns(frame: pd.DataFrame) -> np.ndarray:
+    """Returns the frame's index as int64 nanoseconds `(rows,)`.
+
+    A `DatetimeIndex` without time zone counts as UTC; a number index counts seconds.
+
+    Raises:
+        InputError: The index is neither, or has missing entries.
+    """
+    index = frame.index
+    if isinstance(index, pd.DatetimeIndex):
+        if index.hasnans:
+            row = int(np.flatnonzero(index.isna())[0])
+            raise InputError(f"Row {row} has no timestamp. Remove the row, or fill the time in.")
+        if index.tz is not None:
+            index = index.tz_convert("UTC").tz_localize(None)
+        return index.as_unit("ns").asi8
+    if pd.api.types.is_numeric_dtype(index):
+        return np.rint(np.asarray(index, "float64") * 1e9).astype("int64")
+    raise InputError(
+        "The index of a frame must hold timestamps or numbers. "
+        f"Received: {index.dtype}. Use frame.set_index(...) with pandas.to_datetime."
+    )
+
+
+def infer_period(times: np.ndarray) -> float:
+    """Returns the median step in seconds.
+
+    Args:
+        times: int64 nanoseconds `(rows,)`.
+
+    Raises:
+        InputError: Fewer than two distinct times, or several sampling periods are mixed.
+    """
+    steps = np.diff(times)
+    steps = steps[steps > 0]
+    if not steps.size:
+        raise InputError(
+            f"The series needs at least two rows at different times. Received: {len(times)} rows."
+        )
+    period = float(np.median(steps))
+    multiples = steps / period
+    off = (multiples < 0.75) | (np.abs(multiples - np.rint(multiples)) > 0.25)
+    if off.mean() > 0.1:
+        raise InputError(
+            f"The series mixes sampling periods: the median step is {period / 1e9:g} s, but "
+            f"{off.mean():.0%} of the steps are no multiple of it. Resample it, or give the "
+            "period with [data] period, or ignore the timestamps with [data] grid = 'rows'."
+        )
+    return period / 1e9
+
+
+def to_segments(frame: pd.DataFrame, options: GridOptions) -> tuple[list[Segment], dict[str, int]]:
+    """Places a frame's rows on the time grid, by the code that the gateway runs.
+
+    Args:
+        frame: One float column per channel, indexed by time.
+        options: The grid.
+
+    Returns:
+        The segments in order, and how many rows were received, duplicate, late, missing, and how
+        often the warm-up restarts.
+    """
+    values = frame.to_numpy("float64")
+    period_ns = round(options.period_s * 1e9)
+    grid: RowGrid | TimeGrid
+    if options.grid == "rows":
+        grid = RowGrid(period_ns, values.shape[1])
+    else:
+        grid = TimeGrid(
+            period_ns, values.shape[1], reorder=options.reorder, max_gap=options.max_gap_steps
+        )
+    placed = [grid.place(times_ns(frame), values), grid.flush()]
+    times = np.concatenate([p.times_ns for p in placed])
+    rows = np.concatenate([p.values for p in placed])
+    starts = np.flatnonzero(np.concatenate([p.restart for p in placed]))
+    bounds = sorted({0, *starts.tolist(), len(times)})
+    return [
+        Segment(times[a:b], rows[a:b]) for a, b in zip(bounds, bounds[1:], strict=False)
+    ], dict(grid.counts)
+
+
+def time_index(times: Iterable[int] | np.ndarray, like: pd.Index) -> pd.Index:
+    """Returns nanoseconds as an index of the same kind as `like`."""
+    times = np.asarray(times, "int64")
+    if isinstance(like, pd.DatetimeIndex):
+        index = pd.DatetimeIndex(times.view("M8[ns]"), name=like.name)
+        return index if like.tz is None else index.tz_localize("UTC").tz_convert(like.tz)
+    if pd.api.types.is_integer_dtype(like) and not (times % 1_000_000_000).any():
+        return pd.Index(times // 1_000_000_000, name=like.name)
+    return pd.Index(times / 1e9, name=like.name)

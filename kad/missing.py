@@ -1,0 +1,35 @@
+"""Missing samples inside a detector's graph: NaN and infinity both mean missing."""
+
+from typing import Any
+
+from keras import ops
+
+LARGEST = 1e30
+"""Readings of this magnitude and above count as missing: their square is no float32."""
+
+
+def is_observed(x: Any) -> Any:
+    """Returns a boolean tensor: true where `x` is a usable reading."""
+    return ops.less(ops.abs(x), LARGEST)
+
+
+def hold_last(x: Any, observed: Any, last: Any) -> Any:
+    """Replaces each missing sample by the newest observed one before it.
+
+    As one matrix product over steps, because ONNX has no cumulative maximum: its cost grows with
+    the square of the chunk, which a detector's `max_steps` bounds.
+
+    Args:
+        x: float32 `(streams, steps, channels)`.
+        observed: Boolean, same shape.
+        last: float32 `(streams, channels)`, the newest observed sample before the chunk.
+
+    Returns:
+        float32 `(streams, steps, channels)` without missing samples.
+    """
+    known = ops.transpose(ops.where(observed, x, ops.zeros_like(x)), (0, 2, 1))
+    seen = ops.cumsum(ops.transpose(ops.cast(observed, "float32"), (0, 2, 1)), axis=-1)
+    same_run = ops.cast(ops.equal(seen[..., :, None], seen[..., None, :]), "float32")
+    held = ops.matmul(same_run, known[..., None])[..., 0]
+    held = ops.where(ops.greater(seen, 0.5), held, last[..., None])
+    return ops.transpose(held, (0, 2, 1))

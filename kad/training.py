@@ -1,0 +1,347 @@
+"""Training phases: epochs, early stopping, best weights, checkpoints, Ctrl+C."""
+
+import io
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import pandas as pd
+
+from kad.backend import Arrays, Loss, TrainingLoop
+from kad.files import write_atomically
+from kad.options import TrainingOptions
+from runtime.errors import InputError, KadError
+
+STEPS_PER_CALL = 64
+"""Optimiser steps between two looks at the progress bar and at Ctrl+C."""
+CHECKPOINT_SECONDS = 10.0
+"""Least time between two checkpoints; one is always written when training ends or stops."""
+
+
+class Interrupted(KadError):
+    """Training was stopped by Ctrl+C.
+
+    Attributes:
+        usable: Whether every network has weights, so that the detector can score.
+    """
+
+    exit_code = 130
+
+    def __init__(self, message: str, *, usable: bool) -> None:
+        super().__init__(message)
+        self.usable = usable
+
+
+class Progress(Protocol):
+    """Receives what training does; `kad.progress` draws it."""
+
+    def start(self, phase: str, *, epochs: int, done: int) -> None:
+        """A phase begins."""
+
+    def advance(self, fraction: float, losses: dict[str, float]) -> None:
+        """A fraction of an epoch is done."""
+
+    def finish(self) -> None:
+        """The phase ended."""
+
+
+class TrainingSession:
+    """Runs the phases of one training and can continue an earlier one.
+
+    Args:
+        model: The detector; its weights are saved and restored.
+        options: The training options.
+        checkpoint: File to write and to resume from; none is written where not given.
+        resume: Continue from `checkpoint`.
+        progress: Receives epochs and losses.
+
+    Raises:
+        InputError: There is no checkpoint to resume, or it belongs to another detector.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        options: TrainingOptions,
+        *,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool = False,
+        progress: Progress | None = None,
+    ) -> None:
+        self.model = model
+        self.options = options
+        self.checkpoint = Path(checkpoint) if checkpoint else None
+        self.progress = progress
+        self.phases: dict[str, dict[str, Any]] = {}
+        self.rows: list[dict[str, Any]] = []
+        self._arrays: dict[str, np.ndarray] = {}
+        self._written = time.monotonic()
+        if resume:
+            self._restore()
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """One row per phase and epoch: losses, validation losses, learning rate, seconds."""
+        return pd.DataFrame(self.rows)
+
+    @property
+    def epochs(self) -> dict[str, int]:
+        """Epochs run so far, by phase."""
+        return {name: phase["epoch"] for name, phase in self.phases.items()}
+
+    def run_phase(
+        self,
+        name: str,
+        *,
+        loss: Loss,
+        network: Any,
+        data: Arrays,
+        batches: Callable[[np.random.Generator], Arrays],
+        validation: Arrays,
+        epochs: int,
+        learning_rate: float,
+        last: bool,
+    ) -> None:
+        """Trains one network until its epochs are over or its validation loss stops falling.
+
+        Afterwards the model has the phase's best weights.
+
+        Args:
+            name: Phase name in history and progress.
+            loss: See `TrainingLoop`.
+            network: A list of trainable variables.
+            data: Arrays that stay on the device.
+            batches: Draws one epoch: arrays `(steps, batch, ...)`.
+            validation: Fixed arrays `(steps, batch, ...)`; its `loss` decides which weights are
+                best.
+            epochs: Longest training.
+            learning_rate: In the first epoch.
+            last: Whether the detector can score once this phase has run an epoch.
+
+        Raises:
+            Interrupted: Ctrl+C.
+        """
+        phase = self.phases.setdefault(name, {"epoch": 0, "best": None, "best_epoch": 0})
+        finished = phase["epoch"] >= epochs or self._is_patient(phase)
+        if finished and phase["best"] is not None:
+            return
+        rng = self._rng(name, 0)
+        steps = len(batches(rng)["weight"])
+        loop = TrainingLoop(
+            loss, variables=network, optimizer=self._optimizer(learning_rate, steps), data=data
+        )
+        self._load(f"{name}/optimizer", loop.optimizer.variables)
+        if self.progress:
+            self.progress.start(name, epochs=epochs, done=phase["epoch"])
+        try:
+            while phase["epoch"] < epochs and not self._is_patient(phase):
+                self._epoch(name, phase, loop, batches, validation)
+                self._save(f"{name}/optimizer", loop.optimizer.variables)
+                if phase["best_epoch"] == phase["epoch"]:
+                    self._save(f"{name}/best", network)
+                self._write(at_most_every=CHECKPOINT_SECONDS)
+        except KeyboardInterrupt:
+            usable = last and phase["best"] is not None
+            # An epoch cut short leaves optimiser and weights between two checkpoints: go back.
+            self._load(f"{name}/last", network)
+            self._write()
+            self._load(f"{name}/best", network)
+            raise Interrupted(
+                f"Training stopped in epoch {phase['epoch'] + 1} of {name}.", usable=usable
+            ) from None
+        finally:
+            if self.progress:
+                self.progress.finish()
+        self._load(f"{name}/best", network)
+        self._write()
+
+    def _epoch(
+        self,
+        name: str,
+        phase: dict[str, Any],
+        loop: TrainingLoop,
+        batches: Callable[[np.random.Generator], Arrays],
+        validation: Arrays,
+    ) -> None:
+        started = time.perf_counter()
+        self._save(f"{name}/last", loop.variables)
+        drawn = batches(self._rng(name, phase["epoch"] + 1))
+        steps = len(drawn["weight"])
+        totals: dict[str, float] = {}
+        for a, b in _calls(steps):
+            losses = loop.train({k: v[a:b] for k, v in drawn.items()})
+            for key, value in losses.items():
+                totals[key] = totals.get(key, 0.0) + value * (b - a) / steps
+            if self.progress:
+                self.progress.advance((b - a) / steps, losses)
+        held_out = loop.evaluate(validation)
+        if not np.isfinite(totals["loss"]):
+            raise KadError(
+                f"The loss of {name} is no longer finite in epoch {phase['epoch'] + 1}. "
+                "Lower training.learning_rate, or check the training rows for outliers."
+            )
+        phase["epoch"] += 1
+        if phase["best"] is None or held_out["loss"] < phase["best"]:
+            phase["best"] = held_out["loss"]
+            phase["best_epoch"] = phase["epoch"]
+        rate = loop.optimizer.learning_rate
+        self.rows.append(
+            {
+                "phase": name,
+                "epoch": phase["epoch"],
+                **totals,
+                **{f"val_{k}": v for k, v in held_out.items()},
+                "learning_rate": float(keras.ops.convert_to_numpy(rate)),
+                "seconds": time.perf_counter() - started,
+            }
+        )
+        self._save(f"{name}/last", loop.variables)
+
+    def _is_patient(self, phase: dict[str, Any]) -> bool:
+        waited = phase["epoch"] - phase["best_epoch"]
+        return bool(self.options.patience) and waited >= self.options.patience
+
+    def _rng(self, name: str, epoch: int) -> np.random.Generator:
+        return np.random.default_rng([self.options.seed, *name.encode(), epoch])
+
+    def _optimizer(self, learning_rate: float, steps: int) -> keras.optimizers.Optimizer:
+        schedule = keras.optimizers.schedules.ExponentialDecay(
+            learning_rate, steps, self.options.learning_rate_decay, staircase=True
+        )
+        return keras.optimizers.Adam(
+            schedule, beta_2=self.options.beta_2, clipvalue=self.options.gradient_clip
+        )
+
+    # Checkpoints
+
+    def _save(self, prefix: str, variables: Any) -> None:
+        for i, variable in enumerate(variables):
+            self._arrays[f"{prefix}/{i}"] = keras.ops.convert_to_numpy(variable.value).copy()
+
+    def _load(self, prefix: str, variables: Any) -> None:
+        for i, variable in enumerate(variables):
+            if f"{prefix}/{i}" in self._arrays:
+                variable.assign(self._arrays[f"{prefix}/{i}"])
+
+    def _write(self, *, at_most_every: float = 0.0) -> None:
+        if not self.checkpoint or time.monotonic() - self._written < at_most_every:
+            return
+        self._save("weights", self.model.variables)
+        meta = json.dumps({"phases": self.phases, "rows": self.rows})
+        buffer = io.BytesIO()
+        np.savez(buffer, meta=np.array(meta), **self._arrays)  # type: ignore[arg-type]
+        write_atomically(self.checkpoint, buffer.getvalue())
+        self._written = time.monotonic()
+
+    def _restore(self) -> None:
+        if not self.checkpoint or not self.checkpoint.is_file():
+            raise InputError(
+                f"There is no checkpoint to resume at {self.checkpoint}. Train without --resume."
+            )
+        try:
+            with np.load(self.checkpoint, allow_pickle=False) as archive:
+                meta = json.loads(str(archive["meta"]))
+                self._arrays = {k: archive[k] for k in archive.files if k != "meta"}
+        except (ValueError, OSError, KeyError) as error:
+            raise InputError(
+                f"The checkpoint {self.checkpoint} is damaged: {error}. Train without --resume."
+            ) from error
+        shapes = [tuple(v.shape) for v in self.model.variables]
+        saved = [self._arrays[f"weights/{i}"].shape for i in range(len(shapes)) if
+                 f"weights/{i}" in self._arrays]
+        if saved != shapes or f"weights/{len(shapes)}" in self._arrays:
+            raise InputError(
+                f"The checkpoint {self.checkpoint} belongs to a detector of another shape. "
+                "Resume with the configuration of that run."
+            )
+        self.phases, self.rows = meta["phases"], meta["rows"]
+        self._load("weights", self.model.variables)
+
+
+def _calls(steps: int) -> Iterator[tuple[int, int]]:
+    """Splits an epoch into calls of one length, so that a compiling backend compiles once."""
+    for start in range(0, steps, STEPS_PER_CALL):
+        yield start, min(start + STEPS_PER_CALL, steps)
+
+
+def epoch_batches(
+    examples: np.ndarray, *, batch_size: int, most: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Draws the examples of one epoch.
+
+    The number of steps is a multiple of the calls that run them: the last batches are filled from
+    the start of the permutation.
+
+    Args:
+        examples: int `(examples,)`.
+        batch_size: Examples of one step.
+        most: Most examples of an epoch.
+        rng: Source of the permutation.
+
+    Returns:
+        int32 `(steps, batch)`.
+    """
+    order = rng.permutation(examples)[:most]
+    batch_size = min(batch_size, len(order))
+    steps = -(-len(order) // batch_size)
+    calls = -(-steps // STEPS_PER_CALL)
+    steps = -(-steps // calls) * calls
+    return np.resize(order, (steps, batch_size)).astype("int32")
+
+
+def padded_batches(examples: np.ndarray, *, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Splits examples into full batches whose padding has weight 0.
+
+    Args:
+        examples: int `(examples,)`.
+        batch_size: Examples of one step.
+
+    Returns:
+        Examples int32 and weights float32, both `(steps, batch)`.
+    """
+    batch_size = min(batch_size, len(examples))
+    steps = -(-len(examples) // batch_size)
+    filled = np.resize(examples, (steps, batch_size)).astype("int32")
+    weight = (np.arange(steps * batch_size) < len(examples)).astype("float32")
+    return filled, weight.reshape(steps, batch_size)
+
+
+def split_starts(
+    starts: np.ndarray,
+    *,
+    length: int,
+    target: int,
+    rows: int,
+    held_out: int,
+    options: TrainingOptions,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Splits windows or sequences into training and validation.
+
+    Chronological: validation examples have their last `target` rows inside the held-out rows;
+    training examples end at least `target` rows before them. Shuffled: at random, as the paper
+    does.
+
+    Args:
+        starts: First row of each example.
+        length: Rows of an example.
+        target: Rows of one window.
+        rows: Rows of the series.
+        held_out: Rows at its end that are held out.
+        options: Training options: `split`, `validation` and `seed`.
+
+    Returns:
+        First rows of the training and of the validation examples.
+    """
+    if options.split == "shuffled":
+        order = np.random.default_rng(options.seed).permutation(starts)
+        count = max(1, round(options.validation * len(order)))
+        return np.sort(order[count:]), np.sort(order[:count])
+    cut = rows - held_out
+    train = starts[starts + length <= cut - target]
+    validation = starts[starts + length - target >= cut]
+    return train, validation

@@ -1,0 +1,114 @@
+"""Encoder and decoder of the VAE, as functional Keras models."""
+
+import keras
+from keras import layers
+
+from kad.conv_plan import ConvPlan
+from kad.window_conv import SymmetricPad1D, WindowConv1D
+
+
+def vae_encoder(plan: ConvPlan, *, channels: int, code_size: int) -> keras.Model:
+    """Builds the encoder.
+
+    Args:
+        plan: Shapes from `conv_plan`.
+        channels: Channels of a window.
+        code_size: Size of an embedding.
+
+    Returns:
+        A model from windows `(batch, l_win, channels)` to the mean and the standard deviation of
+        their embeddings, both `(batch, code_size)`.
+
+    Reference: S. Lin et al. (2020). A 2-D convolution whose kernel is as wide as the image has
+    channels is a 1-D convolution over time with the channels as features.
+    """
+    # Layers
+    leaky = "leaky_relu"
+    convs = [
+        WindowConv1D(filters, 3, strides=stride, activation=leaky, name=f"conv_{i}")
+        for i, (filters, stride) in enumerate(
+            zip(plan.encoder_filters, plan.strides, strict=False), start=1
+        )
+    ]
+    span = WindowConv1D(
+        plan.encoder_filters[3],
+        plan.last_encoder_kernel,
+        padding="valid",
+        activation=leaky,
+        name="conv_4",
+    )
+    hidden = layers.Dense(4 * code_size, activation=leaky, name="hidden")
+    mean = layers.Dense(code_size, name="mean")
+    deviation = layers.Dense(code_size, activation="relu", name="deviation")
+
+    # Functional model
+    windows = keras.Input((plan.l_win, channels), name="windows")
+    x = SymmetricPad1D(plan.pad, name="pad")(windows) if plan.pad else windows
+    for conv in convs:
+        x = conv(x)
+    x = layers.Flatten(name="flatten")(span(x))
+    x = hidden(x)
+    return keras.Model(windows, [mean(x), deviation(x) + 0.01], name="encoder")
+
+
+def vae_decoder(plan: ConvPlan, *, channels: int, code_size: int) -> keras.Model:
+    """Builds the decoder.
+
+    Args:
+        plan: Shapes from `conv_plan`.
+        channels: Channels of a window.
+        code_size: Size of an embedding.
+
+    Returns:
+        A model from embeddings `(batch, code_size)` to windows `(batch, l_win, channels)`.
+
+    Reference: S. Lin et al. (2020).
+    """
+    # Layers
+    leaky = "leaky_relu"
+    shapes = list(zip(plan.lengths, plan.decoder_filters, strict=True))
+    hidden = layers.Dense(plan.encoder_filters[3], activation=leaky, name="hidden")
+    unfold = layers.Dense(shapes[0][0] * shapes[0][1], activation=leaky, name="unfold")
+    convs = [
+        WindowConv1D(filters, 3, activation=leaky, name=f"conv_{i}")
+        for i, (_, filters) in enumerate(shapes[:3], start=1)
+    ]
+    last = WindowConv1D(
+        channels, plan.last_decoder_kernel, padding=plan.last_decoder_padding, name="conv_4"
+    )
+
+    # Functional model
+    codes = keras.Input((code_size,), name="codes")
+    x = layers.Reshape(shapes[0], name="reshape_1")(unfold(hidden(codes)))
+    for i, (conv, shape) in enumerate(zip(convs, shapes[1:], strict=True), start=2):
+        x = layers.Reshape(shape, name=f"reshape_{i}")(conv(x))
+    x = last(x)
+    surplus = x.shape[1] - plan.l_win
+    if surplus:
+        x = layers.Cropping1D((surplus // 2, surplus - surplus // 2), name="crop")(x)
+    return keras.Model(codes, x, name="decoder")
+
+
+def embedding_lstm(*, l_seq: int, code_size: int, units: int) -> keras.Model:
+    """Builds the LSTM that predicts embeddings.
+
+    Args:
+        l_seq: Windows of a sequence.
+        code_size: Size of an embedding.
+        units: Units of each of the two LSTM layers.
+
+    Returns:
+        A model from embeddings 1 to l_seq − 1 to predictions of embeddings 2 to l_seq, both
+        `(batch, l_seq - 1, code_size)`.
+
+    Reference: S. Lin et al. (2020), whose third layer is an LSTM with linear activation; ours is
+    a Dense layer, because a linear LSTM becomes a Loop in ONNX.
+    """
+    # Layers
+    first = layers.LSTM(units, return_sequences=True, name="lstm_1")
+    second = layers.LSTM(units, return_sequences=True, name="lstm_2")
+    head = layers.Dense(code_size, name="head")
+
+    # Functional model
+    codes = keras.Input((l_seq - 1, code_size), name="codes")
+    return keras.Model(codes, head(second(first(codes))), name="lstm")

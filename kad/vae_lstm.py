@@ -1,0 +1,480 @@
+"""The VAE-LSTM detector."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar
+
+import keras
+import numpy as np
+from keras import layers, ops
+from pydantic import Field
+
+from kad.backend import compile_function
+from kad.conv_plan import conv_plan
+from kad.detector import Detector, TrainingSeries
+from kad.missing import hold_last, is_observed
+from kad.options import Count, Positive, TrainingOptions
+from kad.state import StateLayout
+from kad.training import TrainingSession, epoch_batches, padded_batches, split_starts
+from kad.vae import embedding_lstm, vae_decoder, vae_encoder
+
+EMBEDDING_BATCH = 4096
+"""Windows that are embedded in one call: bounds memory for long series."""
+
+
+class VAELSTMTraining(TrainingOptions):
+    """`[training]` of the VAE-LSTM; `epochs`, `batch_size` and `learning_rate` are the VAE's."""
+
+    epochs_lstm: Count = 60
+    """Longest training of the LSTM in epochs."""
+    batch_size_lstm: Count = 64
+    """Sequences of one optimiser step of the LSTM."""
+    learning_rate_lstm: Positive = 2e-3
+    """Adam's learning rate for the LSTM in the first epoch."""
+
+
+@keras.saving.register_keras_serializable("kad")
+class SigmaSquared(layers.Layer):
+    """The variance of the VAE's reconstruction, fixed or learnt.
+
+    Args:
+        sigma: Standard deviation, in standardised units: fixed, or where learning starts.
+        learn: Whether it is a trainable weight.
+        offset: Added to the learnt variance so that it stays above zero.
+    """
+
+    def __init__(self, sigma: float, *, learn: bool, offset: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.sigma, self.learn, self.offset = sigma, learn, offset
+        self.weight = self.add_weight(
+            name="sigma", shape=(), initializer=keras.initializers.Constant(sigma), trainable=learn
+        )
+        self.built = True
+
+    def call(self, x: Any = None) -> Any:
+        """Returns the variance, a scalar."""
+        return ops.square(self.weight) + (self.offset if self.learn else 0.0)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "sigma": self.sigma,
+            "learn": self.learn,
+            "offset": self.offset,
+        }
+
+
+@keras.saving.register_keras_serializable("kad")
+class VAELSTM(Detector):
+    """A VAE embeds short windows, an LSTM predicts the embeddings, the decoder draws what it expects.
+
+    The score of a sample is the squared difference between the newest `score_windows` windows and
+    their predictions, summed over the observed samples, in standardised units. Missing samples are
+    imputed with the detector's own forecast, which needs only embeddings older than one window;
+    during the warm-up, with the last observed sample.
+
+    Args:
+        channels: Names of the columns it watches.
+        l_win: Window length in samples; 24, 48 and 144 have the paper's layers.
+        l_seq: Windows of a sequence.
+        code_size: Size of an embedding.
+        hidden_units: Width of encoder and decoder; 512 in the paper.
+        lstm_units: Units of each of the two LSTM layers.
+        sigma: Standard deviation of a reconstruction, in standardised units.
+        learn_sigma: Whether `sigma` is learnt.
+        sigma_offset: Added to the learnt variance.
+        score_windows: How many of the newest predicted windows are compared: `l_seq - 1` is the
+            paper's score; 1 costs a fifth in batch and reacts sooner.
+        clip: Networks see standardised values within ± this; 0 for no limit.
+        **kwargs: See `Detector`.
+
+    Reference: S. Lin, R. Clark, R. Birke, S. Schönborn, N. Trigoni, S. Roberts (2020), "Anomaly
+    Detection for Time Series Using VAE-LSTM Hybrid Model", ICASSP. We replace its third LSTM layer
+    by a Dense layer, and let missing samples and a limit on the networks' inputs in.
+    """
+
+    detector_name = "vae-lstm"
+    Training = VAELSTMTraining
+    presets: ClassVar = {
+        "default": {},
+        "paper": {
+            "data": {"grid": "rows"},
+            "detector": {"hidden_units": 512, "score_windows": 11, "clip": 0.0},
+            "training": {
+                "epochs": 40,
+                "epochs_lstm": 40,
+                "batch_size": 32,
+                "batch_size_lstm": 32,
+                "learning_rate": 4e-4,
+                "learning_rate_lstm": 2e-4,
+                "patience": 0,
+                "split": "shuffled",
+                "examples_per_epoch": 1_000_000_000,
+            },
+        },
+        "tiny": {
+            "detector": {"l_win": 8, "l_seq": 4, "code_size": 3, "hidden_units": 16, "lstm_units": 8},
+            "training": {"epochs": 10, "epochs_lstm": 10, "examples_per_epoch": 2000},
+        },
+    }
+
+    def __init__(
+        self,
+        channels: Sequence[str],
+        *,
+        l_win: Annotated[int, Field(ge=2)] = 24,
+        l_seq: Annotated[int, Field(ge=2)] = 12,
+        code_size: Count = 6,
+        hidden_units: Annotated[int, Field(ge=16)] = 128,
+        lstm_units: Count = 64,
+        sigma: Positive = 0.1,
+        learn_sigma: bool = False,
+        sigma_offset: Positive = 0.01,
+        score_windows: Count = 1,
+        clip: Annotated[float, Field(ge=0)] = 8.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(channels, **kwargs)
+        if score_windows > l_seq - 1:
+            raise ValueError(
+                f"`score_windows` must be at most l_seq - 1 = {l_seq - 1}. "
+                f"Received: {score_windows}."
+            )
+
+        # Layers
+        features = len(self.channels)
+        plan = conv_plan(l_win, hidden_units)
+        self.encoder = vae_encoder(plan, channels=features, code_size=code_size)
+        self.decoder = vae_decoder(plan, channels=features, code_size=code_size)
+        self.lstm = embedding_lstm(l_seq=l_seq, code_size=code_size, units=lstm_units)
+        self.sigma_squared = SigmaSquared(
+            sigma, learn=learn_sigma, offset=sigma_offset, name="sigma_squared"
+        )
+
+        # Config
+        self.l_win, self.l_seq, self.code_size = l_win, l_seq, code_size
+        self.hidden_units, self.lstm_units = hidden_units, lstm_units
+        self.sigma, self.learn_sigma, self.sigma_offset = sigma, learn_sigma, sigma_offset
+        self.score_windows, self.clip = score_windows, clip
+        self.warmup_steps = l_seq * l_win - 1
+        self.max_steps = l_win
+        self._history = score_windows * l_win - 1
+        self.layout = StateLayout(
+            count=(1,),
+            last=(features,),
+            values=(self._history, features),
+            observed=(self._history, features),
+            codes=((l_seq - 1) * l_win, code_size),
+        )
+        self._ready()
+
+    # The detector itself
+
+    def step(self, x: Any, state: Any) -> dict[str, Any]:
+        """See `Detector.step`."""
+        old = self.layout.unpack(state)
+        steps, features, ready = ops.shape(x)[1], len(self.channels), float(self.warmup_steps + 1)
+        observed = is_observed(x)
+
+        forecast = self._forecast(old["codes"], steps)
+        anything = ops.cast(ops.any(observed, axis=-1), "float32")
+        count = ops.minimum(old["count"] + ops.cumsum(anything, axis=1), ready)
+        is_warm = ops.greater_equal(count, ready)
+
+        held = hold_last(self.scaler(x), observed, old["last"])
+        newest = forecast[:, :, -1, -1]
+        imputed = ops.where(is_warm[..., None], newest, held)
+        z = ops.where(observed, self.scaler(x), imputed)
+        values = ops.concatenate([old["values"], z], axis=1)
+        mask = ops.concatenate([old["observed"], ops.cast(observed, "float32")], axis=1)
+        codes = ops.concatenate([old["codes"], self._embed(values, steps)], axis=1)
+
+        compared = self.score_windows * self.l_win
+        target = _rolling(values, steps, compared)
+        expected = ops.reshape(forecast, (-1, steps, compared, features))
+        errors = ops.square(target - expected) * _rolling(mask, steps, compared)
+        channel_scores = ops.where(
+            is_warm[..., None], ops.sum(errors, axis=2), ops.zeros_like(newest)
+        )
+        score = ops.sum(channel_scores, axis=-1)
+        severity = ops.where(is_warm, self.calibration(score), ops.zeros_like(score))
+        sample = ops.where(observed, x, self.scaler.inverse(held))
+        return {
+            "score": score,
+            "severity": severity,
+            "channel_scores": channel_scores,
+            "expected": ops.where(is_warm[..., None], self.scaler.inverse(newest), sample),
+            "next_state": self.layout.pack(
+                {
+                    "count": count[:, -1:],
+                    "last": held[:, -1],
+                    "values": values[:, steps:],
+                    "observed": mask[:, steps:],
+                    "codes": codes[:, steps:],
+                }
+            ),
+        }
+
+    def _forecast(self, codes: Any, steps: Any) -> Any:
+        """Decodes the newest predicted windows that end at each step.
+
+        Their LSTM inputs are embeddings of windows that ended one window ago and earlier: for
+        chunks of at most `l_win` steps all of them are in the state.
+
+        Args:
+            codes: `(streams, (l_seq - 1) * l_win, code_size)`.
+            steps: Length of the chunk.
+
+        Returns:
+            `(streams, steps, score_windows, l_win, channels)`, standardised.
+        """
+        sequence = _rolling(codes, steps, self.l_seq - 1, stride=self.l_win)
+        predicted = self.lstm(ops.reshape(sequence, (-1, self.l_seq - 1, self.code_size)))
+        predicted = predicted[:, -self.score_windows :]
+        windows = self.decoder(ops.reshape(predicted, (-1, self.code_size)))
+        return ops.reshape(
+            windows, (-1, steps, self.score_windows, self.l_win, len(self.channels))
+        )
+
+    def _embed(self, values: Any, steps: Any) -> Any:
+        """Embeds the window that ends at each step: `(streams, steps, code_size)`."""
+        newest = values[:, self._history - (self.l_win - 1) :]
+        windows = _rolling(newest, steps, self.l_win)
+        flat = ops.reshape(windows, (-1, self.l_win, len(self.channels)))
+        return ops.reshape(self.encoder(self._limit(flat))[0], (-1, steps, self.code_size))
+
+    def _limit(self, z: Any) -> Any:
+        return ops.clip(z, -self.clip, self.clip) if self.clip else z
+
+    def components(self) -> dict[str, keras.Model]:
+        """Returns `encoder`, `lstm` and `decoder`."""
+        return {"encoder": self.encoder, "lstm": self.lstm, "decoder": self.decoder}
+
+    # Measures
+
+    def window_measures(self, windows: np.ndarray) -> dict[str, np.ndarray]:
+        """Returns the VAE's anomaly measures of windows.
+
+        Args:
+            windows: `(batch, l_win, channels)` in raw units, without missing samples.
+
+        Returns:
+            `reconstruction_error` Σ(x − x̂)², `kl` and `elbo`, each `(batch,)`, from the mean
+            embedding.
+        """
+
+        def measures(x: Any) -> dict[str, Any]:
+            z = self.scaler(x)
+            mean, deviation = self.encoder(self._limit(z))
+            return self._elbo(z, ops.ones_like(z), mean, deviation, mean)
+
+        out = self._in_batches(measures, windows)
+        return {
+            "reconstruction_error": out["reconstruction_error"],
+            "kl": out["kl"],
+            "elbo": -out["loss"],
+        }
+
+    def sequence_measures(self, sequences: np.ndarray) -> dict[str, np.ndarray]:
+        """Returns the LSTM's anomaly measures of sequences.
+
+        Args:
+            sequences: `(batch, l_seq, l_win, channels)` in raw units, without missing samples.
+
+        Returns:
+            `lstm_reconstruction_error` Σ(x − x̂)² over windows 2 to l_seq, the paper's score, and
+            `lstm_embedding_error` Σ(e − ê)² over their embeddings, each `(batch,)`.
+        """
+
+        def measures(x: Any) -> dict[str, Any]:
+            z = self.scaler(x)
+            flat = ops.reshape(z, (-1, self.l_win, len(self.channels)))
+            codes = self.encoder(self._limit(flat))[0]
+            codes = ops.reshape(codes, (-1, self.l_seq, self.code_size))
+            predicted = self.lstm(codes[:, :-1])
+            windows = self.decoder(ops.reshape(predicted, (-1, self.code_size)))
+            windows = ops.reshape(windows, ops.shape(z[:, 1:]))
+            return {
+                "lstm_reconstruction_error": ops.sum(ops.square(z[:, 1:] - windows), (1, 2, 3)),
+                "lstm_embedding_error": ops.sum(ops.square(codes[:, 1:] - predicted), (1, 2)),
+            }
+
+        return self._in_batches(measures, sequences)
+
+    def _in_batches(self, function: Any, x: np.ndarray) -> dict[str, np.ndarray]:
+        run = compile_function(function, self.variables)
+        size = min(EMBEDDING_BATCH, len(x))
+        parts = []
+        for i in range(0, len(x), size):
+            block = np.asarray(x[i : i + size], "float32")
+            padding = np.repeat(block[-1:], size - len(block), axis=0)
+            out = run(np.concatenate([block, padding]))
+            parts.append({k: v[: len(block)] for k, v in out.items()})
+        return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+
+    def _elbo(self, z: Any, mask: Any, mean: Any, deviation: Any, code: Any) -> dict[str, Any]:
+        """Returns −ELBO and its parts per window, as the paper's code weighs them."""
+        variance = self.sigma_squared()
+        dims = self.l_win * len(self.channels)
+        squared = ops.square(z - self.decoder(code)) * mask
+        error = ops.sum(squared, axis=(1, 2))
+        kl = 0.5 * ops.sum(
+            ops.square(mean) + ops.square(deviation) - 1.0 - 2.0 * ops.log(deviation), axis=1
+        )
+        constant = 0.5 * dims * (np.log(2 * np.pi) + ops.log(variance))
+        return {
+            "loss": constant + 0.5 * error / (2.0 * variance) + kl,
+            "reconstruction_error": error,
+            "kl": kl,
+        }
+
+    # Training
+
+    def rows_needed(self, options: TrainingOptions) -> int:
+        """See `Detector.rows_needed`: one sequence to learn from and one held-out window."""
+        training = self.l_seq * self.l_win + self.l_win
+        if options.split == "shuffled":
+            return training
+        share = options.validation
+        return max(int(np.ceil(training / (1 - share))), int(np.ceil((self.l_win + 1) / share)))
+
+    def fit_networks(self, series: TrainingSeries, session: TrainingSession) -> None:
+        """Trains the VAE on all rolling windows, then the LSTM on their mean embeddings."""
+        options = session.options
+        assert isinstance(options, VAELSTMTraining)
+        self._fit_vae(series, session, options)
+        self._fit_lstm(series, session, options)
+
+    def _fit_vae(
+        self, series: TrainingSeries, session: TrainingSession, options: VAELSTMTraining
+    ) -> None:
+        def loss(data: Any, batch: Any) -> dict[str, Any]:
+            rows = batch["start"][:, None] + ops.arange(self.l_win, dtype="int32")
+            z, mask = ops.take(data["z"], rows, axis=0), ops.take(data["mask"], rows, axis=0)
+            mean, deviation = self.encoder(self._limit(z))
+            return self._elbo(z, mask, mean, deviation, mean + deviation * batch["noise"])
+
+        def with_noise(start: np.ndarray, weight: np.ndarray, rng: Any) -> dict[str, np.ndarray]:
+            noise = rng.standard_normal((*start.shape, self.code_size), dtype="float32")
+            return {"start": start, "weight": weight, "noise": noise}
+
+        def batches(rng: np.random.Generator) -> dict[str, np.ndarray]:
+            start = epoch_batches(
+                train, batch_size=options.batch_size, most=options.examples_per_epoch, rng=rng
+            )
+            return with_noise(start, np.ones(start.shape, "float32"), rng)
+
+        train, held_out = self._split(series, self.l_win, options)
+        network = [
+            *self.encoder.trainable_variables,
+            *self.decoder.trainable_variables,
+            *self.sigma_squared.trainable_variables,
+        ]
+        session.run_phase(
+            "vae",
+            loss=loss,
+            network=network,
+            data={"z": series.values, "mask": series.observed},
+            batches=batches,
+            validation=with_noise(
+                *padded_batches(held_out, batch_size=options.batch_size), np.random.default_rng(0)
+            ),
+            epochs=options.epochs,
+            learning_rate=options.learning_rate,
+            last=False,
+        )
+
+    def _fit_lstm(
+        self, series: TrainingSeries, session: TrainingSession, options: VAELSTMTraining
+    ) -> None:
+        def loss(data: Any, batch: Any) -> dict[str, Any]:
+            rows = batch["start"][:, None] + ops.arange(
+                0, self.l_seq * self.l_win, self.l_win, dtype="int32"
+            )
+            codes = ops.take(data["codes"], rows, axis=0)
+            error = ops.square(self.lstm(codes[:, :-1], training=True) - codes[:, 1:])
+            return {"loss": ops.mean(error, axis=(1, 2))}
+
+        def batches(rng: np.random.Generator) -> dict[str, np.ndarray]:
+            start = epoch_batches(
+                train, batch_size=options.batch_size_lstm, most=options.examples_per_epoch, rng=rng
+            )
+            return {"start": start, "weight": np.ones(start.shape, "float32")}
+
+        train, held_out = self._split(series, self.l_seq * self.l_win, options)
+        start, weight = padded_batches(held_out, batch_size=options.batch_size_lstm)
+        session.run_phase(
+            "lstm",
+            loss=loss,
+            network=self.lstm.trainable_variables,
+            data={"codes": self.embed_rolling(series.values)},
+            batches=batches,
+            validation={"start": start, "weight": weight},
+            epochs=options.epochs_lstm,
+            learning_rate=options.learning_rate_lstm,
+            last=True,
+        )
+
+    def _split(
+        self, series: TrainingSeries, length: int, options: VAELSTMTraining
+    ) -> tuple[np.ndarray, np.ndarray]:
+        train, held_out = split_starts(
+            series.starts(length),
+            length=length,
+            target=self.l_win,
+            rows=len(series.values),
+            held_out=series.held_out_rows,
+            options=options,
+        )
+        most = options.examples_per_epoch
+        if len(held_out) > most:
+            held_out = held_out[np.linspace(0, len(held_out) - 1, most).astype(int)]
+        return train, held_out
+
+    def embed_rolling(self, z: np.ndarray) -> np.ndarray:
+        """Embeds every rolling window of a standardised series in bounded memory.
+
+        Args:
+            z: float32 `(rows, channels)`, at least `l_win` rows, without missing samples.
+
+        Returns:
+            float32 `(rows - l_win + 1, code_size)`: the mean embedding of the window that starts
+            at each row.
+        """
+        windows = np.lib.stride_tricks.sliding_window_view(z, self.l_win, axis=0)
+        windows = windows.transpose(0, 2, 1)
+        return self._in_batches(
+            lambda x: {"codes": self.encoder(self._limit(x))[0]}, windows
+        )["codes"]
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "l_win": self.l_win,
+            "l_seq": self.l_seq,
+            "code_size": self.code_size,
+            "hidden_units": self.hidden_units,
+            "lstm_units": self.lstm_units,
+            "sigma": self.sigma,
+            "learn_sigma": self.learn_sigma,
+            "sigma_offset": self.sigma_offset,
+            "score_windows": self.score_windows,
+            "clip": self.clip,
+        }
+
+
+def _rolling(rows: Any, steps: Any, length: int, *, stride: int = 1) -> Any:
+    """Gathers what each step looks back on.
+
+    Args:
+        rows: `(streams, rows, features)`.
+        steps: Steps of the chunk.
+        length: Rows that one step looks at.
+        stride: Distance between them.
+
+    Returns:
+        `(streams, steps, length, features)`: entry `(n, t, k)` is row `t + k * stride`.
+    """
+    index = ops.arange(steps)[:, None] + ops.arange(0, length * stride, stride)[None]
+    return ops.take(rows, index, axis=1)

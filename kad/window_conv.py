@@ -1,0 +1,121 @@
+"""One-dimensional convolution as a matrix product."""
+
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+
+@keras.saving.register_keras_serializable("kad")
+class WindowConv1D(layers.Layer):
+    """Convolution over time, written as patches times a matrix.
+
+    Equal to `keras.layers.Conv1D`; on a CPU the matrix product trains five times faster than
+    XLA's convolution and scores faster in ONNX Runtime once streams are batched
+    (`python -m benchmarks training`, `python -m benchmarks scoring`).
+
+    Input `(batch, time, features)`, output `(batch, ceil(time / strides), filters)` for `same`
+    padding and `(batch, time - kernel_size + 1, filters)` for `valid`.
+
+    Args:
+        filters: Output features.
+        kernel_size: Patch length in samples.
+        strides: Step between patches; 1 for `valid` padding.
+        padding: `same` (zeros, as TensorFlow pads) or `valid`.
+        activation: Name of a Keras activation.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int,
+        *,
+        strides: int = 1,
+        padding: str = "same",
+        activation: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if padding not in ("same", "valid") or (padding == "valid" and strides != 1):
+            raise ValueError(
+                "`padding` must be 'same', or 'valid' with strides 1. "
+                f"Received: padding={padding!r}, strides={strides}."
+            )
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.strides = strides
+        self.padding = padding
+        self.activation = keras.activations.get(activation)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Creates the kernel `(kernel_size, features, filters)`, as in `Conv1D`, and the bias."""
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(self.kernel_size, input_shape[-1], self.filters),
+            initializer="glorot_uniform",
+        )
+        self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
+        self.built = True
+
+    def call(self, x: Any) -> Any:
+        """Convolves `(batch, time, features)`."""
+        length = x.shape[1]
+        out = self.compute_output_shape(x.shape)[1]
+        if self.padding == "same":
+            missing = max((out - 1) * self.strides + self.kernel_size - length, 0)
+            x = ops.pad(x, ((0, 0), (missing // 2, missing - missing // 2), (0, 0)))
+        kernel = ops.reshape(self.kernel, (-1, self.filters))
+        if out == 1:
+            patches = ops.reshape(x, (-1, 1, kernel.shape[0]))
+        else:
+            span = (out - 1) * self.strides + 1
+            patches = ops.concatenate(
+                [x[:, j : j + span : self.strides] for j in range(self.kernel_size)], axis=-1
+            )
+        return self.activation(ops.matmul(patches, kernel) + self.bias)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Returns `(batch, time_out, filters)`."""
+        batch, length, _ = input_shape
+        if self.padding == "valid":
+            return batch, length - self.kernel_size + 1, self.filters
+        return batch, -(-length // self.strides), self.filters
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": self.padding,
+            "activation": keras.activations.serialize(self.activation),
+        }
+
+
+@keras.saving.register_keras_serializable("kad")
+class SymmetricPad1D(layers.Layer):
+    """Pads time by its own mirror image, edge samples repeated, as `tf.pad(mode="SYMMETRIC")`.
+
+    Args:
+        pad: Samples on each side, at most the window's length.
+    """
+
+    def __init__(self, pad: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.pad = pad
+
+    def call(self, x: Any) -> Any:
+        """Pads `(batch, time, features)` to `(batch, time + 2 * pad, features)`."""
+        length = x.shape[1]
+        head = [x[:, i : i + 1] for i in reversed(range(self.pad))]
+        tail = [x[:, length - 1 - i : length - i] for i in range(self.pad)]
+        return ops.concatenate([*head, x, *tail], axis=1)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Returns `(batch, time + 2 * pad, features)`."""
+        return input_shape[0], input_shape[1] + 2 * self.pad, input_shape[2]
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "pad": self.pad}
