@@ -9,14 +9,19 @@ Reference:
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from datasets.files import fetch, registry, url
 from datasets.series import Series, median_period_s
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["LICENCE", "aliases", "load", "names", "read"]
 
@@ -40,11 +45,12 @@ def load(name: str) -> Series:
     path = f"{_DATA}{name.removeprefix('nab/')}.csv"
     frame = read(path)
     key = path.removeprefix(_DATA)
-    windows = _labels("combined_windows")[key]
-    points = [pd.Timestamp(stamp) for stamp in _labels("combined_labels")[key]]
+    windows = _labels(fetch("nab/labels/combined_windows.json"))[key]
+    labels = _labels(fetch("nab/labels/combined_labels.json"))[key]
+    points = [pd.Timestamp(stamp) for stamp in labels]
     rows = len(frame)
     probation = int(min(0.15 * rows, 0.15 * 5000))
-    return Series(
+    series = Series(
         name=name,
         frame=frame,
         windows=tuple((pd.Timestamp(start), pd.Timestamp(end)) for start, end in windows),
@@ -55,6 +61,11 @@ def load(name: str) -> Series:
         source=url(path),
         licence=LICENCE,
     )
+    stray = int((series.point_labels() & ~series.labels()).sum())
+    if not stray:
+        return series
+    notes = f"{stray} of {len(series.points)} labelled points lie outside the windows"
+    return replace(series, notes=notes)
 
 
 def read(path: str) -> pd.DataFrame:
@@ -64,5 +75,5 @@ def read(path: str) -> pd.DataFrame:
 
 
 @cache
-def _labels(which: str) -> dict[str, list]:
-    return json.loads(fetch(f"nab/labels/{which}.json").read_text(encoding="utf-8"))
+def _labels(file: Path) -> dict[str, list]:
+    return json.loads(file.read_text(encoding="utf-8"))

@@ -346,7 +346,7 @@ class _Machine:
         }
 
     def _weather(self, second: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        day_of_year = self.times[0].dayofyear + second / _DAY_S
+        day_of_year = self.times[0].day_of_year + second / _DAY_S
         year = np.sin(2 * np.pi * (day_of_year - 110) / 365.25)
         day = np.sin(2 * np.pi * (second / _DAY_S - 0.40))
         return 18 + 5 * year + 2.5 * day + 2.0 * self._wander(rng, 2 * _DAY_S)
@@ -405,7 +405,7 @@ def _speed(
     timing, levels = rng["schedule"], rng["levels"]
     trend = _smooth(levels.normal(0, 0.03, days), 0.3)  # good and bad weeks
     at: list[float] = [-_DAY_S]
-    to: list[float] = [0.0 if first.dayofweek in (6, 0) else 0.55]
+    to: list[float] = [0.0 if first.day_of_week in (6, 0) else 0.55]
     ramp: list[float] = [300.0]
     for day in range(days):
         jitter = timing.normal(0, 1, 12)
@@ -414,7 +414,7 @@ def _speed(
         early = 0.93 + trend[day] + 0.015 * early
         late = 0.88 + trend[day] + 0.02 * late
         night = 0.56 + 0.012 * night
-        weekday = (first.dayofweek + day) % 7
+        weekday = (first.day_of_week + day) % 7
         if weekday == 6:
             continue
         plan = [
