@@ -70,7 +70,11 @@ def load(name: str) -> Series:
 
 def read(path: str) -> pd.DataFrame:
     """The frame of one of NAB's files, by its path in the registry."""
-    table = pd.read_csv(fetch(path), dtype={"value": float}, parse_dates=["timestamp"])
+    table = pd.read_csv(
+        fetch(path),
+        dtype={"value": float},
+        parse_dates=["timestamp"],
+    )
     return table.set_index(pd.DatetimeIndex(table["timestamp"], name="time"))[["value"]]
 
 

@@ -197,8 +197,8 @@ def pump(
     Args:
         days: Length. Four weeks train and test the demo; a year takes about a second.
         period_s: Seconds between rows, 1 to 3600.
-        seed: Same seed, same frame (up to the last bit of the platform's mathematics, which the
-            sensors' resolution hides).
+        seed: 0 or more. Same seed, same frame: what platforms differ in, the last bit of their
+            mathematics, disappears in the sensors' resolution.
         faults: True draws faults, False gives normal data, a list gives exactly those.
         kinds: Which of `FAULT_KINDS` to draw; by default all, each at least once.
         fault_count: How many to draw; by default one per four days after the clean part, and at
@@ -221,8 +221,10 @@ def pump(
             "days": (days, 1, 36525),
             "clean_fraction": (clean_fraction, 0, 0.95),
             "missing": (missing, 0, 0.5),
-            "severity": (severity, 0, 100),
+            "severity": (severity, 0.01, 100),
             "noise": (noise, 0, 100),
+            "seed": (seed, 0, 2**63),
+            "fault_count": (fault_count or 0, 0, 100_000),
         }
     )
     times = _grid(start, days, period_s)
@@ -266,6 +268,8 @@ def _grid(start: str, days: float, period_s: float) -> pd.DatetimeIndex:
         first = pd.Timestamp(start)
     except ValueError as error:
         raise InputError(f"`start` must be a date or time. Received: {start!r}.") from error
+    if first is pd.NaT or first.tz is not None:
+        raise InputError(f"`start` must be a time without a time zone. Received: {start!r}.")
     rows = round(days * _DAY_S / period_s)
     step = pd.Timedelta(period_s, unit="s")
     return pd.date_range(first, periods=rows, freq=step, name="time")
@@ -716,14 +720,15 @@ def _missing(rng: np.random.Generator, rows: int, period_s: float, share: float)
 def _stretches(
     rng: np.random.Generator, rows: int, share: float, shortest: float, longest: float
 ) -> np.ndarray:
-    """Bool rows: stretches of log-uniform length that cover about `share` of them."""
+    """Bool rows: stretches of log-uniform length, `share` of the rows in sum."""
     low, high = max(1.0, shortest), max(1.0, longest)
-    mean = (high - low) / math.log(high / low) if high > low else low
-    count = int(share * rows / mean + rng.random())
-    begin = rng.integers(0, rows, count)
-    length = np.exp(rng.uniform(math.log(low), math.log(high), count))
-    end = np.minimum(begin + np.maximum(1, np.round(length)).astype(int), rows)
+    target = round(share * rows)
+    lengths = np.exp(rng.uniform(math.log(low), math.log(high), math.ceil(target / low) + 1))
+    # As many as the target needs, the last one cut to fit.
+    ends = np.minimum(np.cumsum(np.round(lengths).astype(int)), target)
+    lengths = np.diff(ends, prepend=0)
+    begin = rng.integers(0, rows, len(lengths))
     edges = np.zeros(rows + 1, dtype=int)
     np.add.at(edges, begin, 1)
-    np.add.at(edges, end, -1)
+    np.add.at(edges, np.minimum(begin + lengths, rows), -1)
     return np.cumsum(edges[:-1]) > 0
