@@ -1,0 +1,58 @@
+"""Scores sensor streams on a gateway, with numpy and onnxruntime alone.
+
+from runtime import Detector, EventDetector, Stream
+
+detector = Detector.load("pump.onnx")
+stream = Stream(detector)
+events = EventDetector(detector.channels, threshold=stream.threshold)
+for time, values in sensor:
+    closed = events.update(stream.push(time, values))
+"""
+
+from runtime.batch import BatchScores, StreamBatch
+from runtime.budget import parse_false_alarms, severity_threshold
+from runtime.compare import relative_gap
+from runtime.detector import Detector, StepOutput
+from runtime.errors import (
+    ConfigError,
+    InputError,
+    KadError,
+    MissingExtraError,
+    ModelFileError,
+    SchemaError,
+    VerificationError,
+)
+from runtime.events import Event, EventDetector
+from runtime.grid import GridCounts, Placed, RowGrid, TimeGrid
+from runtime.schema import InputColumn, Metadata
+from runtime.stream import Scores, Stream
+from runtime.verify import VerifyReport, verify
+
+__all__ = [
+    "BatchScores",
+    "ConfigError",
+    "Detector",
+    "Event",
+    "EventDetector",
+    "GridCounts",
+    "InputColumn",
+    "InputError",
+    "KadError",
+    "Metadata",
+    "MissingExtraError",
+    "ModelFileError",
+    "Placed",
+    "RowGrid",
+    "SchemaError",
+    "Scores",
+    "StepOutput",
+    "Stream",
+    "StreamBatch",
+    "TimeGrid",
+    "VerificationError",
+    "VerifyReport",
+    "parse_false_alarms",
+    "relative_gap",
+    "severity_threshold",
+    "verify",
+]

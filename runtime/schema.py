@@ -8,6 +8,7 @@ To change the format:
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, Self, get_args
@@ -122,29 +123,38 @@ class Metadata:
             inputs = tuple(InputColumn(**column) for column in raw["inputs"])
             values = {k: v for k, v in raw.items() if k in known and k != "inputs"}
             metadata = cls(inputs=inputs, **values)
+            metadata._check()
         except TypeError as error:
             raise ModelFileError(
                 f"The detector's metadata is damaged: {error}. Export the detector again."
             ) from error
-        metadata._check()
         return metadata
 
     def _check(self) -> None:
         roles = [column.role for column in self.inputs]
+        names = [column.name for column in self.inputs]
+        steps = (self.max_steps, self.state_size, self.warmup_steps, self.max_gap_steps)
         wrong = None
-        if not roles or "channel" not in roles:
+        if "channel" not in roles:
             wrong = "inputs must list at least one channel"
         elif set(roles) - set(get_args(Role)):
             wrong = f"input roles must be among {get_args(Role)}, not {sorted(set(roles))}"
         elif roles != sorted(roles):
             wrong = "context columns must come after the channels"
+        elif len(set(names)) < len(names):
+            wrong = f"input names must differ, not {names}"
         elif self.grid not in get_args(Grid):
             wrong = f"grid must be one of {get_args(Grid)}, not {self.grid!r}"
-        elif not self.period_s > 0:
+        elif not 0 < self.period_s < math.inf:
             wrong = f"period_s must be above 0, not {self.period_s}"
-        elif min(self.max_steps, self.state_size) < 1 or min(self.warmup_steps, self.max_gap_steps) < 0:
-            wrong = "max_steps and state_size must be above 0, warmup_steps and max_gap_steps at least 0"
+        elif not 0 < self.threshold < math.inf:
+            wrong = f"threshold must be above 0, not {self.threshold}"
+        elif not all(type(count) is int for count in steps):
+            wrong = "max_steps, state_size, warmup_steps and max_gap_steps must be whole numbers"
+        elif min(steps[:2]) < 1 or min(steps[2:]) < 0:
+            wrong = (
+                "max_steps and state_size must be above 0, "
+                "warmup_steps and max_gap_steps at least 0"
+            )
         if wrong:
             raise ModelFileError(f"The detector's metadata is damaged: {wrong}. Export it again.")
-
-

@@ -1,0 +1,343 @@
+"""Puts rows on a detector's time grid: late, duplicate, disordered and missing rows, gaps.
+
+Training and the runtime use this one implementation. Any chunking of the same rows gives exactly
+the same slots, values and counts.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from runtime.errors import InputError
+
+__all__ = ["GridCounts", "Placed", "RowGrid", "TimeGrid"]
+
+Times = npt.NDArray[np.int64]
+Values = npt.NDArray[np.float64]
+
+# Differences of two such times fit int64: 1823 to 2116.
+_TIME_LIMIT = 2**62
+_FIRST_WINDOW = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridCounts:
+    """What happened to the rows so far."""
+
+    received: int = 0
+    """Rows given to `place`."""
+    duplicates: int = 0
+    """Rows for a slot that already had one; dropped, but for filling missing channels."""
+    late: int = 0
+    """Rows for a slot already emitted as missing, or before the segment; dropped."""
+    missing: int = 0
+    """Slots emitted without a row."""
+    restarts: int = 0
+    """New segments after the first: gaps and clocks set back."""
+    backward: int = 0
+    """Those restarts that went back in time."""
+
+    def __add__(self, other: "GridCounts") -> "GridCounts":
+        mine, theirs = asdict(self), asdict(other)
+        return GridCounts(**{name: mine[name] + theirs[name] for name in mine})
+
+
+class Placed(NamedTuple):
+    """Slots that have become final, in order of time within each segment."""
+
+    times_ns: Times
+    """Nanoseconds since 1970-01-01, of the grid: int64 (steps,)."""
+    values: Values
+    """NaN where nothing came: float64 (steps, channels)."""
+    restart: npt.NDArray[np.bool_]
+    """True at the first slot of each segment, where state starts from zeros: (steps,)."""
+    rows: Times
+    """Number of the row that filled the slot, counted from 0 over all calls; −1: none (steps,)."""
+
+
+class TimeGrid:
+    """A regular grid, anchored at the first row of each segment.
+
+    The slot of a row is its time since the anchor in periods, rounded. Slots are emitted in
+    order, as NaN where no row came. The first row of a slot wins; a later one fills channels that
+    are still missing, as long as the slot has not been emitted.
+
+    A forward gap of more than `max_gap` missing slots, and a jump back by more than `max_gap`
+    (and `reorder`) slots, such as a corrected clock, start a new segment with a new anchor: one
+    stamp from the future cannot block the stream.
+
+    Args:
+        period_ns: Width of a slot in nanoseconds.
+        channels: Number of columns.
+        reorder: A slot is held until one that is this many slots later has been seen, so that
+            rows in between may come in any order. 0: emit at once.
+        max_gap: Longest gap that is filled with missing slots.
+    """
+
+    def __init__(self, period_ns: int, channels: int, *, reorder: int = 0, max_gap: int) -> None:
+        if period_ns < 1 or channels < 1 or reorder < 0 or max_gap < 0:
+            raise InputError(
+                "A time grid needs a period of at least 1 ns, at least 1 channel, and `reorder` "
+                f"and `max_gap` of at least 0. Received: {period_ns} ns, {channels} channels, "
+                f"reorder={reorder}, max_gap={max_gap}."
+            )
+        self._period = period_ns
+        self._half = period_ns // 2
+        self._reorder = reorder
+        self._max_gap = max_gap
+        self._reach = max(max_gap, reorder)
+        self._channels = channels
+        self._counts = dict.fromkeys((f.name for f in fields(GridCounts)), 0)
+        self._anchor: int | None = None
+        self._next = 0  # the first slot not yet emitted
+        self._high = -1  # the latest slot seen
+        self._pending = _Rows.none(channels)
+        self._missed = np.empty(0, np.int64)  # slots emitted without a row, within reach
+
+    @property
+    def counts(self) -> GridCounts:
+        """What happened to the rows so far."""
+        return GridCounts(**self._counts)
+
+    @property
+    def due_ns(self) -> int | None:
+        """Time of the slot after the latest; None where a row would not be emitted at once."""
+        if self._anchor is None or self._reorder:
+            return None
+        return self._anchor + (self._high + 1) * self._period
+
+    def advance(self, rows: int = 1) -> None:
+        """Takes note of rows that came just when due and were emitted; see `due_ns`."""
+        self._high += rows
+        self._next += rows
+        self._counts["received"] += rows
+
+    def place(self, times_ns: Times, values: Values) -> Placed:
+        """Takes rows and returns the slots that have become final.
+
+        Args:
+            times_ns: Nanoseconds since 1970-01-01, int64 (rows,), in order of arrival.
+            values: float64 (rows, channels); NaN or infinity is missing.
+
+        Raises:
+            InputError: Wrong shapes, or a time outside 1823 to 2116.
+        """
+        check_rows(times_ns, values, self._channels)
+        due = self.due_ns
+        if len(times_ns) == 1 and due is not None:
+            early = int(times_ns[0]) - due + self._half
+            if 0 <= early < self._period:
+                row = self._counts["received"]
+                self.advance()
+                return Placed(
+                    np.array([due]), values, np.zeros(1, np.bool_), np.array([row], np.int64)
+                )
+        parts: list[Placed] = []
+        done, size = 0, _FIRST_WINDOW
+        while done < len(times_ns):
+            end = min(done + size, len(times_ns))
+            done += self._place_run(times_ns[done:end], values[done:end], parts)
+            # Windows grow, so that neither long runs nor many restarts cost quadratic time.
+            size = 2 * size if done == end else _FIRST_WINDOW
+        return _join(parts, self._channels)
+
+    def flush(self) -> Placed:
+        """Emits the slots that are held for late rows; use it at the end of the data."""
+        return _join([self._emit(self._pending, self._high + 1)], self._channels)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Returns the whole state as numbers and numpy arrays."""
+        return {
+            **self._counts,
+            "started": int(self._anchor is not None),
+            "anchor": self._anchor or 0,
+            "next": self._next,
+            "high": self._high,
+            "missed": self._missed.copy(),
+            "pending_slots": self._pending.slots.copy(),
+            "pending_values": self._pending.values.copy(),
+            "pending_rows": self._pending.rows.copy(),
+        }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Takes the state that `snapshot` returned."""
+        self._counts = {name: int(snapshot[name]) for name in self._counts}
+        self._anchor = int(snapshot["anchor"]) if snapshot["started"] else None
+        self._next = int(snapshot["next"])
+        self._high = int(snapshot["high"])
+        self._missed = np.array(snapshot["missed"], np.int64)
+        self._pending = _Rows(
+            np.array(snapshot["pending_slots"], np.int64),
+            np.array(snapshot["pending_values"], np.float64).reshape(-1, self._channels),
+            np.array(snapshot["pending_rows"], np.int64),
+        )
+
+    def _place_run(self, times: Times, values: Values, parts: list[Placed]) -> int:
+        """Takes rows up to the next restart; returns how many."""
+        if self._anchor is None:
+            self._start(int(times[0]))
+        slots = (times - (self._anchor or 0) + self._half) // self._period
+        seen = np.maximum.accumulate(np.concatenate([[self._high], slots[:-1]]))
+        back = seen - slots > self._reach
+        jump = back | (slots - seen - 1 > self._max_gap)
+        count = int(jump.argmax()) if jump.any() else len(times)
+        if count == 0:
+            parts.append(self._emit(self._pending, self._high + 1))
+            self._counts["restarts"] += 1
+            self._counts["backward"] += int(back[0])
+            self._start(int(times[0]))
+            return 0
+        parts.append(self._place_slots(slots[:count], seen[:count], values[:count]))
+        return count
+
+    def _start(self, anchor: int) -> None:
+        self._anchor = anchor
+        self._next = 0
+        self._high = -1
+        self._pending = _Rows.none(self._channels)
+        self._missed = np.empty(0, np.int64)
+
+    def _place_slots(self, slots: Times, seen: Times, values: Values) -> Placed:
+        first_row = self._counts["received"]
+        self._counts["received"] += len(slots)
+        arrived = _Rows(slots, values, np.arange(first_row, first_row + len(slots)))
+        is_open = slots >= np.maximum(self._next, seen - self._reorder + 1)
+        held = self._pending.joined(arrived if is_open.all() else arrived.where(is_open))
+        if (np.diff(held.slots) <= 0).any():
+            merged = held.merged()
+            self._counts["duplicates"] += len(held.slots) - len(merged.slots)
+            held = merged
+        closed = slots[~is_open]
+        if len(closed):
+            had_row = np.isin(closed, held.slots)
+            had_row |= (closed >= 0) & (closed < self._next) & ~np.isin(closed, self._missed)
+            self._counts["duplicates"] += int(had_row.sum())
+            self._counts["late"] += int((~had_row).sum())
+        self._high = max(self._high, int(slots.max()))
+        return self._emit(held, max(self._next, self._high - self._reorder + 1))
+
+    def _emit(self, held: "_Rows", end: int) -> Placed:
+        """Emits the slots up to `end`, keeps the later ones."""
+        cut = int(np.searchsorted(held.slots, end))
+        final = held.where(slice(0, cut))
+        self._pending = held.where(slice(cut, None))
+        slots = np.arange(self._next, end)
+        if len(slots) > cut:
+            filled = np.full((len(slots), self._channels), np.nan)
+            rows = np.full(len(slots), -1)
+            at = final.slots - self._next
+            filled[at] = final.values
+            rows[at] = final.rows
+            missed = slots[rows < 0]
+            self._counts["missing"] += len(missed)
+            kept = np.concatenate([self._missed, missed])
+            self._missed = kept[kept >= self._high - self._reach]
+            final = _Rows(slots, filled, rows)
+        self._next = end
+        times = (self._anchor or 0) + slots * self._period
+        return Placed(times, final.values, slots == 0, final.rows)
+
+
+class RowGrid:
+    """Every row is one step: stamps are carried through as they are, in order of arrival.
+
+    It has the interface of `TimeGrid` and never drops, adds or reorders.
+    """
+
+    due_ns: int | None = None
+
+    def __init__(self, channels: int) -> None:
+        self._channels = channels
+        self._received = 0
+
+    @property
+    def counts(self) -> GridCounts:
+        """What happened to the rows so far: they were received."""
+        return GridCounts(received=self._received)
+
+    def advance(self, rows: int = 1) -> None:
+        """Takes note of rows that were emitted without `place`."""
+        self._received += rows
+
+    def place(self, times_ns: Times, values: Values) -> Placed:
+        """Returns the rows; see `TimeGrid.place`."""
+        check_rows(times_ns, values, self._channels)
+        rows = np.arange(self._received, self._received + len(times_ns))
+        self._received += len(times_ns)
+        return Placed(times_ns, values, rows == 0, rows)
+
+    def flush(self) -> Placed:
+        """Returns no slot: nothing is ever held."""
+        return _join([], self._channels)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Returns the whole state."""
+        return {"received": self._received}
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Takes the state that `snapshot` returned."""
+        self._received = int(snapshot["received"])
+
+
+class _Rows(NamedTuple):
+    slots: Times
+    values: Values
+    rows: Times
+
+    @classmethod
+    def none(cls, channels: int) -> "_Rows":
+        return cls(np.empty(0, np.int64), np.empty((0, channels)), np.empty(0, np.int64))
+
+    def where(self, index: slice | npt.NDArray[np.bool_]) -> "_Rows":
+        return _Rows(self.slots[index], self.values[index], self.rows[index])
+
+    def joined(self, other: "_Rows") -> "_Rows":
+        if not len(self.slots):
+            return other
+        return _Rows(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
+
+    def merged(self) -> "_Rows":
+        """Sorts by slot; rows of one slot become one, the first that has a channel gives it."""
+        order = np.argsort(self.slots, kind="stable")
+        slots, values = self.slots[order], self.values[order]
+        is_first = np.concatenate([[True], slots[1:] != slots[:-1]])
+        group = np.cumsum(is_first) - 1
+        merged = values[is_first]
+        for channel in np.flatnonzero(~np.isfinite(merged).all(axis=0)):
+            known = np.flatnonzero(np.isfinite(values[:, channel]))
+            groups, first = np.unique(group[known], return_index=True)
+            merged[groups, channel] = values[known[first], channel]
+        return _Rows(slots[is_first], merged, self.rows[order][is_first])
+
+
+def check_rows(times_ns: Times, values: Values, channels: int) -> None:
+    """Raises InputError unless `place` can take these rows."""
+    if times_ns.dtype != np.int64 or times_ns.ndim != 1:
+        raise InputError(
+            f"`times_ns` must be int64 (rows,). Received: {times_ns.dtype} {times_ns.shape}. "
+            "Give nanoseconds since 1970-01-01."
+        )
+    if values.dtype != np.float64 or values.shape != (len(times_ns), channels):
+        raise InputError(
+            f"`values` must be float64 ({len(times_ns)}, {channels}). "
+            f"Received: {values.dtype} {values.shape}. Give one column per channel."
+        )
+    if len(times_ns) and not -_TIME_LIMIT < times_ns.min() <= times_ns.max() < _TIME_LIMIT:
+        wrong = int(np.flatnonzero((times_ns <= -_TIME_LIMIT) | (times_ns >= _TIME_LIMIT))[0])
+        raise InputError(
+            "Times must lie between 1823 and 2116, in nanoseconds since 1970-01-01. "
+            f"Received: {times_ns[wrong]} in row {wrong}."
+        )
+
+
+def _join(parts: list[Placed], channels: int) -> Placed:
+    parts = [part for part in parts if len(part.times_ns)]
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        none = np.empty(0, np.int64)
+        return Placed(none, np.empty((0, channels)), np.empty(0, np.bool_), none)
+    return Placed(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))

@@ -1,0 +1,128 @@
+"""Scores the final slots of one or many streams in as few network calls as possible."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from runtime.context import context_columns
+from runtime.detector import Array, Detector, StepOutput
+from runtime.errors import InputError
+from runtime.grid import Placed
+
+__all__ = ["Outputs", "Rounds"]
+
+Outputs = tuple[Array, Array, Array, Array]
+"""Score, severity, channel scores and expected of one stream's steps, without a stream axis."""
+
+
+class Rounds:
+    """Runs a detector over placed rows, keeping the state of each stream.
+
+    Args:
+        detector: The detector.
+        streams: Number of streams.
+    """
+
+    def __init__(self, detector: Detector, streams: int) -> None:
+        if (detector.fixed_steps or 1) > 1:
+            raise InputError(
+                "Scoring row by row needs a detector that takes any number of steps, or one. "
+                f"Received: one fixed to {detector.fixed_steps} steps. Export it without "
+                "`--steps`, or call `Detector.step` with whole chunks."
+            )
+        meta = detector.metadata
+        self._detector = detector
+        self._channels = len(meta.channels)
+        self._inputs = len(meta.inputs)
+        self._context = tuple(c.name for c in meta.inputs if c.role == "context")
+        context_columns(self._context, np.empty(0, np.int64))
+        self.state = detector.initial_state(streams)
+
+    def inputs(self, times_ns: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> Array:
+        """Returns the network's input, float32 (rows, inputs): values, then context columns."""
+        x = np.empty((len(times_ns), self._inputs), np.float32)
+        # Values beyond float32 become infinite, which means missing.
+        with np.errstate(over="ignore"):
+            x[:, : self._channels] = values
+        if self._context:
+            x[:, self._channels :] = context_columns(self._context, times_ns)
+        return x
+
+    def step(self, x: Array, streams: npt.NDArray[np.intp]) -> StepOutput:
+        """Scores the same number of steps for some streams, and keeps their new state.
+
+        Args:
+            x: float32 (streams, steps, inputs).
+            streams: Their numbers, each once.
+        """
+        every = len(streams) == len(self.state)
+        if every and (len(streams) == 1 or (streams[1:] > streams[:-1]).all()):
+            out = self._call(x, self.state)
+            self.state = out.next_state
+        else:
+            out = self._call(x, self.state[streams])
+            self.state[streams] = out.next_state
+        return out
+
+    def score(self, placed: Sequence[Placed], streams: npt.NDArray[np.intp]) -> list[Outputs]:
+        """Scores the slots of some streams; state is zero at each restart.
+
+        In each round, every stream with rows left takes as many steps as the shortest run of
+        them has: there are no more calls than runs of different length.
+
+        Args:
+            placed: What each stream's grid has emitted.
+            streams: Their numbers, each once.
+        """
+        inputs = [self.inputs(p.times_ns, p.values) for p in placed]
+        done = np.zeros(len(placed), np.intp)
+        # A run ends where the next segment begins.
+        ends = [[*np.flatnonzero(p.restart), len(p.restart)] for p in placed]
+        parts: list[list[StepOutput]] = [[] for _ in placed]
+        active = np.array([i for i, x in enumerate(inputs) if len(x)], np.intp)
+        while len(active):
+            for i in active:
+                if ends[i][0] == done[i]:
+                    ends[i].pop(0)
+                    self.state[streams[i]] = 0.0
+            steps = min(ends[i][0] - done[i] for i in active)
+            if len(active) == 1:
+                (i,) = active
+                x = inputs[i][None, done[i] : done[i] + steps]
+            else:
+                x = np.stack([inputs[i][done[i] : done[i] + steps] for i in active])
+            out = self.step(x, streams[active])
+            for place, i in enumerate(active):
+                parts[i].append(StepOutput(*(array[place] for array in out)))
+            done[active] += steps
+            active = active[[done[i] < len(inputs[i]) for i in active]]
+        return [self._joined(part) for part in parts]
+
+    def _joined(self, parts: list[StepOutput]) -> Outputs:
+        if len(parts) == 1:
+            return parts[0][:4]
+        if not parts:
+            none = np.empty(0, np.float32)
+            each = np.empty((0, self._channels), np.float32)
+            return none, none, each, each
+        score, severity, channel_scores, expected = (
+            np.concatenate([part[index] for part in parts]) for index in range(4)
+        )
+        return score, severity, channel_scores, expected
+
+    def _call(self, x: Array, state: Array) -> StepOutput:
+        """Calls the detector; groups and pads streams where their number is fixed."""
+        fixed = self._detector.fixed_streams
+        if fixed in (None, len(x)):
+            return self._detector.step(x, state)
+        parts = []
+        for start in range(0, len(x), fixed or 1):
+            group, states = x[start : start + (fixed or 1)], state[start : start + (fixed or 1)]
+            pad = (fixed or 1) - len(group)
+            if pad:
+                group = np.concatenate([group, np.zeros((pad, *x.shape[1:]), np.float32)])
+                states = np.concatenate([states, np.zeros((pad, state.shape[1]), np.float32)])
+            parts.append(self._detector.step(group, states))
+        arrays = (np.concatenate(array)[: len(x)] for array in zip(*parts, strict=True))
+        return StepOutput(*arrays)

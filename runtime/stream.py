@@ -1,0 +1,233 @@
+"""One stream of timestamped rows: grid, state, scores."""
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from runtime.detector import Array, Detector
+from runtime.errors import InputError
+from runtime.grid import GridCounts, Placed, RowGrid, TimeGrid, Times, Values
+from runtime.rounds import Outputs, Rounds
+from runtime.timestamps import to_ns
+
+__all__ = ["Scores", "Stream"]
+
+SNAPSHOT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """Scored steps, in the order of the grid."""
+
+    times_ns: Times
+    """Nanoseconds since 1970-01-01: int64 (steps,)."""
+    values: Values
+    """The channels as they came, NaN where nothing came: float64 (steps, channels)."""
+    score: Array
+    """The detector's own score: float32 (steps,)."""
+    severity: Array
+    """−log10 P(a normal sample scores this high): float32 (steps,)."""
+    expected: Array
+    """What the detector expected, in raw units: float32 (steps, channels)."""
+    channel_scores: Array
+    """Each channel's part of the score: float32 (steps, channels)."""
+    alarm: npt.NDArray[np.bool_]
+    """Severity at or above the stream's threshold: (steps,)."""
+    restart: npt.NDArray[np.bool_]
+    """True at the first step of each segment, where the warm-up begins: (steps,)."""
+    rows: Times
+    """Number of the row behind each step, counted from 0 as they came; −1: none (steps,)."""
+
+    def __len__(self) -> int:
+        return len(self.times_ns)
+
+    @classmethod
+    def of(cls, placed: Placed, outputs: Outputs, threshold: float) -> Self:
+        """Joins what a grid emitted and what the network said about it."""
+        score, severity, channel_scores, expected = outputs
+        return cls(
+            times_ns=placed.times_ns,
+            values=placed.values,
+            score=score,
+            severity=severity,
+            expected=expected,
+            channel_scores=channel_scores,
+            alarm=severity >= threshold,
+            restart=placed.restart,
+            rows=placed.rows,
+        )
+
+
+class Stream:
+    """Scores one stream of timestamped rows.
+
+    Rows are placed on the detector's time grid (see `TimeGrid`), context columns are computed
+    from the time of the slot. Any chunking of the same rows gives the same scores. A stream
+    belongs to one thread at a time; the detector may be shared.
+
+    Args:
+        detector: The detector.
+        reorder: Slots to wait for rows that come out of order; 0: score at once.
+        max_gap: Longest gap in steps that is bridged; a longer one restarts the warm-up.
+            Default: the detector's.
+        threshold: Alarm threshold on severity. Default: the detector's.
+
+    Raises:
+        InputError: A detector that is fixed to more than one step.
+    """
+
+    threshold: float
+    """Alarm threshold on severity; may be changed at any time."""
+
+    def __init__(
+        self,
+        detector: Detector,
+        *,
+        reorder: int = 0,
+        max_gap: int | None = None,
+        threshold: float | None = None,
+    ) -> None:
+        self._detector = detector
+        self._reorder = reorder
+        self._max_gap = detector.metadata.max_gap_steps if max_gap is None else max_gap
+        self.threshold = detector.metadata.threshold if threshold is None else threshold
+        self._grid = make_grid(detector, reorder=reorder, max_gap=self._max_gap)
+        self._rounds = Rounds(detector, 1)
+
+    @property
+    def counts(self) -> GridCounts:
+        """What happened to the rows so far."""
+        return self._grid.counts
+
+    def push(self, time: object, values: Sequence[float] | Mapping[str, float]) -> Scores:
+        """Takes one row and scores the slots that became final: none, one or several.
+
+        Args:
+            time: A datetime or ISO string (UTC unless it has a time zone), `np.datetime64`, or
+                seconds since 1970.
+            values: One number per channel in the detector's order, or a mapping by channel name
+                in which absent channels are missing. NaN is missing.
+
+        Raises:
+            InputError: An unusable time, wrong channels, or something that is no number.
+        """
+        row = row_of(values, self._detector.channels)
+        return self.push_many(np.array([to_ns(time)], np.int64), row[None])
+
+    def push_many(self, times_ns: Times, values: Values) -> Scores:
+        """Takes rows in the order in which they came, and scores the slots that became final.
+
+        Args:
+            times_ns: Nanoseconds since 1970-01-01 UTC, int64 (rows,).
+            values: float64 (rows, channels); NaN or infinity is missing.
+        """
+        return self._score(self._grid.place(times_ns, values))
+
+    def flush(self) -> Scores:
+        """Scores the slots that are held for late rows; use it at the end of the data."""
+        return self._score(self._grid.flush())
+
+    def snapshot(self) -> bytes:
+        """Returns the whole state: an npz without pickle, to be given to `restore`."""
+        header = {
+            "version": SNAPSHOT_VERSION,
+            "weights_sha256": self._detector.metadata.weights_sha256,
+            "reorder": self._reorder,
+            "max_gap": self._max_gap,
+            "threshold": self.threshold,
+        }
+        arrays = {f"grid.{name}": item for name, item in self._grid.snapshot().items()}
+        blob = io.BytesIO()
+        np.savez(blob, header=json.dumps(header), state=self._rounds.state, **arrays)
+        return blob.getvalue()
+
+    @classmethod
+    def restore(cls, detector: Detector, blob: bytes) -> Self:
+        """Continues a stream from `snapshot`, as if it had never been interrupted.
+
+        Raises:
+            InputError: No snapshot, a damaged one, or one of another detector.
+        """
+        header, arrays = _read_snapshot(blob)
+        if header["weights_sha256"] != detector.metadata.weights_sha256:
+            raise InputError(
+                "A stream must be restored under the detector that it was scored with, "
+                f"weights {detector.metadata.weights_sha256[:12]}. Received: a snapshot for "
+                f"weights {header['weights_sha256'][:12]}. Start the stream anew."
+            )
+        stream = cls(
+            detector,
+            reorder=header["reorder"],
+            max_gap=header["max_gap"],
+            threshold=header["threshold"],
+        )
+        stream._rounds.state = arrays.pop("state")
+        stream._grid.restore(arrays)
+        return stream
+
+    def _score(self, placed: Placed) -> Scores:
+        (outputs,) = self._rounds.score([placed], _ONLY)
+        return Scores.of(placed, outputs, self.threshold)
+
+
+_ONLY = np.zeros(1, np.intp)
+
+
+def _read_snapshot(blob: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+    try:
+        with np.load(io.BytesIO(blob), allow_pickle=False) as npz:
+            arrays = {name.removeprefix("grid."): array for name, array in npz.items()}
+        header: dict[str, Any] = json.loads(str(arrays.pop("header")))
+        version = header["version"]
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(
+            "A stream's snapshot must be the bytes that `snapshot` returned. "
+            f"Received: {len(blob)} bytes, {type(error).__name__}. Start the stream anew."
+        ) from error
+    if version != SNAPSHOT_VERSION:
+        raise InputError(
+            f"A stream's snapshot must be of version {SNAPSHOT_VERSION}. "
+            f"Received: {version!r}. Start the stream anew."
+        )
+    return header, arrays
+
+
+def make_grid(detector: Detector, *, reorder: int, max_gap: int) -> TimeGrid | RowGrid:
+    """Returns the grid that a detector's metadata asks for."""
+    meta = detector.metadata
+    if meta.grid == "rows":
+        return RowGrid(len(meta.channels))
+    return TimeGrid(
+        round(meta.period_s * 1e9), len(meta.channels), reorder=reorder, max_gap=max_gap
+    )
+
+
+def row_of(values: Sequence[float] | Mapping[str, float], channels: Sequence[str]) -> Values:
+    """Returns one row of values, float64 (channels,)."""
+    if isinstance(values, Mapping):
+        unknown = values.keys() - set(channels)
+        if unknown:
+            raise InputError(
+                f"`values` must be given for the channels {', '.join(channels)}. "
+                f"Received: {', '.join(sorted(map(str, unknown)))}. Leave other names out."
+            )
+        values = [values.get(name, np.nan) for name in channels]
+    try:
+        row = np.array(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"`values` must be numbers, one for each of {', '.join(channels)}. "
+            f"Received: {values!r}. Use NaN for a missing value."
+        ) from error
+    if row.shape != (len(channels),):
+        raise InputError(
+            f"`values` must have {len(channels)} numbers, one for each of {', '.join(channels)}. "
+            f"Received: {row.shape}. Use NaN for a missing value."
+        )
+    return row

@@ -1,0 +1,198 @@
+"""Writes scores and events as CSV or JSON lines; files appear whole or not at all."""
+
+import csv
+import io
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from runtime.errors import InputError
+from runtime.events import Event
+from runtime.stream import Scores
+from runtime.timestamps import TimeStyle, format_times
+
+__all__ = ["EventWriter", "Format", "ScoreWriter", "number_texts", "open_output"]
+
+Format = Literal["csv", "jsonl"]
+
+_EVENT_COLUMNS = ("start", "end", "peak_time", "peak_severity", "channels")
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreWriter:
+    """Writes scored steps: time, channels, score, severity, expected_*, score_*, alarm.
+
+    Missing values are empty cells in CSV and null in JSON.
+    """
+
+    file: BinaryIO
+    """Open binary file."""
+    channels: Sequence[str]
+    """Names of the channels."""
+    style: TimeStyle
+    """How to write times."""
+    form: Format = "csv"
+    """CSV, or one JSON object per line."""
+
+    def header(self) -> None:
+        """Writes the header line, in CSV."""
+        if self.form == "csv":
+            self.file.write(_csv_line(self._columns()))
+
+    def write(self, scores: Scores) -> None:
+        """Writes steps and flushes them."""
+        if len(scores):
+            cells = [format_times(scores.times_ns, self.style)]
+            floats: list[npt.NDArray[Any]] = [*scores.values.T, scores.score, scores.severity]
+            floats += [*scores.expected.T, *scores.channel_scores.T]
+            cells += [number_texts(column, self.form) for column in floats]
+            yes, no = ("1", "0") if self.form == "csv" else ("true", "false")
+            cells.append([yes if alarm else no for alarm in scores.alarm.tolist()])
+            self.file.write(self._lines(cells))
+        self.file.flush()
+
+    def _columns(self) -> list[str]:
+        expected = [f"expected_{name}" for name in self.channels]
+        parts = [f"score_{name}" for name in self.channels]
+        return ["time", *self.channels, "score", "severity", *expected, *parts, "alarm"]
+
+    def _lines(self, cells: list[list[str]]) -> bytes:
+        rows = zip(*cells, strict=True)
+        if self.form == "csv":
+            lines: Iterator[str] = map(",".join, rows)
+        else:
+            mark = "%s" if self.style.kind == "number" else '"%s"'
+            keys = [
+                json.dumps(name, ensure_ascii=False).replace("%", "%%") for name in self._columns()
+            ]
+            marks = [mark, *["%s"] * (len(keys) - 1)]
+            pairs = ", ".join(f"{k}: {m}" for k, m in zip(keys, marks, strict=True))
+            lines = map(f"{{{pairs}}}".__mod__, rows)
+        return ("\n".join(lines) + "\n").encode()
+
+
+@dataclass(frozen=True, slots=True)
+class EventWriter:
+    """Writes events: start, end, peak_time, peak_severity, channels (joined by `;` in CSV)."""
+
+    file: BinaryIO
+    """Open binary file."""
+    style: TimeStyle
+    """How to write times."""
+    form: Format = "csv"
+    """CSV, or one JSON object per line."""
+
+    def header(self) -> None:
+        """Writes the header line, in CSV."""
+        if self.form == "csv":
+            self.file.write(_csv_line(_EVENT_COLUMNS))
+
+    def write(self, events: Sequence[Event]) -> None:
+        """Writes events and flushes them."""
+        for event in events:
+            moments = np.array([event.start_ns, event.end_ns, event.peak_ns])
+            times = format_times(moments, self.style)
+            severity = number_texts(np.array([event.peak_severity], np.float32), self.form)[0]
+            if self.form == "csv":
+                self.file.write(_csv_line([*times, severity, ";".join(event.channels)]))
+            else:
+                number = self.style.kind == "number"
+                row = [json.loads(t) if number else t for t in times]
+                row += [json.loads(severity), list(event.channels)]
+                pairs = dict(zip(_EVENT_COLUMNS, row, strict=True))
+                text = json.dumps(pairs, allow_nan=False, ensure_ascii=False)
+                self.file.write(f"{text}\n".encode())
+        self.file.flush()
+
+
+@contextmanager
+def open_output(path: str) -> Iterator[BinaryIO]:
+    """Opens a file that appears under its name only when all of it has been written.
+
+    It is written beside its place, synced and moved there; on any error it is removed and an
+    older file of that name stays. `-` is stdout; devices and pipes are written directly.
+
+    Raises:
+        InputError: The file cannot be created.
+    """
+    if path == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    target = Path(path).resolve()
+    special = target.exists() and not target.is_file()
+    part = target if special else target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        file = part.open("wb")
+    except OSError as error:
+        raise InputError(
+            f"The output {path} must be a file that can be written. Received: {error.strerror}."
+        ) from error
+    try:
+        with file:
+            yield file
+            file.flush()
+            if not special:
+                os.fsync(file.fileno())
+        if not special:
+            part.replace(target)
+    except BaseException:
+        if not special:
+            part.unlink(missing_ok=True)
+        raise
+
+
+def number_texts(numbers: npt.NDArray[np.floating[Any]], form: Format = "csv") -> list[str]:
+    """Writes numbers with as few digits as give the same number back, in its own precision.
+
+    Args:
+        numbers: float32 or float64 (rows,).
+        form: `csv`: NaN is empty; `jsonl`: NaN and infinity are null.
+    """
+    exact = _short_doubles(numbers) if numbers.dtype == np.float32 else numbers
+    texts = list(map(repr, exact.tolist()))
+    for row in np.flatnonzero(~np.isfinite(exact)):
+        if form == "jsonl":
+            texts[row] = "null"
+        elif np.isnan(exact[row]):
+            texts[row] = ""
+    return texts
+
+
+def _short_doubles(numbers: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Returns the doubles whose shortest text is the shortest text of these float32."""
+    doubles = numbers.astype(np.float64)
+    size = np.abs(doubles)
+    # Powers of ten up to 1e22 are exact doubles: n / 10^k is then the double nearest its decimal.
+    easy = (size > 1e-12) & (size < 1e12)
+    for row in np.flatnonzero(~easy & np.isfinite(doubles) & (size > 0)):
+        doubles[row] = float(str(numbers[row]))
+    todo = np.flatnonzero(easy)
+    exponent = np.floor(np.log10(size[todo])).astype(np.int64)
+    # Every float32 is given by 9 significant digits, most by 8.
+    for digits in (6, 7, 8, 9):
+        shift = digits - 1 - exponent
+        up, down = _TENS[np.maximum(shift, 0)], _TENS[np.maximum(-shift, 0)]
+        wanted = numbers[todo]
+        short = np.rint(wanted.astype(np.float64) * up / down) / up * down
+        same = short.astype(np.float32) == wanted
+        doubles[todo[same]] = short[same]
+        todo, exponent = todo[~same], exponent[~same]
+    return doubles
+
+
+_TENS = np.array([float(10**k) for k in range(23)])
+
+
+def _csv_line(cells: Sequence[str]) -> bytes:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue().encode()
