@@ -80,7 +80,7 @@ class Calibration(layers.Layer):
         ramp = ops.clip((score[..., None] - self.knots) * self.inverse_widths, 0.0, 1.0)
         body = ops.sum(ramp * self.rises, axis=-1)
         excess = ops.maximum(score - self.tail[0], 0.0)
-        return body + self.tail[2] * ops.log1p(self.tail[1] * excess)
+        return body + self.tail[2] * ops.log(1.0 + self.tail[1] * excess)
 
 
 def _tail(scores: np.ndarray, share: float) -> tuple[float, float, float]:

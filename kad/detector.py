@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import keras
 import numpy as np
@@ -23,6 +23,17 @@ from kad.version import __version__
 from runtime.budget import severity_threshold
 from runtime.errors import InputError, ModelFileError
 from runtime.schema import Grid
+
+
+class Component(NamedTuple):
+    """A network that can be used without the rest of its detector."""
+
+    function: Callable[..., dict[str, Any]]
+    """Takes one tensor per input, returns a mapping with every output."""
+    inputs: Mapping[str, tuple[int, ...]]
+    """Shape per input without the batch axis."""
+    outputs: Mapping[str, tuple[int, ...]]
+    """Shape per output without the batch axis."""
 
 
 class Detector(keras.Model):
@@ -48,6 +59,11 @@ class Detector(keras.Model):
     """The `[training]` section that this detector understands."""
     presets: ClassVar[Mapping[str, Mapping[str, Mapping[str, Any]]]]
     """Values per preset and configuration section."""
+
+    context: ClassVar[tuple[str, ...]] = ()
+    """Context columns after the channels, names of `runtime.context`."""
+    declared_loops: ClassVar[int] = 0
+    """Control flow nodes that the exported graph may have."""
 
     layout: StateLayout
     """Parts of the packed state."""
@@ -116,7 +132,7 @@ class Detector(keras.Model):
         """Runs `step` on `(x, state)`."""
         return self.step(*inputs)
 
-    def components(self) -> dict[str, keras.Model]:
+    def components(self) -> dict[str, "Component"]:
         """Returns the networks that can be exported on their own, by name."""
         return {}
 
@@ -193,16 +209,7 @@ class Detector(keras.Model):
         """
         options = training or self.Training()
         severity_threshold(false_alarms, self.period_s)
-        self._check_columns(frame)
-        segments, counts = frames.to_segments(frame[list(self.channels)], self.grid_options())
-        longest = max((len(s.values) for s in segments), default=0)
-        needed = self.rows_needed(options)
-        if longest < needed:
-            raise InputError(
-                f"Training needs at least {needed} rows without a gap of more than "
-                f"{self.max_gap_steps} rows. Received: {len(frame)} rows, the longest such part "
-                f"has {longest}. Give more rows, or a smaller detector (--preset tiny)."
-            )
+        segments, counts = self.check_rows(frame, options)
         self.scaler.fit(_finite(np.concatenate([s.values for s in segments])), names=self.channels)
         series = TrainingSeries(segments, self.scaler, validation=options.validation)
         session = TrainingSession(
@@ -229,6 +236,26 @@ class Detector(keras.Model):
         if interrupted:
             raise interrupted
         return session.history
+
+    def check_rows(
+        self, frame: pd.DataFrame, options: TrainingOptions
+    ) -> tuple[list[Segment], dict[str, int]]:
+        """Places training rows on the grid and checks that there are enough.
+
+        Raises:
+            InputError: Missing columns, unsorted timestamps, or too few rows.
+        """
+        self._check_columns(frame)
+        segments, counts = frames.to_segments(frame[list(self.channels)], self.grid_options())
+        longest = max((len(s.values) for s in segments), default=0)
+        needed = self.rows_needed(options)
+        if longest < needed:
+            raise InputError(
+                f"Training needs at least {needed} rows without a gap of more than "
+                f"{self.max_gap_steps} rows. Received: {len(frame)} rows, the longest such part "
+                f"has {longest}. Give more rows, or a smaller detector (--preset tiny)."
+            )
+        return segments, counts
 
     def calibrate(
         self,

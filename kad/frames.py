@@ -1,7 +1,7 @@
 """From frames to segments on the detector's time grid."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
@@ -59,11 +59,12 @@ def times_ns(frame: pd.DataFrame) -> np.ndarray:
     )
 
 
-def infer_period(times: np.ndarray) -> float:
+def infer_period(times: np.ndarray, *, mixed: bool = False) -> float:
     """Returns the median step in seconds.
 
     Args:
         times: int64 nanoseconds `(rows,)`.
+        mixed: Whether several periods are acceptable.
 
     Raises:
         InputError: Fewer than two distinct times, or several sampling periods are mixed.
@@ -77,7 +78,7 @@ def infer_period(times: np.ndarray) -> float:
     period = float(np.median(steps))
     multiples = steps / period
     off = (multiples < 0.75) | (np.abs(multiples - np.rint(multiples)) > 0.25)
-    if off.mean() > 0.1:
+    if not mixed and off.mean() > 0.1:
         raise InputError(
             f"The series mixes sampling periods: the median step is {period / 1e9:g} s, but "
             f"{off.mean():.0%} of the steps are no multiple of it. Resample it, or give the "
@@ -101,7 +102,7 @@ def to_segments(frame: pd.DataFrame, options: GridOptions) -> tuple[list[Segment
     period_ns = round(options.period_s * 1e9)
     grid: RowGrid | TimeGrid
     if options.grid == "rows":
-        grid = RowGrid(period_ns, values.shape[1])
+        grid = RowGrid(values.shape[1])
     else:
         grid = TimeGrid(
             period_ns, values.shape[1], reorder=options.reorder, max_gap=options.max_gap_steps
@@ -113,7 +114,7 @@ def to_segments(frame: pd.DataFrame, options: GridOptions) -> tuple[list[Segment
     bounds = sorted({0, *starts.tolist(), len(times)})
     return [
         Segment(times[a:b], rows[a:b]) for a, b in zip(bounds, bounds[1:], strict=False)
-    ], dict(grid.counts)
+    ], asdict(grid.counts)
 
 
 def time_index(times: Iterable[int] | np.ndarray, like: pd.Index) -> pd.Index:

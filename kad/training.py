@@ -28,13 +28,15 @@ class Interrupted(KadError):
 
     Attributes:
         usable: Whether every network has weights, so that the detector can score.
+        history: The epochs so far.
     """
 
     exit_code = 130
 
-    def __init__(self, message: str, *, usable: bool) -> None:
+    def __init__(self, message: str, *, usable: bool, history: pd.DataFrame) -> None:
         super().__init__(message)
         self.usable = usable
+        self.history = history
 
 
 class Progress(Protocol):
@@ -152,7 +154,9 @@ class TrainingSession:
             self._write()
             self._load(f"{name}/best", network)
             raise Interrupted(
-                f"Training stopped in epoch {phase['epoch'] + 1} of {name}.", usable=usable
+                f"Training stopped in epoch {phase['epoch'] + 1} of {name}.",
+                usable=usable,
+                history=self.history,
             ) from None
         finally:
             if self.progress:
@@ -170,6 +174,7 @@ class TrainingSession:
     ) -> None:
         started = time.perf_counter()
         self._save(f"{name}/last", loop.variables)
+        rate = float(keras.ops.convert_to_numpy(loop.optimizer.learning_rate))
         drawn = batches(self._rng(name, phase["epoch"] + 1))
         steps = len(drawn["weight"])
         totals: dict[str, float] = {}
@@ -189,14 +194,13 @@ class TrainingSession:
         if phase["best"] is None or held_out["loss"] < phase["best"]:
             phase["best"] = held_out["loss"]
             phase["best_epoch"] = phase["epoch"]
-        rate = loop.optimizer.learning_rate
         self.rows.append(
             {
                 "phase": name,
                 "epoch": phase["epoch"],
                 **totals,
                 **{f"val_{k}": v for k, v in held_out.items()},
-                "learning_rate": float(keras.ops.convert_to_numpy(rate)),
+                "learning_rate": rate,
                 "seconds": time.perf_counter() - started,
             }
         )

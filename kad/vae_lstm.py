@@ -10,7 +10,7 @@ from pydantic import Field
 
 from kad.backend import compile_function
 from kad.conv_plan import conv_plan
-from kad.detector import Detector, TrainingSeries
+from kad.detector import Component, Detector, TrainingSeries
 from kad.missing import hold_last, is_observed
 from kad.options import Count, Positive, TrainingOptions
 from kad.state import StateLayout
@@ -246,9 +246,26 @@ class VAELSTM(Detector):
     def _limit(self, z: Any) -> Any:
         return ops.clip(z, -self.clip, self.clip) if self.clip else z
 
-    def components(self) -> dict[str, keras.Model]:
-        """Returns `encoder`, `lstm` and `decoder`."""
-        return {"encoder": self.encoder, "lstm": self.lstm, "decoder": self.decoder}
+    def components(self) -> dict[str, Component]:
+        """Returns `encoder`, `lstm` and `decoder`; windows are in raw units."""
+        window, code = (self.l_win, len(self.channels)), (self.code_size,)
+        codes = (self.l_seq - 1, self.code_size)
+
+        def encode(windows: Any) -> dict[str, Any]:
+            mean, deviation = self.encoder(self._limit(self.scaler(windows)))
+            return {"mean": mean, "deviation": deviation}
+
+        return {
+            "encoder": Component(encode, {"windows": window}, {"mean": code, "deviation": code}),
+            "lstm": Component(
+                lambda codes: {"predicted": self.lstm(codes)}, {"codes": codes}, {"predicted": codes}
+            ),
+            "decoder": Component(
+                lambda codes: {"windows": self.scaler.inverse(self.decoder(codes))},
+                {"codes": code},
+                {"windows": window},
+            ),
+        }
 
     # Measures
 

@@ -1,0 +1,47 @@
+"""`python -m export` and `kad-export`."""
+
+import importlib.util
+import sys
+
+from runtime.errors import KadError
+
+
+def main() -> None:
+    """Runs the command line."""
+    if importlib.util.find_spec("typer") is None:
+        sys.stderr.write("kad: error: Export needs typer: pip install 'kad-anomaly[export]'\n")
+        sys.exit(2)
+    from pathlib import Path
+    from typing import Annotated
+
+    import typer
+
+    from export.exporter import export
+
+    def command(
+        run: Annotated[Path, typer.Argument(help="Run folder, or .keras file.")],
+        output: Annotated[
+            Path | None, typer.Option("--output", "-o", help="Detector file.")
+        ] = None,
+        streams: Annotated[int | None, typer.Option(help="Fixed number of streams.")] = None,
+        steps: Annotated[int | None, typer.Option(help="Fixed steps of a call.")] = None,
+        components: Annotated[  # noqa: FBT002
+            bool, typer.Option("--components", help="Also write the networks on their own.")
+        ] = False,
+    ) -> None:
+        """Export a trained run to one .onnx file that is the whole detector."""
+        try:
+            done = export(run, output, streams=streams, steps=steps, components=components)
+        except KadError as error:
+            sys.stderr.write(f"kad: error: {error}\n")
+            raise typer.Exit(error.exit_code) from error
+        worst = max(gap for gaps in done.gaps.values() for gap in gaps.values())
+        size = done.path.stat().st_size / 1e6
+        typer.echo(
+            f"Wrote {done.path} ({size:.1f} MB). Replayed in Keras and ONNX, sample by sample, "
+            f"in chunks and whole: largest relative gap {worst:.1e}."
+        )
+        for path in done.components:
+            typer.echo(f"Wrote {path}.")
+
+    typer.run(command)

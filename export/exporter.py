@@ -1,0 +1,169 @@
+"""From a run to one `.onnx` file that is the whole detector."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kad.backend import select_backend
+from runtime.errors import InputError, MissingExtraError
+from runtime.schema import GOLDEN_KEY, METADATA_KEY
+
+GOLDEN_STEPS = 64
+
+
+class Exported(NamedTuple):
+    """What an export wrote."""
+
+    path: Path
+    """The detector file."""
+    gaps: dict[str, dict[str, float]]
+    """Largest relative gap between ONNX and Keras per way of replaying and output."""
+    components: tuple[Path, ...]
+    """Files of the networks, where asked for."""
+
+
+def export(
+    run: str | os.PathLike[str],
+    output: str | os.PathLike[str] | None = None,
+    *,
+    streams: int | None = None,
+    steps: int | None = None,
+    components: bool = False,
+) -> Exported:
+    """Exports a trained detector, whatever backend it was trained on.
+
+    The file is written only after a stream with missing samples was replayed through Keras and
+    ONNX sample by sample, in chunks and whole, and all outputs agreed.
+
+    Args:
+        run: A run folder of `kad train`, or a `.keras` file.
+        output: The `.onnx` file; `detector.onnx` in the run where not given.
+        streams: Fixed number of streams.
+        steps: Fixed number of steps in a call.
+        components: Also write the networks, `<name>.onnx` beside the detector.
+
+    Returns:
+        Where the files are and how large the gaps were.
+
+    Raises:
+        InputError: Not a run, not a fitted detector, or steps beyond the detector's `max_steps`.
+        VerificationError: ONNX and Keras disagree; no file was written.
+        MissingExtraError: TensorFlow or tf2onnx is not installed.
+    """
+    _need_tensorflow()
+    from kad.files import write_atomically
+    from kad.run import load
+
+    detector = load(run)
+    for name, value in (("streams", streams), ("steps", steps)):
+        if value is not None and value < 1:
+            raise InputError(f"`{name}` must be at least 1. Received: {value}.")
+    if steps is not None and steps > detector.max_steps:
+        raise InputError(
+            f"`steps` must be at most the detector's max_steps, {detector.max_steps}. "
+            f"Received: {steps}."
+        )
+    where = Path(run)
+    folder = where if where.is_dir() else where.parent
+    path = Path(output) if output else folder / "detector.onnx"
+    if not path.parent.is_dir():
+        raise InputError(f"The folder of {path} does not exist. Make it first.")
+    frozen = {
+        name: value
+        for name, value in (("streams", streams), ("steps", steps))
+        if value is not None
+    }
+    content, gaps = _detector_file(detector, frozen)
+    networks = _component_files(detector, path.parent) if components else {}
+    for network, model in networks.items():
+        write_atomically(network, model)
+    write_atomically(path, content)
+    return Exported(path, gaps, tuple(networks))
+
+
+def _detector_file(
+    detector: Any, frozen: dict[str, int]
+) -> tuple[bytes, dict[str, dict[str, float]]]:
+    import keras
+
+    from export.metadata import detector_metadata
+    from export.onnx_graph import set_metadata, to_onnx, weights_sha256
+    from export.replay import STREAMS, always, replay, replay_series, run
+    from kad.backend import compile_function
+    from runtime.detector import Detector as OnnxDetector
+    from runtime.schema import OUTPUTS
+    from runtime.verify import make_golden
+
+    channels, inputs = len(detector.channels), len(detector.channels) + len(detector.context)
+    state = ("streams", detector.state_size)
+    each = ("streams", "steps", channels)
+
+    def step(x: Any, state: Any) -> dict[str, Any]:
+        out = detector.step(x, state)
+        return {name: keras.ops.cast(out[name], "float32") for name in OUTPUTS}
+
+    model = to_onnx(
+        step,
+        inputs={"x": ("streams", "steps", inputs), "state": state},
+        outputs={
+            "score": ("streams", "steps"),
+            "severity": ("streams", "steps"),
+            "channel_scores": each,
+            "expected": each,
+            "next_state": state,
+        },
+        frozen=frozen,
+        loops=detector.declared_loops,
+    )
+    metadata = detector_metadata(detector, weights_sha256=weights_sha256(model)).to_json()
+    set_metadata(model, {METADATA_KEY: metadata})
+    onnx = OnnxDetector(model.SerializeToString())
+
+    compiled = compile_function(step, detector.variables)
+    chunk = frozen.get("steps", detector.max_steps)
+    length = detector.warmup_steps + 4 * detector.max_steps + 2 * GOLDEN_STEPS
+    length = -(-length // chunk) * chunk
+    x = replay_series(detector, streams=frozen.get("streams", STREAMS), steps=length)
+    gaps = replay(compiled, onnx, x, max_steps=detector.max_steps)
+
+    golden_steps = -(-GOLDEN_STEPS // chunk) * chunk if "steps" in frozen else GOLDEN_STEPS
+    before = length - golden_steps
+    warm = run(compiled, x[:, :before], onnx.initial_state(len(x)), always(detector.max_steps))
+    vectors = x[:, before:].copy()
+    start = np.asarray(warm["next_state"], "float32")
+    if "streams" not in frozen:
+        vectors, start = vectors[:1], start[:1]
+    golden = make_golden(vectors, start, onnx.step(vectors, start))
+    set_metadata(model, {METADATA_KEY: metadata, GOLDEN_KEY: golden})
+    return model.SerializeToString(), gaps
+
+
+def _component_files(detector: Any, folder: Path) -> dict[Path, bytes]:
+    from export.onnx_graph import set_metadata, to_onnx
+
+    files = {}
+    for name, component in detector.components().items():
+        model = to_onnx(
+            component.function,
+            inputs={k: ("batch", *shape) for k, shape in component.inputs.items()},
+            outputs={k: ("batch", *shape) for k, shape in component.outputs.items()},
+        )
+        set_metadata(model, {"kad.component": name})
+        files[folder / f"{name}.onnx"] = model.SerializeToString()
+    return files
+
+
+def _need_tensorflow() -> None:
+    import importlib.util
+
+    for module in ("tensorflow", "tf2onnx", "onnx"):
+        if importlib.util.find_spec(module) is None:
+            raise MissingExtraError(
+                f"Export needs {module}: pip install 'kad-anomaly[export]'"
+            )
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+    select_backend("tensorflow")

@@ -1,0 +1,129 @@
+"""From a pure function in `keras.ops` to an ONNX graph: the only place that knows tf2onnx."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import tensorflow as tf
+import tf2onnx
+from onnx import numpy_helper
+
+from runtime.errors import VerificationError
+
+OPSET = 17
+IR_VERSION = 8
+_CONTROL_FLOW = {"If", "Loop", "Scan"}
+
+Dim = int | str
+Shape = tuple[Dim, ...]
+
+
+def to_onnx(
+    function: Callable[..., Mapping[str, Any]],
+    *,
+    inputs: Mapping[str, Shape],
+    outputs: Mapping[str, Shape],
+    frozen: Mapping[str, int] | None = None,
+    loops: int = 0,
+) -> onnx.ModelProto:
+    """Converts a function and names the dimensions of its tensors.
+
+    The graph is traced with every named dimension dynamic, frozen ones too: a static batch of 1
+    would turn recurrent layers into loops.
+
+    Args:
+        function: Takes one float32 tensor per input, returns a mapping with every output.
+        inputs: Shape per input in the function's order; a `str` names a dynamic dimension.
+        outputs: Shape per output.
+        frozen: Sizes of the named dimensions that the file fixes.
+        loops: Control flow nodes that the detector declares.
+
+    Returns:
+        A checked model: opset 17, IR 8, standard operators, one file.
+
+    Raises:
+        VerificationError: The graph has control flow or operators that a detector may not have.
+    """
+    signature = [
+        tf.TensorSpec([d if isinstance(d, int) else None for d in shape], tf.float32, name=name)
+        for name, shape in inputs.items()
+    ]
+
+    def traced(*tensors: Any) -> Mapping[str, Any]:
+        return {name: tf.identity(value, name=name) for name, value in function(*tensors).items()}
+
+    graph = tf.function(traced, input_signature=signature)
+    model, _ = tf2onnx.convert.from_function(
+        graph, input_signature=signature, opset=OPSET, custom_op_handlers=_HANDLERS
+    )
+    model.ir_version = IR_VERSION
+    order = {name: position for position, name in enumerate(outputs)}
+    model.graph.output.sort(key=lambda output: order[output.name])
+    sizes = frozen or {}
+    _name_dimensions(
+        model,
+        {
+            name: tuple(sizes.get(d, d) if isinstance(d, str) else d for d in shape)
+            for name, shape in {**inputs, **outputs}.items()
+        },
+    )
+    _check(model, loops)
+    return model
+
+
+def _where(_: Any, node: Any, __: str, ___: Sequence[Any]) -> None:
+    # tf2onnx lowers `where` to c*x + (1-c)*y, which lets one NaN through into the state.
+    node.type = "Where"
+    node.domain = ""
+
+
+_HANDLERS = {"Select": (_where, []), "SelectV2": (_where, [])}
+
+
+def _name_dimensions(model: onnx.ModelProto, shapes: Mapping[str, Shape]) -> None:
+    del model.graph.value_info[:]
+    for tensor in [*model.graph.input, *model.graph.output]:
+        shape = tensor.type.tensor_type.shape
+        del shape.dim[:]
+        for dim in shapes[tensor.name]:
+            entry = shape.dim.add()
+            if isinstance(dim, str):
+                entry.dim_param = dim
+            else:
+                entry.dim_value = dim
+
+
+def _check(model: onnx.ModelProto, loops: int) -> None:
+    onnx.checker.check_model(model, full_check=True)
+    found = [n.op_type for n in model.graph.node if n.op_type in _CONTROL_FLOW]
+    if len(found) > loops:
+        raise VerificationError(
+            f"A detector's graph may have {loops} control flow nodes. Received: "
+            f"{', '.join(found)}. Write the recurrence with layers that ONNX has operators for."
+        )
+    foreign = sorted({f"{n.domain}.{n.op_type}" for n in model.graph.node if n.domain})
+    if foreign:
+        raise VerificationError(
+            "A detector's graph may have standard operators only. "
+            f"Received: {', '.join(foreign)}."
+        )
+
+
+def weights_sha256(model: onnx.ModelProto) -> str:
+    """Returns the SHA-256 of all weights, whatever their names and order."""
+    arrays = [numpy_helper.to_array(tensor) for tensor in model.graph.initializer]
+    digests = sorted(
+        hashlib.sha256(f"{a.dtype}{a.shape}".encode() + np.ascontiguousarray(a).tobytes()).digest()
+        for a in arrays
+    )
+    return hashlib.sha256(b"".join(digests)).hexdigest()
+
+
+def set_metadata(model: onnx.ModelProto, entries: Mapping[str, str]) -> None:
+    """Replaces the model's `metadata_props`."""
+    del model.metadata_props[:]
+    for key, value in entries.items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, value

@@ -1,0 +1,138 @@
+"""The proof that a file computes what Keras computes, before the file is written."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from runtime.compare import relative_gap
+from runtime.context import context_columns
+from runtime.detector import Detector as OnnxDetector
+from runtime.errors import VerificationError
+from runtime.schema import OUTPUTS
+
+TOLERANCE = 1e-5
+"""Largest relative gap that passes."""
+STREAMS = 3
+"""Different streams in one call, so that a leak between them would show."""
+
+Array = npt.NDArray[np.float32]
+Step = Callable[[Array, Array], dict[str, Array]]
+
+
+def replay_series(detector: Any, *, streams: int, steps: int, seed: int = 0) -> Array:
+    """Returns series as the detector knows them, with spikes, missing samples and outages.
+
+    Args:
+        detector: A fitted `kad.Detector`.
+        streams: How many.
+        steps: Their length.
+        seed: Seed of the series.
+
+    Returns:
+        float32 `(streams, steps, inputs)` in raw units, then context columns.
+    """
+    rng = np.random.default_rng(seed)
+    mean, std = (np.asarray(w, "float64") for w in detector.scaler.get_weights())
+    shape = (streams, steps, len(mean))
+    phase = rng.uniform(0, 2 * np.pi, (streams, 1, len(mean)))
+    turns = np.arange(steps)[None, :, None] / rng.uniform(10, 200, (streams, 1, len(mean)))
+    z = np.sin(2 * np.pi * turns + phase) + 0.3 * rng.standard_normal(shape)
+    z += np.where(rng.random(shape) < 0.01, 6.0, 0.0)
+    x = mean + std * z
+    x[rng.random(shape) < 0.03] = np.nan
+    x[rng.random(shape) < 0.002] = np.inf
+    for stream in range(streams):
+        start = rng.integers(0, max(1, steps - 20))
+        x[stream, start : start + 20] = np.nan
+    times = np.arange(steps, dtype="int64") * round(detector.period_s * 1e9)
+    context = context_columns(detector.context, times)
+    context = np.broadcast_to(context, (streams, *context.shape))
+    return np.concatenate([x.astype("float32"), context], axis=-1)
+
+
+def run(step: Step, x: Array, state: Array, lengths: Iterator[int]) -> dict[str, Array]:
+    """Feeds a series chunk by chunk.
+
+    Args:
+        step: Scores a chunk.
+        x: float32 `(streams, steps, inputs)`.
+        state: float32 `(streams, state_size)`.
+        lengths: Length of each chunk.
+
+    Returns:
+        The outputs over all steps, and the last `next_state`.
+    """
+    parts: list[dict[str, Array]] = []
+    start = 0
+    while start < x.shape[1]:
+        stop = start + next(lengths)
+        out = step(x[:, start:stop], state)
+        state = out["next_state"]
+        parts.append(out)
+        start = stop
+    return {
+        name: np.concatenate([p[name] for p in parts], axis=1) if name != "next_state" else state
+        for name in OUTPUTS
+    }
+
+
+def always(length: int) -> Iterator[int]:
+    """Yields the same length for ever."""
+    while True:
+        yield length
+
+
+def uneven(longest: int, seed: int = 0) -> Iterator[int]:
+    """Yields lengths between 1 and `longest`."""
+    rng = np.random.default_rng(seed)
+    while True:
+        yield int(rng.integers(1, longest + 1))
+
+
+def replay(
+    keras_step: Step, onnx: OnnxDetector, x: Array, *, max_steps: int
+) -> dict[str, dict[str, float]]:
+    """Compares Keras and ONNX over a stream, sample by sample, in chunks, and whole.
+
+    Args:
+        keras_step: The detector's `step` in Keras, from arrays to arrays.
+        onnx: The file under test.
+        x: float32 `(streams, steps, inputs)`, longer than the warm-up.
+        max_steps: Longest chunk for Keras.
+
+    Returns:
+        The largest relative gap per way and output.
+
+    Raises:
+        VerificationError: A gap is above `TOLERANCE`, or an output is not finite.
+    """
+    zeros = onnx.initial_state(len(x))
+    reference = run(keras_step, x, zeros, always(max_steps))
+
+    def onnx_step(chunk: Array, state: Array) -> dict[str, Array]:
+        return onnx.step(np.ascontiguousarray(chunk), state)._asdict()
+
+    fixed = onnx.fixed_steps
+    ways = {
+        "whole": always(x.shape[1]),
+        "chunks": always(fixed) if fixed else uneven(max_steps),
+        "stream": always(fixed or 1),
+    }
+    gaps: dict[str, dict[str, float]] = {}
+    for way, lengths in ways.items():
+        outputs = run(onnx_step, x, zeros, lengths)
+        gaps[way] = {name: relative_gap(outputs[name], reference[name]) for name in OUTPUTS}
+    for way, by_output in gaps.items():
+        for name, gap in by_output.items():
+            if not gap <= TOLERANCE:
+                raise VerificationError(
+                    f"ONNX and Keras must agree within {TOLERANCE:g}. Received: `{name}` differs "
+                    f"by {gap:.3g} when scored as {way}. No file was written."
+                )
+    if not all(np.isfinite(reference[name]).all() for name in OUTPUTS):
+        raise VerificationError(
+            "Every output must be finite for missing and infinite samples. No file was written."
+        )
+    return gaps

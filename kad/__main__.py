@@ -1,0 +1,5 @@
+"""`python -m kad`."""
+
+from kad.cli import main
+
+main()

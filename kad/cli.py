@@ -1,0 +1,175 @@
+"""The `kad` command line."""
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec
+
+import typer
+from rich.console import Console
+
+from kad.backend import select_backend
+from runtime.errors import KadError
+
+app = typer.Typer(
+    name="kad",
+    help="Train detectors for sensor streams; export them with python -m export, run them with "
+    "python -m runtime.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+console = Console(stderr=True, highlight=False)
+
+_P = ParamSpec("_P")
+_DataFile = Annotated[Path, typer.Argument(help="CSV or JSON lines.", show_default=False)]
+_RunFolder = Annotated[Path, typer.Argument(help="Run folder.", show_default=False)]
+_Backend = Annotated[
+    str | None, typer.Option(help="Keras backend: jax, tensorflow or torch.", show_default=False)
+]
+
+
+def _command(function: Callable[_P, None]) -> Callable[_P, None]:
+    """Registers a command whose errors are one line on stderr and an exit code."""
+
+    @wraps(function)
+    def guarded(*args: _P.args, **kwargs: _P.kwargs) -> None:
+        try:
+            function(*args, **kwargs)
+        except KadError as error:
+            console.print(f"kad: error: {error}", markup=False, soft_wrap=True)
+            raise typer.Exit(error.exit_code) from error
+
+    return app.command()(guarded)
+
+
+@_command
+def train(
+    data: _DataFile,
+    detector: Annotated[
+        str | None, typer.Option(help="Detector name.", show_default="vae-lstm")
+    ] = None,
+    preset: Annotated[str, typer.Option(help="default, paper or tiny.")] = "default",
+    config: Annotated[
+        Path | None, typer.Option(help="TOML or JSON; flags win.", show_default=False)
+    ] = None,
+    time: Annotated[str | None, typer.Option(help="Time column.", show_default=False)] = None,
+    channels: Annotated[
+        str | None, typer.Option(help="Columns to watch: A,B.", show_default="all numeric")
+    ] = None,
+    rows: Annotated[
+        str | None,
+        typer.Option(
+            "--train", help="Training rows START:END, numbers or times.", show_default="all"
+        ),
+    ] = None,
+    false_alarms: Annotated[
+        str | None, typer.Option(help="Budget, such as 2/day.", show_default="1/week")
+    ] = None,
+    backend: _Backend = None,
+    seed: Annotated[int | None, typer.Option(help="Seed.", show_default="0")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Epochs of every phase.", show_default=False)
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder.", show_default="runs/<data>")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a stopped run.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run.")] = False,
+) -> None:
+    """Train a detector on a CSV without labels."""
+    folder = out or Path("runs") / data.stem
+    if resume and config is None and (folder / "config.toml").is_file():
+        config = folder / "config.toml"
+    chosen = backend or _configured_backend(config)
+    select_backend(chosen)
+    from kad.config import build_config
+    from kad.run import train as run_train
+
+    overrides: dict[str, dict[str, Any]] = {
+        "data": {
+            "time": time,
+            "channels": [name.strip() for name in channels.split(",")] if channels else None,
+            "train": rows,
+        },
+        "training": {"seed": seed, "backend": chosen},
+        "alarm": {"false_alarms": false_alarms},
+    }
+    kept = {s: {k: v for k, v in d.items() if v is not None} for s, d in overrides.items()}
+    settings = build_config(file=config, preset=preset, detector=detector, overrides=kept)
+    if epochs is not None:
+        phases = [name for name in type(settings.training).model_fields if "epochs" in name]
+        kept["training"] |= dict.fromkeys(phases, epochs)
+        settings = build_config(file=config, preset=preset, detector=detector, overrides=kept)
+    _run_training(settings, data, folder, resume=resume, overwrite=overwrite)
+
+
+def _run_training(settings: Any, data: Any, folder: Path, **options: bool) -> None:
+    from kad.progress import ProgressBar
+    from kad.report import write_report
+    from kad.run import train as run_train
+    from kad.training import Interrupted
+
+    try:
+        run = run_train(settings, data, out=folder, progress=ProgressBar(console), **options)
+    except Interrupted as error:
+        kept = "The best weights so far are in the run. " if error.usable else ""
+        again = " ".join(["kad train", str(data), "--out", str(folder), "--resume"])
+        raise Interrupted(
+            f"{error} {kept}Continue with: {again}", usable=error.usable, history=error.history
+        ) from error
+    write_report(folder, data)
+    card = run.detector.card
+    console.print(
+        f"Trained on {card['training']['rows']} rows; alarm at severity {card['threshold']:.2f} "
+        f"({card['false_alarms']} false alarms). Wrote {folder}/model.keras and report.html."
+    )
+
+
+@_command
+def score(
+    run: _RunFolder,
+    data: _DataFile,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Scores as CSV.")
+    ] = Path("scores.csv"),
+    time: Annotated[str | None, typer.Option(help="Time column.", show_default=False)] = None,
+    backend: _Backend = None,
+) -> None:
+    """Score a CSV with a trained run, in Keras."""
+    select_backend(backend)
+    from kad.files import write_atomically
+    from kad.run import load
+    from kad.tables import read_table
+
+    detector = load(run)
+    table = read_table(data, time=time, channels=detector.channels)
+    scores = detector.score(table.frame)
+    scores["alarm"] = scores["alarm"].astype(int)
+    write_atomically(output, scores.to_csv(index_label="time"))
+    console.print(f"Scored {len(scores)} rows, {scores['alarm'].sum()} alarms. Wrote {output}.")
+
+
+def _configured_backend(config: Path | None) -> str | None:
+    """Returns the backend that a configuration file asks for, before Keras is imported."""
+    if config is None:
+        return None
+    import json
+    import tomllib
+
+    try:
+        text = config.read_text(encoding="utf-8")
+        tree = json.loads(text) if config.suffix == ".json" else tomllib.loads(text)
+        chosen = tree.get("training", {}).get("backend")
+    except (OSError, ValueError, AttributeError):
+        return None  # build_config says what is wrong
+    return chosen if isinstance(chosen, str) else None
+
+
+def main() -> None:
+    """Runs the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""Configuration files: defaults, presets, the user's file and flags, validated in one place.
+
+A file is TOML or JSON with the sections `[data]`, `[detector]`, `[training]` and `[alarm]`. The
+keys of `[detector]` are the constructor arguments of the detector that `detector.name` chooses.
+"""
+
+import difflib
+import inspect
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import pydantic
+import tomli_w
+
+from kad.detector import Detector
+from kad.options import AlarmOptions, DataOptions, Options, TrainingOptions
+from kad.registry import detector_class
+from runtime.errors import ConfigError, InputError
+
+DEFAULT_DETECTOR = "vae-lstm"
+_FROM_DATA = {"self", "channels", "kwargs"}
+_SECTIONS = ("data", "detector", "training", "alarm")
+
+Tree = Mapping[str, Mapping[str, Any]]
+_T = TypeVar("_T", bound=Options)
+
+
+class Config(NamedTuple):
+    """A whole, valid configuration."""
+
+    data: DataOptions
+    detector: type[Detector]
+    arguments: dict[str, Any]
+    """Constructor arguments of the detector, without those that come from the data."""
+    training: TrainingOptions
+    alarm: AlarmOptions
+
+    def to_toml(self) -> str:
+        """Returns the configuration as the TOML file that repeats it."""
+        tree = {
+            "data": self.data.model_dump(mode="json", exclude_none=True),
+            "detector": {"name": self.detector.detector_name, **self.arguments},
+            "training": self.training.model_dump(mode="json", exclude_none=True),
+            "alarm": self.alarm.model_dump(mode="json", exclude_none=True),
+        }
+        return tomli_w.dumps(tree)
+
+
+def build_config(
+    *,
+    file: str | os.PathLike[str] | None = None,
+    preset: str = "default",
+    detector: str | None = None,
+    overrides: Tree | None = None,
+) -> Config:
+    """Puts a configuration together: defaults, then preset, then file, then overrides.
+
+    Args:
+        file: A `.toml` or `.json` file.
+        preset: One of the detector's presets.
+        detector: Detector name; the file's, else `vae-lstm`.
+        overrides: Values per section that win over the file, as command-line flags do.
+
+    Raises:
+        InputError: The file cannot be read.
+        ConfigError: An unknown key, section, preset or detector, or a wrong value; the message
+            names the key and, for a misspelt one, the nearest.
+    """
+    from_file = _read(Path(file)) if file else {}
+    _check_sections(from_file)
+    overrides = overrides or {}
+    name = detector or from_file.get("detector", {}).get("name", DEFAULT_DETECTOR)
+    cls = detector_class(name)
+    if preset not in cls.presets:
+        raise ConfigError(
+            f"The presets of {name} are {', '.join(cls.presets)}. Received: {preset!r}."
+        )
+    sections = {}
+    for section in _SECTIONS:
+        sections[section] = {
+            **cls.presets[preset].get(section, {}),
+            **from_file.get(section, {}),
+            **overrides.get(section, {}),
+        }
+    sections["detector"].pop("name", None)
+    return Config(
+        data=_validate("data", DataOptions, sections["data"]),
+        detector=cls,
+        arguments=_validate("detector", _arguments(cls), sections["detector"]).model_dump(
+            mode="json", exclude_none=True
+        ),
+        training=_validate("training", cls.Training, sections["training"]),
+        alarm=_validate("alarm", AlarmOptions, sections["alarm"]),
+    )
+
+
+def _arguments(cls: type[Detector]) -> type[Options]:
+    """Returns the constructor's own keyword arguments as a pydantic model."""
+    parameters = inspect.signature(cls.__init__).parameters
+    fields: dict[str, Any] = {
+        name: (parameter.annotation, parameter.default)
+        for name, parameter in parameters.items()
+        if name not in _FROM_DATA
+    }
+    return pydantic.create_model("DetectorOptions", __base__=Options, **fields)
+
+
+def _validate(section: str, model: type[_T], values: Mapping[str, Any]) -> _T:
+    try:
+        return model.model_validate(values)
+    except pydantic.ValidationError as error:
+        raise ConfigError(_explain(section, model, error)) from error
+
+
+def _explain(section: str, model: type[Options], error: pydantic.ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join([section, *map(str, first["loc"])])
+    if first["type"] == "extra_forbidden":
+        return _unknown(key, [f"{section}.{name}" for name in model.model_fields])
+    return f"{key}: {first['msg']}. Received: {first['input']!r}."
+
+
+def _unknown(key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+    return f"Unknown configuration key {key!r}. Did you mean {near[0]!r}?"
+
+
+def _check_sections(tree: Mapping[str, Any]) -> None:
+    for section, values in tree.items():
+        if section not in _SECTIONS:
+            raise ConfigError(_unknown(section, list(_SECTIONS)))
+        if not isinstance(values, Mapping):
+            raise ConfigError(
+                f"{section!r} must be a section of keys, [{section}]. Received: {values!r}."
+            )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"The configuration {path} cannot be read: {error}.") from error
+    try:
+        tree = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"The configuration {path} is not valid: {error}.") from error
+    if not isinstance(tree, dict):
+        raise ConfigError(f"The configuration {path} must hold sections of keys.")
+    return tree

@@ -1,0 +1,149 @@
+"""Run folders: training into one, and loading from one."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import pandas as pd
+
+from kad import registry
+from kad.config import Config
+from kad.detector import Detector
+from kad.files import write_atomically
+from kad.frames import infer_period, times_ns
+from kad.tables import read_table, select_rows
+from kad.training import Interrupted, Progress
+from runtime.errors import InputError
+
+MODEL = "model.keras"
+CONFIG = "config.toml"
+HISTORY = "history.csv"
+CALIBRATION = "calibration.csv"
+CHECKPOINT = "checkpoint.npz"
+
+
+class Run(NamedTuple):
+    """A finished training."""
+
+    folder: Path
+    """Where it is."""
+    detector: Detector
+    """The trained detector."""
+    history: pd.DataFrame
+    """Losses per phase and epoch."""
+
+
+def train(
+    config: Config,
+    data: str | os.PathLike[str] | pd.DataFrame,
+    *,
+    out: str | os.PathLike[str],
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Run:
+    """Trains a detector into a run folder.
+
+    The folder gets `config.toml`, `checkpoint.npz` while training goes on, and at the end
+    `history.csv`, `calibration.csv` (held-out scores) and `model.keras`, each written atomically.
+
+    Args:
+        config: From `build_config`.
+        data: A CSV or JSON-lines file, or a frame indexed by time.
+        out: The run folder; its parents are made.
+        resume: Continue the training that stopped in `out`.
+        overwrite: Replace a finished run.
+        progress: Receives epochs and losses.
+
+    Raises:
+        InputError: Data that cannot be used, a finished run in `out`, nothing to resume.
+        Interrupted: Ctrl+C; what was learnt so far is kept in `out`.
+    """
+    folder = Path(out)
+    if (folder / MODEL).exists() and not (resume or overwrite):
+        raise InputError(
+            f"{folder} holds a finished run. Choose another --out, or say --overwrite to replace "
+            "it or --resume to train it further."
+        )
+    if resume and not (folder / CHECKPOINT).is_file():
+        raise InputError(f"There is nothing to resume in {folder}. Train without --resume.")
+    if isinstance(data, pd.DataFrame):
+        names = config.data.channels or tuple(data.columns)
+        frame = data
+    else:
+        frame = read_table(data, time=config.data.time, channels=config.data.channels).frame
+        names = tuple(frame.columns)
+    rows = select_rows(frame, config.data.train)
+
+    keras.utils.set_random_seed(config.training.seed)
+    detector = _build(config, rows, names)
+    detector.check_rows(rows, config.training)
+    folder.mkdir(parents=True, exist_ok=True)
+    if overwrite:
+        (folder / MODEL).unlink(missing_ok=True)
+    write_atomically(folder / CONFIG, config.to_toml())
+    interrupted: Interrupted | None = None
+    try:
+        history = detector.fit(
+            rows,
+            training=config.training,
+            false_alarms=config.alarm.false_alarms,
+            checkpoint=folder / CHECKPOINT,
+            resume=resume,
+            progress=progress,
+        )
+    except Interrupted as error:
+        if not error.usable:
+            raise
+        interrupted, history = error, error.history
+    write_atomically(folder / HISTORY, history.to_csv(index=False))
+    scores = pd.DataFrame({"score": detector.held_out_scores})
+    write_atomically(folder / CALIBRATION, scores.to_csv(index=False))
+    detector.save(folder / MODEL)
+    if interrupted:
+        raise interrupted
+    return Run(folder, detector, history)
+
+
+def load(path: str | os.PathLike[str]) -> Detector:
+    """Loads a detector from a run folder or a `.keras` file, under any backend.
+
+    Raises:
+        InputError: There is none.
+        ModelFileError: It is damaged, or no kad detector.
+    """
+    path = Path(path)
+    if path.is_dir():
+        if not (path / MODEL).is_file():
+            hint = " Its training stopped: continue it with kad train --resume." if (
+                path / CHECKPOINT
+            ).is_file() else " Train one with kad train."
+            raise InputError(f"{path} holds no {MODEL}.{hint}")
+        path = path / MODEL
+    for name in registry.DETECTORS:
+        registry.detector_class(name)
+    return Detector.load(path)
+
+
+def _build(config: Config, rows: pd.DataFrame, names: tuple[str, ...]) -> Detector:
+    unknown = sorted(set(config.data.units) - set(names))
+    if unknown:
+        raise InputError(
+            f"data.units names {', '.join(unknown)}; the channels are {', '.join(names)}."
+        )
+    if config.data.period is not None:
+        period = config.data.period
+    elif config.data.grid == "rows":
+        steps = times_ns(rows)
+        period = infer_period(steps, mixed=True)
+    else:
+        period = infer_period(times_ns(rows))
+    return config.detector(
+        names,
+        units=[config.data.units.get(name) for name in names],
+        period_s=period,
+        grid=config.data.grid,
+        max_gap_steps=config.data.max_gap,
+        **config.arguments,
+    )

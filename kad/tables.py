@@ -1,0 +1,207 @@
+"""Reading a user's CSV or JSON lines into a frame, by the reader that the gateway uses."""
+
+import csv
+import io
+import json
+import os
+import re
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from kad.frames import times_ns
+from runtime.errors import InputError
+from runtime.tables import TIME_COLUMNS, TableReader, find_delimiter
+from runtime.timestamps import TimestampParser, TimeStyle
+
+_PROBED_ROWS = 1000
+_ROWS = re.compile(r"(-?\d*):(-?\d*)")
+
+
+class Table(NamedTuple):
+    """A file's rows."""
+
+    frame: pd.DataFrame
+    """One float64 column per channel, in file order. Index: timestamps, or seconds where the file
+    has numbers or no time column."""
+    style: TimeStyle
+    """How the file writes times."""
+
+
+def read_table(
+    path: str | os.PathLike[str],
+    *,
+    time: str | None = None,
+    channels: Sequence[str] | None = None,
+) -> Table:
+    """Reads a CSV or JSON-lines file.
+
+    Args:
+        path: The file. CSV needs a header; the delimiter is found there.
+        time: The time column; `time`, `timestamp`, `date`, `datetime` or `ts` where not given.
+        channels: Columns to read; all numeric ones where not given. A column is numeric when most
+            of its first cells are numbers.
+
+    Raises:
+        InputError: A file, header, column, cell or timestamp that cannot be read; the message
+            names the row and the column.
+    """
+    path = Path(path)
+    if channels is None:
+        channels = _numeric_columns(path, time)
+    try:
+        with path.open("rb") as file:
+            reader = TableReader(file, channels, period_s=1.0, time=time, name=str(path))
+            blocks = list(reader)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    times = np.concatenate([block.times_ns for block in blocks])
+    values = np.concatenate([block.values for block in blocks])
+    style = reader.style
+    if style.kind == "number":
+        index: pd.Index = pd.Index(times / 1e9, name="time")
+    else:
+        index = pd.DatetimeIndex(times.view("M8[ns]"), name="time")
+        index = index.tz_localize("UTC") if style.kind == "aware" else index
+    return Table(pd.DataFrame(values, index=index, columns=list(channels)), style)
+
+
+def read_labels(path: str | os.PathLike[str]) -> list[tuple[int, int]]:
+    """Reads labelled windows from a CSV with the columns `start` and `end`.
+
+    Returns:
+        Both ends of each window, inside, in nanoseconds since the epoch.
+
+    Raises:
+        InputError: The file cannot be read, lacks a column, or a window ends before it starts.
+    """
+    try:
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"The labels {path} cannot be read: {error}.") from error
+    if rows and not {"start", "end"} <= rows[0].keys():
+        raise InputError(
+            f"{path} must have the columns start and end. Received: {', '.join(rows[0])}."
+        )
+    parser = TimestampParser()
+    starts = parser.parse([row["start"] for row in rows], 2)
+    ends = parser.parse([row["end"] for row in rows], 2)
+    for row, (start, end) in enumerate(zip(starts, ends, strict=True), start=2):
+        if end < start:
+            raise InputError(f"Row {row} of {path} ends before it starts.")
+    return list(zip(starts.tolist(), ends.tolist(), strict=True))
+
+
+def select_rows(frame: pd.DataFrame, rows: str | None) -> pd.DataFrame:
+    """Returns the rows `START:END`, half-open, as row numbers or as timestamps.
+
+    Args:
+        frame: Rows indexed by time.
+        rows: Such as `0:5000`, `2014-07-01:2014-10-01`, `:2014-10-01 12:00:00`; `None` for all.
+
+    Raises:
+        InputError: Neither, or no row lies inside.
+    """
+    if rows is None:
+        return frame
+    if match := _ROWS.fullmatch(rows.strip()):
+        start, end = (int(text) if text else None for text in match.groups())
+        chosen = frame.iloc[start:end]
+    else:
+        start_ns, end_ns = _time_range(rows)
+        times = times_ns(frame)
+        inside = np.ones(len(times), bool)
+        if start_ns is not None:
+            inside &= times >= start_ns
+        if end_ns is not None:
+            inside &= times < end_ns
+        chosen = frame[inside]
+    if chosen.empty:
+        first, last = frame.index[0], frame.index[-1]
+        raise InputError(
+            f"--train {rows} holds no row. The series has {len(frame)} rows, {first} to {last}."
+        )
+    return chosen
+
+
+def _time_range(text: str) -> tuple[int | None, int | None]:
+    for match in re.finditer(":", text):
+        sides = text[: match.start()].strip(), text[match.end() :].strip()
+        try:
+            start, end = (
+                int(TimestampParser().parse([side])[0]) if side else None for side in sides
+            )
+        except InputError:
+            continue
+        if any(not re.search(r"\d-\d|\d{5}", side) for side in sides if side):
+            continue
+        return start, end
+    raise InputError(
+        f"--train takes START:END as row numbers or timestamps, such as 0:5000 or "
+        f"2014-07-01:2014-10-01. Received: {text!r}."
+    )
+
+
+def _numeric_columns(path: Path, time: str | None) -> list[str]:
+    try:
+        with path.open("rb") as file:
+            head = [line.decode("utf-8-sig") for line in islice(file, _PROBED_ROWS)]
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} must be UTF-8. Save it as CSV with UTF-8.") from error
+    lines = [line for line in head if line.strip()]
+    if not lines:
+        raise InputError(
+            f"{path} must be CSV with a header, or JSON lines. Received: an empty file."
+        )
+    if lines[0].lstrip().startswith("{"):
+        columns = _json_columns(lines)
+    else:
+        rows = list(csv.reader(io.StringIO("".join(lines)), delimiter=find_delimiter(lines[0])))
+        header = [cell.strip() for cell in rows[0]]
+        columns = {
+            name: [row[i] for row in rows[1:] if i < len(row)] for i, name in enumerate(header)
+        }
+    if time is None:
+        time = next((c for name in TIME_COLUMNS for c in columns if c.lower() == name), None)
+    numeric = [
+        name for name, cells in columns.items() if name and name != time and _is_numeric(cells)
+    ]
+    if not numeric:
+        raise InputError(
+            f"{path} must have at least one numeric column besides the time. "
+            f"Received: {', '.join(columns)}."
+        )
+    return numeric
+
+
+def _json_columns(lines: list[str]) -> dict[str, list[str]]:
+    columns: dict[str, list[str]] = {}
+    for line in lines:
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        for name, value in row.items() if isinstance(row, dict) else ():
+            columns.setdefault(name, []).append("" if value is None else str(value))
+    return columns
+
+
+def _is_numeric(cells: list[str]) -> bool:
+    stated = [cell for cell in cells if cell.strip().lower() not in ("", "null", "none", "na")]
+    numbers = sum(_is_number(cell) for cell in stated)
+    return not stated or numbers > len(stated) / 2
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
