@@ -134,6 +134,8 @@ class StreamBatch:
         if fast is not None:
             return fast
         check_rows(times_ns, values, self._channels)
+        if not len(numbers):
+            return self._score([self._told(0).place(times_ns, values)], self._every[:1])
         order = np.argsort(numbers, kind="stable")
         here, first = np.unique(numbers[order], return_index=True)
         placed = []

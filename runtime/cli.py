@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from runtime.budget import severity_threshold
 from runtime.detector import Detector
 from runtime.errors import InputError, KadError
@@ -139,7 +141,7 @@ def _score(args: argparse.Namespace) -> int:
         job.take(stream.flush())
         job.finish()
         if not breaker.interrupted:
-            _judge(stream.counts, job.steps, detector, live=live, name=args.data)
+            _judge(stream.counts, job.longest, detector, live=live, name=reader.name)
     _say(job.summary())
     return 130 if breaker.interrupted else 0
 
@@ -156,6 +158,8 @@ class _Job:
     score_writer: ScoreWriter | None = None
     event_writer: EventWriter | None = None
     steps: int = 0
+    longest: int = 0
+    piece: int = 0
     alarms: int = 0
     events: int = 0
     started: float = 0.0
@@ -172,6 +176,9 @@ class _Job:
         if self.score_writer is not None:
             self.score_writer.write(scores)
         self.steps += len(scores)
+        edges = [*np.flatnonzero(scores.restart).tolist(), len(scores)]
+        self.longest = max(self.longest, self.piece + edges[0], *np.diff(edges).tolist())
+        self.piece = len(scores) - edges[-2] if len(edges) > 1 else self.piece + len(scores)
         self.alarms += int(scores.alarm.sum())
         closed = self.detect.update(scores)
         self.events += len(closed)
@@ -195,20 +202,23 @@ class _Job:
         )
 
 
-def _judge(counts: GridCounts, steps: int, detector: Detector, *, live: bool, name: str) -> None:
+def _judge(counts: GridCounts, longest: int, detector: Detector, *, live: bool, name: str) -> None:
     """Refuses a file whose scores would mean nothing; warns where they are out already."""
     problem = None
     unsorted = counts.late + counts.backward
-    needed = detector.metadata.warmup_steps + 1
+    meta = detector.metadata
+    needed = meta.warmup_steps + 1
     if unsorted > max(_UNSORTED_ROWS, _UNSORTED_SHARE * counts.received):
         problem = (
             f"timestamps are not sorted: {name} must be in order of time. Received: {unsorted} "
             f"of {counts.received} rows too late. Sort it by time, or raise --reorder."
         )
-    elif steps < needed:
+    elif longest < needed:
         problem = (
-            f"{name} must have at least {needed} rows: this detector warms up for {needed - 1}. "
-            f"Received: {counts.received} rows, {steps} steps. Give a longer series."
+            f"{name} must have at least {needed} rows in one piece: this detector warms up for "
+            f"{needed - 1} steps of {meta.period_s:g} s, again after a gap of more than "
+            f"{meta.max_gap_steps}. Received: {counts.received} rows, {longest} steps in the "
+            "longest piece. Give a longer series, or train for its sampling period."
         )
     if problem and not live:
         raise InputError(problem)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from runtime.errors import InputError
 from runtime.timestamps import TimestampParser, TimeStyle
 
-__all__ = ["Block", "TableReader"]
+__all__ = ["TIME_COLUMNS", "Block", "TableReader", "find_delimiter"]
 
 TIME_COLUMNS = ("time", "timestamp", "date", "datetime", "ts")
 _MISSING = frozenset(["", "nan", "null", "na", "n/a", "none"])
@@ -66,7 +66,7 @@ class TableReader:
         self._channels = tuple(channels)
         self._period_ns = round(period_s * 1e9)
         self._time = time
-        self._name = name
+        self.name = name
         self._times = TimestampParser()
         self._row = 1  # number of the next line
         self._numbered = 0  # rows numbered so far, where there is no time column
@@ -85,11 +85,11 @@ class TableReader:
                 break
             head += chunk
             if len(head) > _LINE_LIMIT:
-                raise InputError(f"{self._name} must be CSV or JSON lines. Received: no lines.")
+                raise InputError(f"{self.name} must be CSV or JSON lines. Received: no lines.")
         head = self._without_bom(head)
         if not head.strip():
             raise InputError(
-                f"{self._name} must be CSV with a header, or JSON lines. Received: an empty file."
+                f"{self.name} must be CSV with a header, or JSON lines. Received: an empty file."
             )
         blocks = self._json(head) if head.lstrip()[:1] == b"{" else self._csv(head)
         empty = True
@@ -98,13 +98,13 @@ class TableReader:
             yield block
         if empty:
             raise InputError(
-                f"{self._name} must have rows below its header. Received: a header alone."
+                f"{self.name} must have rows below its header. Received: a header alone."
             )
 
     def _without_bom(self, head: bytes) -> bytes:
         if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
             raise InputError(
-                f"{self._name} must be UTF-8. Received: UTF-16. Save it as CSV with UTF-8."
+                f"{self.name} must be UTF-8. Received: UTF-16. Save it as CSV with UTF-8."
             )
         return head.removeprefix(b"\xef\xbb\xbf")
 
@@ -120,7 +120,7 @@ class TableReader:
                 held = held[cut:]
             elif len(held) > _LINE_LIMIT:
                 raise InputError(
-                    f"{self._name} must have rows shorter than {_LINE_LIMIT >> 20} MB. Received: "
+                    f"{self.name} must have rows shorter than {_LINE_LIMIT >> 20} MB. Received: "
                     f"a longer one from row {self._row} on. Look for a quote that is not closed."
                 )
             chunk = read(_READ_SIZE)
@@ -134,7 +134,7 @@ class TableReader:
         except UnicodeDecodeError as error:
             row = self._row + raw.count(b"\n", 0, error.start)
             raise InputError(
-                f"{self._name} must be UTF-8. Received: byte {raw[error.start]:#04x} in row "
+                f"{self.name} must be UTF-8. Received: byte {raw[error.start]:#04x} in row "
                 f"{row}. Save it as CSV with UTF-8."
             ) from error
 
@@ -143,7 +143,7 @@ class TableReader:
         delimiter = ","
         for text in self._texts(head, quotes=True):
             if header is None:
-                delimiter = _delimiter(text.lstrip("\r\n").split("\n", 1)[0])
+                delimiter = find_delimiter(text.lstrip("\r\n").split("\n", 1)[0])
             rows = self._split(text, delimiter)
             if header is None:
                 blank = next((i for i, row in enumerate(rows) if row), None)
@@ -174,7 +174,7 @@ class TableReader:
             return list(reader)
         except csv.Error as error:
             raise InputError(
-                f"{self._name} must be CSV. Received: {error} in row "
+                f"{self.name} must be CSV. Received: {error} in row "
                 f"{self._row + reader.line_num - 1}."
             ) from error
 
@@ -184,14 +184,14 @@ class TableReader:
         missing = [name for name in wanted if name not in header]
         if missing:
             raise InputError(
-                f"{self._name} must have the columns {', '.join(wanted)}. "
+                f"{self.name} must have the columns {', '.join(wanted)}. "
                 f"Received: {', '.join(header)[:500]}; {', '.join(missing)} missing. "
                 "Rename the columns, or use a detector made for these."
             )
         double = [name for name in wanted if header.count(name) > 1]
         if double:
             raise InputError(
-                f"{self._name} must have each column once. Received: {double[0]} "
+                f"{self.name} must have each column once. Received: {double[0]} "
                 f"{header.count(double[0])} times. Rename one of them."
             )
         return self._time_of(header), [header.index(name) for name in self._channels]
@@ -210,7 +210,7 @@ class TableReader:
         for i in kept:
             if len(rows[i]) != len(header):
                 raise InputError(
-                    f"Every row of {self._name} must have {len(header)} cells, as its header. "
+                    f"Every row of {self.name} must have {len(header)} cells, as its header. "
                     f"Received: {len(rows[i])} in row {self._row + i}. Mend that row."
                 )
         return [rows[i] for i in kept], [self._row + i for i in kept]
@@ -241,7 +241,7 @@ class TableReader:
         if isinstance(cell, str) and _DECIMAL_COMMA.fullmatch(cell):
             advice = "Write decimals with a point: decimal commas are not read."
         return InputError(
-            f"Column {column} of {self._name} must hold numbers. "
+            f"Column {column} of {self.name} must hold numbers. "
             f"Received: {str(cell)[:60]!r} in row {row}. {advice}"
         )
 
@@ -283,7 +283,7 @@ class TableReader:
             row = None
         if not isinstance(row, dict):
             raise InputError(
-                f"Every line of {self._name} must be a JSON object. "
+                f"Every line of {self.name} must be a JSON object. "
                 f"Received: {line.strip()[:60]!r} in row {number}."
             )
         return row
@@ -292,7 +292,7 @@ class TableReader:
         if not set(self._channels) & set(names) or self._time not in (None, *names):
             wanted = ", ".join(self._channels if self._time is None else (self._time,))
             raise InputError(
-                f"The objects of {self._name} must have the keys {wanted}. "
+                f"The objects of {self.name} must have the keys {wanted}. "
                 f"Received: {', '.join(names)[:500]}. "
                 "Rename the keys, or use a detector made for these."
             )
@@ -314,6 +314,7 @@ class TableReader:
             return np.array([np.inf if isinstance(c, int) else c for c in cells], np.float64)
 
 
-def _delimiter(header: str) -> str:
+def find_delimiter(header: str) -> str:
+    """Returns the delimiter of a CSV header: comma, semicolon, tab or bar."""
     outside = re.sub(r'"[^"]*"', "", header)
     return max(",;\t|", key=outside.count)

@@ -106,7 +106,7 @@ class TimestampParser:
                 f"Times must either all have a time zone or all have none; the first is {first} "
                 f"one. Received: {cell!r} in row {row}. Write all times in UTC with Z."
             )
-        return _ns_of(moment)
+        return max(-_LIMIT, min(_LIMIT, _ns_of(moment)))
 
 
 def to_ns(time: object) -> int:

@@ -1,0 +1,274 @@
+import io
+import json
+import math
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runtime.errors import InputError
+from runtime.events import Event
+from runtime.stream import Scores
+from runtime.tables import TableReader
+from runtime.timestamps import TimeStyle
+from runtime.writers import EventWriter, ScoreWriter, number_texts, open_output
+
+MINUTE = 60 * 10**9
+
+
+def read(text, channels=("a",), **options):
+    raw = text if isinstance(text, bytes) else text.encode()
+    reader = TableReader(io.BytesIO(raw), channels, period_s=60.0, name="data.csv", **options)
+    times, values = zip(*reader, strict=True)
+    return np.concatenate(times), np.concatenate(values), reader.style
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "time,a\n0,1\n60,2\n",
+        "time;a\r\n0;1\r\n60;2\r\n",
+        "TIMESTAMP\ta\n0\t1\n60\t2",
+        "x|Date|a\nfoo|0|1\nbar|60|2",
+        "\ufefftime,a\n0,1\n60,2\n",
+        '"time","a","note"\n"0","1","x, y"\n60,2,"a\nb"\n',
+        "\n\ntime,a\n0,1\n\n60,2\n\n",
+        "a\n1\n2\n",
+        '{"time": 0, "a": 1}\n{"time": 60, "a": 2.0, "b": "x"}\n',
+        '\n{"ts": "0", "a": 1}\r\n\r\n{"a": 2, "ts": "60"}',
+    ],
+)
+def test_forms_of_tables(text):
+    """Delimiters, quotes, BOM, CRLF, blank lines, JSON lines, no time column: one meaning."""
+    times, values, style = read(text)
+    assert times.tolist() == [0, MINUTE]
+    assert values.tolist() == [[1], [2]]
+    assert style.kind == "number"
+
+
+def test_columns_are_taken_by_name():
+    """Order follows the detector; other columns and their text do not matter."""
+    _, values, _ = read("b,note,time,a\n1,_x_,0,2\n", ("a", "b"))
+    assert values.tolist() == [[2, 1]]
+    times, _, style = read("when,time,a\n2024-01-01 00:00:00,7,1\n", time="when")
+    assert times.tolist() == [1_704_067_200 * 10**9]
+    assert style == TimeStyle("naive")
+
+
+@pytest.mark.parametrize("cell", ["", " ", "nan", "NaN", "null", "NA", "None", "N/A", "-nan"])
+def test_missing_cells(cell):
+    """Every usual way to say that there is no value."""
+    _, values, _ = read(f"time,a\n0,{cell}\n60,2\n")
+    np.testing.assert_array_equal(values, [[np.nan], [2]])
+
+
+def test_infinite_and_null_cells():
+    """Infinity is kept as such; JSON null and absent keys are missing."""
+    _, values, _ = read("time,a\n0,inf\n60,-Infinity\n")
+    assert values.tolist() == [[np.inf], [-np.inf]]
+    _, values, _ = read('{"time":0,"a":null}\n{"time":60}\n{"time":120,"a":3}')
+    np.testing.assert_array_equal(values, [[np.nan], [np.nan], [3]])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "empty file"),
+        ("\n \n", "empty file"),
+        ("time,a\n", "a header alone"),
+        ("time,a\n\n\n", "a header alone"),
+        ("time,b\n0,1\n", r"columns a\. Received: time, b; a missing"),
+        ("time,a,a\n0,1,2\n", "a 2 times"),
+        ("time,a\n0,1\n60,hot\n", r"Column a of data\.csv .*'hot' in row 3"),
+        ("time,a\n0,1\n\n60,hot\n", "'hot' in row 4"),
+        ("time,a\n0,1_0\n", "'1_0' in row 2"),
+        ("time;a\n0;1,5\n", "decimal commas are not read"),
+        ("time,a\n0,1\n60\n", "1 in row 3"),
+        ("time,a\n0,1\n60,1,2\n", "3 in row 3"),
+        ("time,a\n0,1\nlater,2\n", "'later' in row 3"),
+        ("time,a\n0,1\n,2\n", "'' in row 3"),
+        ("time,a\n0,1\n\n,2\n", "'' in row 4"),
+        ("time,a\n2024-01-01,1\n2024-01-01T00:01Z,2\n", "time zone.*in row 3"),
+        (b"time,a\n0,1\n60,\xff\n", "byte 0xff in row 3"),
+        ("time,a\n0,1\n".encode("utf-16"), "UTF-16"),
+        ('time,a\n0,"1\n60,2\n', "'1.*in row 2"),
+        ('{"time": 0, "b": 1}\n', r"keys a\. Received: time, b"),
+        ('{"time": 0, "a": 1}\n{"time": 60, "a": "x"}\n', "'x' in row 2"),
+        ('{"time": 0, "a": true}\n', "'True' in row 1"),
+        ('{"time": 0, "a": 1}\nnothing\n', "'nothing' in row 2"),
+        ('{"time": 0, "a": 1}\n{"a": 1}\n', "'' in row 2"),
+    ],
+)
+def test_bad_tables_name_the_place(text, message):
+    """Each fault is one line that says where it is."""
+    with pytest.raises(InputError, match=message) as error:
+        read(text)
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_time_column_is_named():
+    """`time=` must be in the header."""
+    with pytest.raises(InputError, match="when missing"):
+        read("time,a\n0,1\n", time="when")
+    with pytest.raises(InputError, match="keys when"):
+        read('{"time": 0, "a": 1}', time="when")
+
+
+class Trickle(io.RawIOBase):
+    """A pipe that gives a few bytes at a time."""
+
+    def __init__(self, raw, size):
+        self.raw, self.size = io.BytesIO(raw), size
+
+    def read(self, _limit=-1):
+        return self.raw.read(self.size)
+
+
+@settings(deadline=None)
+@given(size=st.integers(1, 40), form=st.sampled_from(["csv", "jsonl"]))
+def test_any_block_size_reads_the_same(size, form):
+    """Rows do not depend on how the bytes arrive, and come as soon as their line is complete."""
+    rows = [(60 * i, i / 3) for i in range(20)]
+    if form == "csv":
+        text = 'time,a,"no\nte"\n' + "".join(f'{t},{a!r},"x\ny"\n' for t, a in rows)
+    else:
+        text = "".join(json.dumps({"time": t, "a": a, "s": 'q"'}) + "\n" for t, a in rows)
+    reader = TableReader(Trickle(text.encode(), size), ["a"], period_s=60)
+    blocks = list(reader)
+    assert np.concatenate([b.times_ns for b in blocks]).tolist() == [t * 10**9 for t, _ in rows]
+    assert np.concatenate([b.values for b in blocks])[:, 0].tolist() == [a for _, a in rows]
+    assert len(blocks) > 1
+
+
+def test_numbers_without_time_go_on_across_blocks():
+    """Rows without a time column are numbered over the whole file."""
+    raw = ("a\n" + "1\n" * 50).encode()
+    blocks = list(TableReader(Trickle(raw, 7), ["a"], period_s=2.5))
+    times = np.concatenate([b.times_ns for b in blocks])
+    np.testing.assert_array_equal(times, np.arange(50) * 2_500_000_000)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.floats(width=32), min_size=1))
+def test_float32_texts_are_the_shortest_that_read_back(numbers):
+    """As numpy's own shortest text, which is far slower, down to subnormal numbers."""
+    array = np.array(numbers, np.float32)
+    for number, text in zip(array, number_texts(array), strict=True):
+        if np.isnan(number):
+            assert text == ""
+        else:
+            assert np.float32(text) == number
+            assert float(text) == float(str(number))
+
+
+def test_number_texts_of_doubles_and_json():
+    """Doubles keep all digits; JSON has null instead of NaN and infinity."""
+    assert number_texts(np.array([0.1, 1e300, np.nan, np.inf])) == ["0.1", "1e+300", "", "inf"]
+    assert number_texts(np.array([np.nan, np.inf, -0.5]), "jsonl") == ["null", "null", "-0.5"]
+
+
+def scores(count=3):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(count, 2))
+    values[1, 0] = np.nan
+    floats = rng.normal(size=(6, count)).astype(np.float32)
+    return Scores(
+        times_ns=np.arange(count) * MINUTE,
+        values=values,
+        score=floats[0],
+        severity=floats[1],
+        expected=floats[2:4].T,
+        channel_scores=floats[4:6].T,
+        alarm=np.arange(count) == 2,
+        restart=np.arange(count) == 0,
+        rows=np.arange(count),
+    )
+
+
+NAMES = ["flow", 'p%s "x", bar']
+
+
+def test_scores_round_trip_through_csv_and_json_lines():
+    """What was written is read back to the last bit, with odd column names."""
+    given_scores = scores()
+    columns = [*NAMES, "score", "severity", *(f"expected_{n}" for n in NAMES)]
+    columns += [f"score_{n}" for n in NAMES]
+    wanted = [given_scores.values, given_scores.score[:, None], given_scores.severity[:, None]]
+    wanted = np.hstack([*wanted, given_scores.expected, given_scores.channel_scores])
+    for form in ("csv", "jsonl"):
+        file = io.BytesIO()
+        writer = ScoreWriter(file, NAMES, TimeStyle("naive"), form)
+        writer.header()
+        writer.write(given_scores)
+        times, values, style = read(file.getvalue(), columns)
+        np.testing.assert_array_equal(times, given_scores.times_ns)
+        assert style == TimeStyle("naive")
+        np.testing.assert_array_equal(values.astype(np.float32), wanted.astype(np.float32))
+        np.testing.assert_array_equal(values[:, :2], given_scores.values)
+        if form == "csv":
+            _, alarm, _ = read(file.getvalue(), ["alarm"])
+            assert alarm[:, 0].tolist() == [0, 0, 1]
+        else:
+            rows = [json.loads(line) for line in file.getvalue().splitlines()]
+            assert [row["alarm"] for row in rows] == [False, False, True]
+            assert rows[1]["flow"] is None
+            assert rows[0]["time"] == "1970-01-01 00:00:00"
+
+
+def test_json_lines_with_numeric_times():
+    """Numbers stay numbers."""
+    file = io.BytesIO()
+    ScoreWriter(file, ["a", "b"], TimeStyle("number"), "jsonl").write(scores())
+    assert json.loads(file.getvalue().splitlines()[1])["time"] == 60
+
+
+def test_events_are_written():
+    """Times in the file's style, channels joined by a semicolon."""
+    event = Event(
+        start_ns=0, end_ns=MINUTE, peak_ns=MINUTE, peak_severity=float(np.float32(4.2)),
+        channels=("a", "b"), steps=2,
+    )  # fmt: skip
+    file = io.BytesIO()
+    writer = EventWriter(file, TimeStyle("aware", separator="T"))
+    writer.header()
+    writer.write([event])
+    assert file.getvalue().decode().splitlines() == [
+        "start,end,peak_time,peak_severity,channels",
+        "1970-01-01T00:00:00Z,1970-01-01T00:01:00Z,1970-01-01T00:01:00Z,4.2,a;b",
+    ]
+    file = io.BytesIO()
+    EventWriter(file, TimeStyle("number"), "jsonl").write([event])
+    row = json.loads(file.getvalue())
+    assert row == {
+        "start": 0, "end": 60, "peak_time": 60, "peak_severity": 4.2, "channels": ["a", "b"],
+    }  # fmt: skip
+
+
+def test_files_appear_whole_or_not_at_all(tmp_path):
+    """On an error the old file stays and no temporary is left; on success it is replaced."""
+    target = tmp_path / "scores.csv"
+    target.write_text("old")
+    with pytest.raises(KeyError), open_output(str(target)) as file:
+        file.write(b"half")
+        raise KeyError
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == ["scores.csv"]
+    with open_output(str(target)) as file:
+        file.write(b"new")
+        assert target.read_text() == "old"
+    assert target.read_text() == "new"
+    assert os.listdir(tmp_path) == ["scores.csv"]
+
+
+def test_outputs_that_cannot_be_files(tmp_path):
+    """A missing folder is an error; a device is written to, not replaced."""
+    with pytest.raises(InputError, match="No such file"), open_output(str(tmp_path / "no" / "f")):
+        pass
+    with pytest.raises(InputError, match="directory"), open_output(str(tmp_path)):
+        pass
+    with open_output(os.devnull) as file:
+        file.write(b"x")
+    assert not os.path.isfile(os.devnull)
+    assert math.isfinite(os.stat(os.devnull).st_mode)

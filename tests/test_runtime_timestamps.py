@@ -1,0 +1,150 @@
+from datetime import UTC, datetime, timedelta, timezone
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runtime.errors import InputError
+from runtime.timestamps import TimestampParser, TimeStyle, format_times, to_ns
+
+BASE = 1_404_172_800 * 10**9  # 2014-07-01 00:00:00 UTC
+
+
+def parse(*cells):
+    return TimestampParser().parse(cells).tolist()
+
+
+@pytest.mark.parametrize(
+    ("cell", "ns"),
+    [
+        ("2014-07-01 00:00:00", BASE),
+        ("2014-07-01T00:00", BASE),
+        ("2014-07-01", BASE),
+        ("2014/07/01 00:00:00", BASE),
+        (" 2014-07-01 00:00:00 ", BASE),
+        ("2014-07-01T00:00:00.123", BASE + 123_000_000),
+        ("2014-07-01 00:00:00.123456789", BASE + 123_456_789),
+        ("2014-07-01T00:00:00Z", BASE),
+        ("2014-07-01T02:00:00+02:00", BASE),
+        ("2014-06-30T19:00:00.5-0500", BASE + 500_000_000),
+        ("2014-07-01T02:00:00+02", BASE),
+        ("1404172800", BASE),
+        ("1404172800.25", BASE + 250_000_000),
+        ("1404172800000", BASE),
+        ("1404172800000000", BASE),
+        ("1404172800000000001", BASE + 1),
+        ("1.4041728e9", BASE),
+        ("0", 0),
+        ("-1.5", -1_500_000_000),
+        ("1969-12-31 23:59:59", -(10**9)),
+        ("2000-02-29 12:00:00", 951_825_600 * 10**9),
+    ],
+)
+def test_accepted_forms(cell, ns):
+    """Every accepted form, alone and in a block, gives UTC nanoseconds."""
+    assert parse(cell) == [ns]
+    assert parse(cell, cell, cell) == [ns] * 3
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["", "yesterday", "2014-02-30 00:00:00", "2014-13-01 00:00:00", "2014-07-01 24:00:00",
+     "2014-07-01 00:60:00", "01.07.2014 00:00", "nan", "1_000", "2014-07-01 00:00:0x", "NaT",
+     "9999-01-01 00:00:00", "1e300", "2014-07-01 00:00:00é"],
+)  # fmt: skip
+def test_unparsable_times_name_row_and_text(cell):
+    """The message has the row, the text and what is accepted, as first cell and as a later one."""
+    with pytest.raises(InputError) as error:
+        TimestampParser().parse([cell], 2)
+    assert f"{cell!r} in row 2" in str(error.value)
+    good = "1404172800" if cell in ("1_000", "1e300", "nan") else "2014-07-01 00:00:00"
+    with pytest.raises(InputError) as error:
+        TimestampParser().parse([good, good, cell], 2)
+    assert f"{cell!r} in row 4" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("2014-07-01 00:00:00", "2014-07-01 00:00:00Z"),
+        ("2014-07-01 00:00:00Z", "2014-07-01 00:00:00"),
+        ("2014-07-01 00:00:00+01:00", "2014-07-01 00:00:00.123456"),
+    ],
+)
+def test_mixing_naive_and_aware_times_names_the_row(first, second):
+    """Times with and without a zone in one file are an error, also across blocks."""
+    parser = TimestampParser()
+    parser.parse([first], 2)
+    with pytest.raises(InputError, match="time zone.*in row 3"):
+        parser.parse([second], 3)
+
+
+@settings(deadline=None)
+@given(
+    moments=st.lists(st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)), min_size=1),
+    separator=st.sampled_from([" ", "T"]),
+    hours=st.sampled_from([None, 0, 2, -5]),
+)
+def test_iso_block_equals_the_standard_library(moments, separator, hours):
+    """The vectorised parser agrees with datetime.fromisoformat, and writing reads back."""
+    if hours is not None:
+        moments = [m.replace(tzinfo=timezone(timedelta(hours=hours))) for m in moments]
+    cells = [m.isoformat(separator) for m in moments]
+    parser = TimestampParser()
+    times = parser.parse(cells)
+    assert times.tolist() == [to_ns(m) for m in moments]
+    again = TimestampParser()
+    np.testing.assert_array_equal(again.parse(format_times(times, parser.style)), times)
+    assert again.style == parser.style
+
+
+@settings(deadline=None)
+@given(
+    times=st.lists(st.integers(-(2**61), 2**61), min_size=1),
+    style=st.sampled_from(
+        [TimeStyle("naive"), TimeStyle("aware", separator="T"), TimeStyle("number", unit="ns")]
+    ),
+)
+def test_written_nanoseconds_read_back(times, style):
+    """No digit is lost in any style that can hold it."""
+    cells = format_times(np.array(times), style)
+    np.testing.assert_array_equal(TimestampParser(style).parse(cells), times)
+
+
+def test_style_is_kept():
+    """Output looks like input: naive with a space, aware as Z, numbers as they were."""
+    for cell in ("2014-07-01 00:00:00", "2014-07-01T00:00:00.25Z", "1404172800", "1404172800.5",
+                 "1404172800123", "-1.5"):  # fmt: skip
+        parser = TimestampParser()
+        assert format_times(parser.parse([cell]), parser.style) == [cell]
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        datetime(2014, 7, 1),
+        datetime(2014, 7, 1, tzinfo=UTC),
+        datetime(2014, 7, 1, 2, tzinfo=timezone(timedelta(hours=2))),
+        "2014-07-01",
+        "2014-07-01T02:00:00+02:00",
+        np.datetime64("2014-07-01"),
+        1404172800,
+        1404172800.0,
+        np.float64(1404172800),
+        np.int64(1404172800),
+    ],
+)
+def test_to_ns_takes_what_programs_have(time):
+    """Datetimes, strings, numpy times and seconds mean the same moment."""
+    assert to_ns(time) == BASE
+
+
+@pytest.mark.parametrize(
+    "time", [None, True, float("nan"), "soon", np.datetime64("NaT"), 1e30, 10**12, b"2014"]
+)
+def test_to_ns_refuses_the_rest(time):
+    """Anything else is an error that shows it."""
+    with pytest.raises(InputError, match="Received: "):
+        to_ns(time)
