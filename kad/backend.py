@@ -5,6 +5,7 @@
 themselves are written in `keras.ops` and never ask which backend they run on.
 """
 
+import importlib
 import importlib.metadata
 import importlib.util
 import os
@@ -59,7 +60,29 @@ def select_backend(name: str | None = None) -> Backend:
         )
     os.environ["KERAS_BACKEND"] = name
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if name == "tensorflow":
+        import_tensorflow_quietly()
     return cast("Backend", name)
+
+
+def import_tensorflow_quietly() -> None:
+    """Imports TensorFlow, where it is installed, without its start-up messages.
+
+    They are written to file descriptor 2 before any log level counts. Keras imports TensorFlow
+    on every backend when it saves or loads a model.
+    """
+    if "tensorflow" in sys.modules or importlib.util.find_spec("tensorflow") is None:
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as sink:  # noqa: PTH123
+        os.dup2(sink.fileno(), 2)
+        try:
+            importlib.import_module("tensorflow")
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def _first_installed() -> str:

@@ -10,6 +10,9 @@ from scipy import stats
 
 from runtime.errors import InputError
 
+STEEPEST = 8.0
+"""Most severity that the body gains per relative change of the score: keeps rounding small."""
+
 
 @keras.saving.register_keras_serializable("kad")
 class Calibration(layers.Layer):
@@ -19,14 +22,14 @@ class Calibration(layers.Layer):
     generalised Pareto tail above it. All constants are weights.
 
     Reference: A. Siffer et al. (2017), "Anomaly Detection in Streams with Extreme Value Theory",
-    for the tail. We fit it once, on held-out scores, and keep its shape between 0 and 0.5: a
+    for the tail. We fit it once, on held-out scores, and keep its shape between 0.02 and 0.5: a
     negative shape would give an infinite severity just above the highest score seen.
     """
 
     TAIL = 0.02
     KNOTS = 64
     FEWEST = 50
-    _EPS = 1e-3
+    SHAPES = (0.02, 0.5)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -59,13 +62,10 @@ class Calibration(layers.Layer):
                 f"Received: {scores.size}. Train on more rows, or raise training.validation."
             )
         start, shape, scale = _tail(scores, self.TAIL)
-        quantile, severity = _body(scores, start, self.KNOTS, self.TAIL)
-        # Past the last real knot the rises are zero: the padding never adds severity.
-        widths, rises = np.diff(quantile), np.diff(severity)
-        padding = self.KNOTS - widths.size
-        self.knots.assign(np.pad(quantile[:-1], (0, padding)))
-        self.inverse_widths.assign(np.pad(1 / widths, (0, padding)))
-        self.rises.assign(np.pad(rises, (0, padding)))
+        quantile, severity = _body(scores, start, self.KNOTS + 1, self.TAIL)
+        self.knots.assign(quantile[:-1])
+        self.inverse_widths.assign(1 / np.diff(quantile))
+        self.rises.assign(np.diff(severity))
         self.tail.assign([start, shape / scale, 1 / (shape * np.log(10))])
         return {
             "rows": int(scores.size),
@@ -92,11 +92,12 @@ def _tail(scores: np.ndarray, share: float) -> tuple[float, float, float]:
             "All held-out scores are the same: the detector has learnt nothing it could be "
             "surprised by. Train on rows in which the channels vary."
         )
-    floor = 1e-6 * spread
+    lightest, heaviest = Calibration.SHAPES
+    floor = max(1e-6 * spread, start / 100)
     if excess.size < 2 or excess.mean() < floor:
-        return start, Calibration._EPS, max(float(excess.mean()) if excess.size else 0.0, floor)
+        return start, lightest, max(float(excess.mean()) if excess.size else 0.0, floor)
     shape, _, _ = stats.genpareto.fit(excess, floc=0)
-    shape = float(np.clip(shape, Calibration._EPS, 0.5))
+    shape = float(np.clip(shape, lightest, heaviest))
     _, _, scale = stats.genpareto.fit(excess, f0=shape, floc=0)
     return start, shape, max(float(scale), floor)
 
@@ -107,17 +108,8 @@ def _body(
     severity = np.linspace(0, -np.log10(share), knots)
     quantile = np.quantile(scores, 1 - 10**-severity)
     quantile[-1] = start
-    # Ties: of equal quantiles the last has the right tail probability; narrower steps than
-    # float32 resolves would turn rounding into severity.
-    resolution = 1e-5 * max(abs(start), float(scores.std()))
-    kept_quantile, kept_severity = [quantile[-1]], [severity[-1]]
-    for q, s in zip(quantile[-2::-1], severity[-2::-1], strict=True):
-        if kept_quantile[-1] - q > resolution:
-            kept_quantile.append(q)
-            kept_severity.append(s)
-    if kept_severity[-1] > 0:
-        kept_quantile.append(kept_quantile[-1] - resolution)
-        kept_severity.append(0.0)
-    return np.array(kept_quantile[::-1]), np.array(kept_severity[::-1])
-
-
+    # Where many held-out scores are nearly the same, rounding in float32 would become severity.
+    narrowest = severity[1] / STEEPEST * max(abs(start), float(scores.std()))
+    for i in range(knots - 2, -1, -1):
+        quantile[i] = min(quantile[i], quantile[i + 1] - narrowest)
+    return quantile, severity

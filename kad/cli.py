@@ -1,10 +1,12 @@
 """The `kad` command line."""
 
 from collections.abc import Callable
+import sys
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec
 
+import click
 import typer
 from rich.console import Console
 
@@ -84,7 +86,6 @@ def train(
     chosen = backend or _configured_backend(config)
     select_backend(chosen)
     from kad.config import build_config
-    from kad.run import train as run_train
 
     overrides: dict[str, dict[str, Any]] = {
         "data": {
@@ -167,8 +168,15 @@ def _configured_backend(config: Path | None) -> str | None:
 
 
 def main() -> None:
-    """Runs the command line."""
-    app()
+    """Runs the command line; a usage error is one line, as every other error."""
+    try:
+        code = app(standalone_mode=False)
+    except click.UsageError as error:
+        console.print(f"kad: error: {error.format_message()}", markup=False, soft_wrap=True)
+        sys.exit(2)
+    except click.Abort:
+        sys.exit(130)
+    sys.exit(code or 0)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,2 @@
+def write_report(run, data=None, **_):
+    return None
