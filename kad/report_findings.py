@@ -1,0 +1,173 @@
+"""What a detector found in a series: scores, events, and how they meet the labels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from kad.detector import Detector
+from kad.frames import times_ns, to_segments
+from kad.report_words import TimeAxis
+from runtime.errors import InputError
+from runtime.events import Event, EventDetector
+from runtime.stream import Scores
+
+_NS = 10**9
+
+
+class Window(NamedTuple):
+    """A stretch of time, both ends inside, in nanoseconds."""
+
+    start_ns: int
+    end_ns: int
+
+    def meets(self, other: "Window | Event") -> bool:
+        """Returns whether both have a moment in common."""
+        return self.start_ns <= other.end_ns and other.start_ns <= self.end_ns
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """A scored series, its events, and the labels and training rows that lie in it."""
+
+    channels: tuple[str, ...]
+    """The channels, in the detector's order."""
+    units: tuple[str | None, ...]
+    """Unit of each channel."""
+    period_s: float
+    """Sampling period in seconds."""
+    warmup_steps: int
+    """Steps after a restart without a verdict."""
+    scores: Scores
+    """Every step of the time grid."""
+    axis: TimeAxis
+    """How times are drawn and written."""
+    threshold: float
+    """Severity that opens an event."""
+    events: tuple[Event, ...]
+    """In order of time."""
+    labels: tuple[Window, ...] | None
+    """Labelled windows; `None`: there are no labels."""
+    training: Window | None
+    """The rows that the detector was trained on, where the series contains them."""
+    counts: dict[str, int]
+    """Rows received, duplicate, late, missing, and restarts of the warm-up."""
+
+    @cached_property
+    def warming(self) -> np.ndarray:
+        """bool `(steps,)`: still warming up, so that there is no verdict."""
+        starts = np.flatnonzero(self.scores.restart)
+        segment = np.searchsorted(starts, np.arange(len(self.scores)), side="right") - 1
+        return np.arange(len(self.scores)) - starts[segment] < self.warmup_steps
+
+    @property
+    def seconds(self) -> float:
+        """Length of the series in seconds: from the first step to the end of the last."""
+        times = self.scores.times_ns
+        return float(times.max() - times.min()) / _NS + self.period_s
+
+    def window(self, event: Event) -> Window:
+        """Returns an event with as much time around it as one wants to see."""
+        around = max(event.end_ns - event.start_ns, round(48 * self.period_s * _NS))
+        return Window(event.start_ns - around, event.end_ns + around)
+
+    def in_training(self, event: Event) -> bool:
+        """Returns whether an event lies in the rows that the detector was trained on."""
+        return self.training is not None and self.training.meets(event)
+
+    def label_of(self, event: Event) -> Window | None:
+        """Returns the first labelled window that an event overlaps."""
+        return next((label for label in self.labels or () if label.meets(event)), None)
+
+    def hit(self, label: Window) -> bool:
+        """Returns whether an event overlaps a labelled window."""
+        return any(label.meets(event) for event in self.events)
+
+
+def find(
+    detector: Detector,
+    frame: pd.DataFrame,
+    *,
+    labels: Sequence[tuple[int, int]] | None = None,
+    training: Window | None = None,
+) -> Findings:
+    """Scores a series and looks for events at the detector's own threshold.
+
+    Args:
+        detector: A trained detector.
+        frame: One float column per channel, indexed by time; NaN where missing.
+        labels: Labelled windows, both ends inside, in nanoseconds.
+        training: The training rows, where the series contains them.
+
+    Raises:
+        InputError: Columns or times that the detector cannot use.
+    """
+    table = detector.score(frame)
+    _, counts = to_segments(frame[list(detector.channels)], detector.grid_options())
+    threshold = float(detector.card["threshold"])
+    scores = _scores(detector, table, threshold)
+    finder = EventDetector(detector.channels, threshold=threshold)
+    events = [*finder.update(scores), *finder.finish()]
+    return Findings(
+        channels=detector.channels,
+        units=detector.units,
+        period_s=detector.period_s,
+        warmup_steps=detector.warmup_steps,
+        scores=scores,
+        axis=TimeAxis(scores.times_ns, frame.index, period_s=detector.period_s),
+        threshold=threshold,
+        events=tuple(sorted(events, key=lambda event: event.start_ns)),
+        labels=None if labels is None else tuple(Window(*label) for label in labels),
+        training=training,
+        counts=counts,
+    )
+
+
+def threshold_score(detector: Detector) -> float:
+    """Returns the score whose severity is the threshold, by asking the calibration itself."""
+    threshold = float(detector.card["threshold"])
+    high = max(float(detector.card["calibration"]["quantiles"]["1"]), 1e-6)
+    while _severity(detector, np.array([high]))[0] < threshold:
+        high *= 2
+        if not np.isfinite(high):
+            raise InputError("The calibration never reaches its threshold. Train again.")
+    low = 0.0
+    for _ in range(3):  # a thousandth of the bracket each time: float32 resolves no more
+        grid = np.linspace(low, high, 1001)
+        first = int(np.argmax(_severity(detector, grid) >= threshold))
+        low, high = grid[max(first - 1, 0)], grid[first]
+    return float(high)
+
+
+def _severity(detector: Detector, score: np.ndarray) -> np.ndarray:
+    import keras
+
+    severity: Any = detector.calibration(keras.ops.convert_to_tensor(score.astype("float32")))
+    return np.asarray(keras.ops.convert_to_numpy(severity))
+
+
+def _scores(detector: Detector, table: pd.DataFrame, threshold: float) -> Scores:
+    """Returns the table of `Detector.score` as the runtime's scores."""
+    names = list(detector.channels)
+    times = times_ns(table)
+    restart = np.ones(len(table), bool)
+    if detector.grid == "time":
+        # Inside a segment steps are one period apart; anything else began a new one.
+        restart[1:] = np.diff(times) != round(detector.period_s * _NS)
+    else:
+        restart[1:] = False
+    severity = table["severity"].to_numpy("float32")
+    return Scores(
+        times_ns=times,
+        values=table[names].to_numpy("float64"),
+        score=table["score"].to_numpy("float32"),
+        severity=severity,
+        expected=table[[f"expected_{name}" for name in names]].to_numpy("float32"),
+        channel_scores=table[[f"score_{name}" for name in names]].to_numpy("float32"),
+        alarm=severity >= threshold,
+        restart=restart,
+        rows=np.arange(len(table)),
+    )
