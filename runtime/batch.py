@@ -1,7 +1,8 @@
 """Many streams scored together: one network call for all that have a row."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,9 +34,7 @@ class BatchScores:
 
     def of(self, name: str) -> Scores:
         """Returns the steps of one stream."""
-        at = self.streams == self.names.index(name)
-        columns = {f.name: getattr(self.scores, f.name)[at] for f in fields(Scores)}
-        return replace(self.scores, **columns)
+        return _taken(self.scores, self.streams == self.names.index(name))
 
     def by_stream(self) -> dict[str, Scores]:
         """Returns the steps of each stream that has any."""
@@ -130,49 +129,59 @@ class StreamBatch:
                 f"{self._channels}), one row for each entry of `streams`. "
                 f"Received: {times_ns.shape} and {values.shape}."
             )
-        fast = self._push_due(numbers, times_ns, values)
-        if fast is not None:
-            return fast
+        if (numbers[1:] < numbers[:-1]).any():
+            order = np.argsort(numbers, kind="stable")
+            numbers, times_ns, values = numbers[order], times_ns[order], values[order]
+        due = self._is_due(numbers, times_ns)
+        if due.all() and len(due) and times_ns.dtype == np.int64 and values.dtype == np.float64:
+            return self._push_due(numbers, values)
         check_rows(times_ns, values, self._channels)
-        if not len(numbers):
-            return self._score([self._told(0).place(times_ns, values)], self._every[:1])
-        order = np.argsort(numbers, kind="stable")
-        here, first = np.unique(numbers[order], return_index=True)
-        placed = []
-        for stream, rows in zip(here, np.split(order, first[1:]), strict=True):
-            placed.append(self._told(stream).place(times_ns[rows], values[rows]))
-            self._learn_due(stream)
-        return self._score(placed, here)
+        rest = ~due
+        slow = self._push_rest(numbers[rest], times_ns[rest], values[rest])
+        if not due.any():
+            return slow
+        return _merged(self._push_due(numbers[due], values[due]), slow)
 
     def flush(self) -> BatchScores:
         """Scores the slots that are held for late rows, in all streams."""
         placed = [self._told(stream).flush() for stream in self._every]
         return self._score(placed, self._every)
 
-    def _push_due(
-        self, numbers: npt.NDArray[np.intp], times_ns: Times, values: Values
-    ) -> BatchScores | None:
-        """Scores rows that are all just due, one per stream; None where they are not."""
-        if len(numbers) > 1 and not (numbers[1:] > numbers[:-1]).all():
-            return None
-        if len(numbers) == 0 or times_ns.dtype != np.int64 or values.dtype != np.float64:
-            return None
+    def _is_due(self, numbers: npt.NDArray[np.intp], times_ns: Times) -> npt.NDArray[np.bool_]:
+        """Which of the rows, sorted by stream, are the only one of their stream and just due."""
         due = self._due[numbers]
         offset = times_ns - due + self._period // 2
-        if not ((offset >= 0) & (offset < self._period) & (due != _NEVER)).all():
-            return None
-        rows = self._received[numbers]
+        found: npt.NDArray[np.bool_] = (offset >= 0) & (offset < self._period) & (due != _NEVER)
+        again = numbers[1:] == numbers[:-1]
+        if again.any():
+            found[1:] &= ~again
+            found[:-1] &= ~again
+        return found
+
+    def _push_due(self, numbers: npt.NDArray[np.intp], values: Values) -> BatchScores:
+        """Scores rows that are just due, one per stream, without asking each grid."""
+        due, rows = self._due[numbers], self._received[numbers]
         self._due[numbers] += self._period
         self._received[numbers] += 1
         self._untold[numbers] += 1
-        x = self._rounds.inputs(due, values)
-        out = self._rounds.step(x[:, None], numbers)
+        out = self._rounds.step(self._rounds.inputs(due, values)[:, None], numbers)
         scores = Scores.of(
             Placed(due, values, self._no_restart[: len(rows)], rows),
             (out.score[:, 0], out.severity[:, 0], out.channel_scores[:, 0], out.expected[:, 0]),
             self.threshold,
         )
         return BatchScores(names=self._names, streams=numbers, scores=scores)
+
+    def _push_rest(
+        self, numbers: npt.NDArray[np.intp], times_ns: Times, values: Values
+    ) -> BatchScores:
+        """Scores any rows, sorted by stream."""
+        here, first = np.unique(numbers, return_index=True)
+        placed = []
+        for stream, rows in zip(here, np.split(np.arange(len(numbers)), first)[1:], strict=True):
+            placed.append(self._told(stream).place(times_ns[rows], values[rows]))
+            self._learn_due(stream)
+        return self._score(placed, here)
 
     def _told(self, stream: int | np.intp) -> TimeGrid | RowGrid:
         grid = self._grids[stream]
@@ -189,12 +198,10 @@ class StreamBatch:
     def _score(self, placed: list[Placed], streams: npt.NDArray[np.intp]) -> BatchScores:
         outputs = self._rounds.score(placed, streams)
         each = [Scores.of(p, out, self.threshold) for p, out in zip(placed, outputs, strict=True)]
-        joined = {
-            f.name: np.concatenate([getattr(scores, f.name) for scores in each])
-            for f in fields(Scores)
-        }
         numbers = np.repeat(streams, [len(scores) for scores in each])
-        return BatchScores(names=self._names, streams=numbers, scores=Scores(**joined))
+        none = self._rounds.none
+        scores = _joined([*each, Scores.of(none[0], none[1], self.threshold)])
+        return BatchScores(names=self._names, streams=numbers, scores=scores)
 
     def _numbers(self, streams: Sequence[str] | npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
         if isinstance(streams, np.ndarray) and np.issubdtype(streams.dtype, np.integer):
@@ -213,3 +220,19 @@ class StreamBatch:
                 f"Received: {numbers.min()} to {numbers.max()}."
             )
         return numbers
+
+
+def _joined(parts: Sequence[Scores]) -> Scores:
+    columns = {f.name: [getattr(scores, f.name) for scores in parts] for f in fields(Scores)}
+    return Scores(**{name: np.concatenate(arrays) for name, arrays in columns.items()})
+
+
+def _taken(scores: Scores, at: npt.NDArray[Any]) -> Scores:
+    return Scores(**{f.name: getattr(scores, f.name)[at] for f in fields(Scores)})
+
+
+def _merged(a: BatchScores, b: BatchScores) -> BatchScores:
+    streams = np.concatenate([a.streams, b.streams])
+    order = np.argsort(streams, kind="stable")
+    scores = _taken(_joined([a.scores, b.scores]), order)
+    return BatchScores(names=a.names, streams=streams[order], scores=scores)

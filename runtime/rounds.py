@@ -38,6 +38,12 @@ class Rounds:
         self._context = tuple(c.name for c in meta.inputs if c.role == "context")
         context_columns(self._context, np.empty(0, np.int64))
         self.state = detector.initial_state(streams)
+        nothing, no_rows = np.empty(0, np.float32), np.empty(0, np.int64)
+        each = np.empty((0, self._channels), np.float32)
+        self.none: tuple[Placed, Outputs] = (
+            Placed(no_rows, each.astype(np.float64), np.empty(0, np.bool_), no_rows),
+            (nothing, nothing, each, each),
+        )
 
     def inputs(self, times_ns: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> Array:
         """Returns the network's input, float32 (rows, inputs): values, then context columns."""
@@ -75,6 +81,10 @@ class Rounds:
             placed: What each stream's grid has emitted.
             streams: Their numbers, each once.
         """
+        if len(placed) == 1 and len(placed[0].restart) and not placed[0].restart.any():
+            # The rounds below would do the same: a live stream brings one row at a time.
+            out = self.step(self.inputs(placed[0].times_ns, placed[0].values)[None], streams)
+            return [(out.score[0], out.severity[0], out.channel_scores[0], out.expected[0])]
         inputs = [self.inputs(p.times_ns, p.values) for p in placed]
         done = np.zeros(len(placed), np.intp)
         # A run ends where the next segment begins.
@@ -103,9 +113,7 @@ class Rounds:
         if len(parts) == 1:
             return parts[0][:4]
         if not parts:
-            none = np.empty(0, np.float32)
-            each = np.empty((0, self._channels), np.float32)
-            return none, none, each, each
+            return self.none[1]
         score, severity, channel_scores, expected = (
             np.concatenate([part[index] for part in parts]) for index in range(4)
         )

@@ -185,11 +185,20 @@ def _style_of(cell: str, row: int) -> TimeStyle:
 
 
 def _parse_numbers(cells: Sequence[str], unit: int, first_row: int) -> Times:
-    if _short(cells, unit):
+    # int() and float() read "1_000", which is no number elsewhere.
+    if not any("_" in cell for cell in cells):
+        limit = _LIMIT // unit + 1
         try:
-            return np.array(list(map(int, cells)), np.int64) * unit
-        except ValueError:
+            return np.clip(np.array(list(map(int, cells)), np.int64), -limit, limit) * unit
+        except (ValueError, OverflowError):
             pass
+        try:
+            numbers = np.fromiter(map(float, cells), np.float64, len(cells))
+        except ValueError:
+            numbers = np.full(1, np.nan)
+        # Beyond, whole numbers among the fractions would lose digits, and NaN is for the loop.
+        if (np.abs(numbers) < min(2**53, limit)).all():
+            return _ns_of_floats(numbers, unit)
     times = np.empty(len(cells), np.int64)
     for index, cell in enumerate(cells):
         number = _number(cell)
@@ -198,12 +207,6 @@ def _parse_numbers(cells: Sequence[str], unit: int, first_row: int) -> Times:
         ns: int = number * unit if isinstance(number, int) else _ns_of_float(number, unit)
         times[index] = max(-_LIMIT, min(_LIMIT, ns))
     return times
-
-
-def _short(cells: Sequence[str], unit: int) -> bool:
-    # No product may overflow int64, and int() reads "1_000", which is no number elsewhere.
-    longest = max(map(len, cells))
-    return longest <= len(str(_LIMIT // unit)) - 1 and not any("_" in cell for cell in cells)
 
 
 def _number(cell: str) -> int | float | None:
@@ -220,12 +223,19 @@ def _number(cell: str) -> int | float | None:
     return number if np.isfinite(number) else None
 
 
-def _ns_of_float(number: float, unit: int) -> int:
+def _ns_of_floats(numbers: npt.NDArray[np.float64], unit: int) -> Times:
     # A double of seconds since 1970 resolves 0.2 us: more digits would be noise.
-    whole = int(number // 1)
-    fraction = number - whole
     digits = min(unit, 10**6)
-    return whole * unit + round(fraction * digits) * (unit // digits)
+    whole = np.floor(numbers)
+    part = np.rint((numbers - whole) * digits).astype(np.int64)
+    times: Times = whole.astype(np.int64) * unit + part * (unit // digits)
+    return times
+
+
+def _ns_of_float(number: float, unit: int) -> int:
+    if abs(number) * unit >= _LIMIT:
+        return _LIMIT if number > 0 else -_LIMIT
+    return int(_ns_of_floats(np.array([number]), unit)[0])
 
 
 def _datetime_of(cell: str) -> datetime | None:

@@ -20,7 +20,8 @@ GRAPH = """
 <ir_version: 8, opset_import: ["" : 17]>
 toy (float[{streams},{steps},{inputs}] x, float[{streams},{state}] state)
  => (float[{streams},{steps}] score, float[{streams},{steps}] severity,
-     float[{streams},{steps},{channels}] channel_scores, float[{streams},{steps},{channels}] expected,
+     float[{streams},{steps},{channels}] channel_scores,
+     float[{streams},{steps},{channels}] expected,
      float[{streams},{state}] next_state)
 <int64[1] zero = {{0}}, int64[1] one = {{1}}, int64[1] two = {{2}}, int64[1] last = {{-1}},
  int64[1] c = {{{channels}}}, int64[1] end = {{100000}}, int64 time = {{1}},
@@ -36,8 +37,8 @@ toy (float[{streams},{steps},{inputs}] x, float[{streams},{state}] state)
   m = Where(bad, f0, f1)
   p = CumSum(m, time)
   before = Sub(p, m)
-  ones = Add(f1, Mul_zero)
-  Mul_zero = Mul(m, f0)
+  nil = Mul(m, f0)
+  ones = Add(f1, nil)
   index = CumSum(ones, time)
   p_s = Unsqueeze(p, one)
   p_t = Unsqueeze(before, two)
@@ -120,12 +121,8 @@ def with_props(model, **props):
 
 def graph(meta, *, streams="streams", steps="steps", decay=DECAY):
     """The toy graph for some metadata, without metadata_props."""
-    text = GRAPH.replace(
-        "  ones = Add(f1, Mul_zero)\n  Mul_zero = Mul(m, f0)\n",
-        "  nil = Mul(m, f0)\n  ones = Add(f1, nil)\n",
-    )
     return parser.parse_model(
-        text.format(
+        GRAPH.format(
             streams=streams,
             steps=steps,
             inputs=len(meta.inputs),

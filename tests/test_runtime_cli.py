@@ -51,18 +51,22 @@ def run(*args, stdin=None):
 
 
 def read(path):
-    with open(path, newline="") as file:
+    with Path(path).open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+def names(folder):
+    return sorted(path.name for path in Path(folder).iterdir())
 
 
 def error_of(capsys, *args):
     """Runs what must fail as the user's fault; returns the one line on stderr."""
-    before = sorted(os.listdir(Path(args[1]).parent))
+    before = names(Path(args[1]).parent)
     assert main([str(arg) for arg in args]) == 2
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1
     assert captured.err.startswith("kad: error: ")
-    assert sorted(os.listdir(Path(args[1]).parent)) == before
+    assert names(Path(args[1]).parent) == before
     return captured.err
 
 
@@ -89,7 +93,7 @@ def test_score_writes_scores_and_events(model, tmp_path, capsys):
     summary = capsys.readouterr().err
     assert summary.startswith("kad: 80 rows, 80 steps scored: 0 missing, 0 duplicates, 0 late, ")
     assert summary.count("\n") == 1
-    assert sorted(os.listdir(tmp_path)) == ["data.csv", "events.csv", "scores.csv", "toy.onnx"]
+    assert names(tmp_path) == ["data.csv", "events.csv", "scores.csv", "toy.onnx"]
 
 
 def test_stdin_to_stdout_as_json_lines(model):
@@ -144,7 +148,7 @@ def test_interrupt_keeps_what_has_been_scored(model, tmp_path):
     assert process.returncode == 130
     assert "Traceback" not in err
     assert len(read(output)) == 9
-    assert sorted(os.listdir(tmp_path)) == ["scores.csv", "toy.onnx"]
+    assert names(tmp_path) == ["scores.csv", "toy.onnx"]
 
 
 def test_a_closed_pipe_is_quiet(model, tmp_path):
@@ -196,7 +200,9 @@ def test_verify(model, tmp_path, capsys):
         ("timestamp,a", range(99), range(0, 990, 10), "4 rows in one piece.*99 rows, 1 steps"),
     ],
 )
-def test_bad_data_leaves_nothing_behind(model, tmp_path, capsys, header, values, minutes, message):
+def test_bad_data_leaves_nothing_behind(
+    model, tmp_path, capsys, *, header, values, minutes, message
+):
     """One line, exit code 2, no output file, no temporary."""
     data = table(tmp_path, values, minutes=minutes, header=header)
     outputs = ["-o", tmp_path / "scores.csv", "--events", tmp_path / "events.csv"]
@@ -249,7 +255,7 @@ def test_files_wait_for_late_rows_and_streams_do_not(model, tmp_path, capsys):
         ("ec2_request_latency_system_failure", 300, 4_033, 12),
     ],
 )
-def test_real_series_pass(tmp_path, capsys, name, period, steps, duplicates):
+def test_real_series_pass(tmp_path, capsys, *, name, period, steps, duplicates):
     """NAB's series with repeated stamps are scored, and the repeats reported."""
     folder = os.environ.get("KAD_DATA_DIR")
     if not folder:

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -78,7 +80,7 @@ def test_any_chunking_gives_the_same_events(severity, restart, cuts, merge_gap):
     detector = EventDetector(["a", "b"], threshold=4.0, merge_gap=merge_gap)
     edges = sorted({0, len(severity), *(c for c in cuts if c < len(severity))})
     found = []
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in pairwise(edges):
         inside = [i - a for i in restart if a <= i < b]
         found += detector.update(scores(severity[a:b], inside, start=a))
     assert found + detector.finish() == events(severity, restart, merge_gap=merge_gap)

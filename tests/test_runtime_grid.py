@@ -1,4 +1,5 @@
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -105,7 +106,7 @@ def test_any_chunking_equals_the_row_by_row_semantics(rows, reorder, max_gap):
 
     grid = TimeGrid(MINUTE, 2, reorder=reorder, max_gap=max_gap)
     parts = []
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         parts.append(grid.place(times[start:end], values[start:end]))
         other = TimeGrid(MINUTE, 2, reorder=reorder, max_gap=max_gap)
         other.restore(grid.snapshot())
@@ -188,7 +189,7 @@ def test_row_grid_carries_every_row_through():
     """In the rows grid nothing is dropped, added, or moved."""
     grid = RowGrid(1)
     parts = [place(grid, [0, 5, 5]), place(grid, [2]), grid.flush()]
-    times, values, restart, rows = joined(parts)
+    times, _, restart, rows = joined(parts)
     assert (times / MINUTE).tolist() == [0, 5, 5, 2]
     assert restart.tolist() == [True, False, False, False]
     assert rows.tolist() == [0, 1, 2, 3]

@@ -11,6 +11,10 @@ from runtime.timestamps import TimestampParser, TimeStyle, format_times, to_ns
 BASE = 1_404_172_800 * 10**9  # 2014-07-01 00:00:00 UTC
 
 
+FIRST = datetime(1900, 1, 1)  # noqa: DTZ001 - naive times are what is tested
+LAST = datetime(2100, 1, 1)  # noqa: DTZ001
+
+
 def parse(*cells):
     return TimestampParser().parse(cells).tolist()
 
@@ -77,13 +81,13 @@ def test_mixing_naive_and_aware_times_names_the_row(first, second):
     """Times with and without a zone in one file are an error, also across blocks."""
     parser = TimestampParser()
     parser.parse([first], 2)
-    with pytest.raises(InputError, match="time zone.*in row 3"):
+    with pytest.raises(InputError, match=r"time zone.*in row 3"):
         parser.parse([second], 3)
 
 
 @settings(deadline=None)
 @given(
-    moments=st.lists(st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)), min_size=1),
+    moments=st.lists(st.datetimes(FIRST, LAST), min_size=1),
     separator=st.sampled_from([" ", "T"]),
     hours=st.sampled_from([None, 0, 2, -5]),
 )
@@ -124,7 +128,7 @@ def test_style_is_kept():
 @pytest.mark.parametrize(
     "time",
     [
-        datetime(2014, 7, 1),
+        datetime(2014, 7, 1),  # noqa: DTZ001
         datetime(2014, 7, 1, tzinfo=UTC),
         datetime(2014, 7, 1, 2, tzinfo=timezone(timedelta(hours=2))),
         "2014-07-01",
@@ -148,3 +152,19 @@ def test_to_ns_refuses_the_rest(time):
     """Anything else is an error that shows it."""
     with pytest.raises(InputError, match="Received: "):
         to_ns(time)
+
+
+@settings(deadline=None)
+@given(
+    seconds=st.lists(st.floats(-4e9, 4e9).map(lambda s: round(s, 6)), min_size=1),
+    whole=st.lists(st.integers(-(4 * 10**9), 4 * 10**9)),
+)
+def test_number_blocks_equal_single_cells(seconds, whole):
+    """Blocks of numbers, whole ones among fractions, are parsed as each cell alone."""
+    cells = [repr(s) for s in seconds] + [str(s) for s in whole]
+    style = TimeStyle("number")
+    block = TimestampParser(style).parse(cells)
+    assert block.tolist() == [int(TimestampParser(style).parse([c])[0]) for c in cells]
+    assert block.tolist() == [to_ns(s) for s in [*seconds, *whole]]
+    again = TimestampParser(style).parse(format_times(block, style))
+    np.testing.assert_allclose(again, block, rtol=0, atol=1000)
