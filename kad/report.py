@@ -1,6 +1,5 @@
 """`kad report`: one HTML page about a run, and about a series that it scored."""
 
-import json
 import math
 import os
 import tomllib
@@ -11,12 +10,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 from jinja2 import Environment, StrictUndefined
 from plotly.io.json import to_json_plotly
 from plotly.offline import get_plotlyjs
 
-from kad import charts
+from kad import charts, report_series
 from kad.detector import Detector
 from kad.files import write_atomically
 from kad.frames import times_ns, to_segments
@@ -30,7 +28,7 @@ from runtime.timestamps import to_ns
 
 REPORT = "report.html"
 MOST_EVENTS = 500
-"""Events in the table of a page; the most severe where there are more."""
+"""Events in the table and in the charts of a page; the most severe where there are more."""
 
 Data = str | os.PathLike[str] | pd.DataFrame
 Labels = str | os.PathLike[str] | Sequence[tuple[Any, Any]]
@@ -159,9 +157,9 @@ def _page(run: Path, detector: Detector, findings: Findings | None) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True,
                               lstrip_blocks=True, keep_trailing_newline=True)  # fmt: skip
     template = environment.from_string((folder / "report.html").read_text(encoding="utf-8"))
-    figures: dict[str, go.Figure] = {}
+    figures = {}
     if findings is not None:
-        figures["series"] = charts.series_figure(findings)
+        figures["series"] = report_series.series_figure(findings, most=MOST_EVENTS)
     history = _column(run, HISTORY, "val_loss")
     if history is not None:
         figures["training"] = charts.training_figure(history)
@@ -210,8 +208,10 @@ def _headline(findings: Findings | None) -> str:
 def _summary(detector: Detector, findings: Findings | None) -> list[str]:
     card = detector.card
     lines = [
-        f"The alarm threshold is severity {card['threshold']:.2f}: "
-        f"about {budget(card['false_alarms'])} on normal data."
+        (
+            f"The alarm threshold is severity {card['threshold']:.2f}: "
+            f"about {budget(card['false_alarms'])} on normal data."
+        )
     ]
     if findings is None:
         return lines
@@ -250,9 +250,8 @@ def _rounded(number: float) -> int:
 
 def _found(findings: Findings) -> dict[str, Any]:
     axis, scores = findings.axis, findings.scores
-    shown = sorted(findings.events, key=lambda e: -e.peak_severity)[:MOST_EVENTS]
-    kept = set(map(id, shown))
-    top = max((e.peak_severity for e in shown), default=1.0)
+    shown = findings.most_severe(MOST_EVENTS)
+    top = max((event.peak_severity for _, event in shown), default=1.0)
     rows = [
         {
             "number": number,
@@ -265,24 +264,22 @@ def _found(findings: Findings) -> dict[str, Any]:
             "training": findings.in_training(event),
             "label": findings.label_of(event) is not None,
         }
-        for number, event in enumerate(findings.events, start=1)
-        if id(event) in kept
+        for number, event in shown
     ]
     missing = float(np.mean(~np.isfinite(scores.values)))
+    first, last = (axis.text(int(f(scores.times_ns))) for f in (np.min, np.max))
     return {
         "rows": rows,
         "total": len(findings.events),
         "has_labels": findings.labels is not None,
         "has_training": findings.training is not None,
         "data": [
-            ("Period", f"{axis.text(int(scores.times_ns.min()))} to "
-                       f"{axis.text(int(scores.times_ns.max()))}"
-                       + (" UTC" if axis.title == "UTC" else "")),
+            ("Period", f"{first} to {last}{' UTC' if axis.title == 'UTC' else ''}"),
             ("Samples", f"{len(scores):,}, one every {duration(findings.period_s)}"),
-            ("Missing", f"{missing:.2%} of the values"),
+            ("Missing", f"{missing:.2%} of the values" if missing else "nothing"),
             ("Rows", _counts(findings.counts)),
         ],
-    }  # fmt: skip
+    }
 
 
 def _label_rows(findings: Findings) -> list[dict[str, Any]]:
@@ -290,11 +287,11 @@ def _label_rows(findings: Findings) -> list[dict[str, Any]]:
         {
             "start": findings.axis.text(label.start_ns),
             "end": findings.axis.text(label.end_ns),
-            "events": ", ".join(
-                str(number)
+            "events": [
+                number
                 for number, event in enumerate(findings.events, start=1)
                 if label.meets(event)
-            ),
+            ],
         }
         for label in findings.labels or ()
     ]
@@ -306,7 +303,7 @@ def _zooms(findings: Findings | None) -> dict[str, list[float]]:
         return {}
     times = findings.scores.times_ns
     zooms = {}
-    for number, event in enumerate(findings.events, start=1):
+    for number, event in findings.most_severe(MOST_EVENTS):
         window = findings.window(event)
         ends = np.clip([window.start_ns, window.end_ns], times.min(), times.max())
         zooms[str(number)] = findings.axis.x(ends).tolist()
@@ -325,16 +322,18 @@ def _facts(detector: Detector) -> list[tuple[str, str]]:
         ("Training rows", f"{training['rows']:,}"),
         ("Of these", _counts(training["grid"])),
         ("Calibration", f"{calibration['rows']:,} held-out rows"),
-        ("False alarms", f"{budget(card['false_alarms'])}: severity {card['threshold']:.3f}, "
-                         f"score {threshold_score(detector):.5g}"),
+        ("False alarms", budget(card["false_alarms"])),
+        ("Threshold", f"severity {card['threshold']:.3f}, score {threshold_score(detector):.5g}"),
         ("Epochs", epochs),
         ("Backend", training["backend"]),
         ("Versions", versions),
         ("Seed", str(training["seed"])),
-        ("Warm-up", f"{detector.warmup_steps:,} steps after a start or a gap of more than "
-                    f"{detector.max_gap_steps:,}"),
+        (
+            "Warm-up",
+            f"{detector.warmup_steps:,} steps, again after {detector.max_gap_steps:,} missing",
+        ),
         ("Training data", f"sha256 {training['data_sha256'][:16]}…"),
-    ]  # fmt: skip
+    ]
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -58,7 +58,7 @@ class Findings:
 
     @cached_property
     def warming(self) -> np.ndarray:
-        """bool `(steps,)`: still warming up, so that there is no verdict."""
+        """Steps that are still warming up, without a verdict: bool `(steps,)`."""
         starts = np.flatnonzero(self.scores.restart)
         segment = np.searchsorted(starts, np.arange(len(self.scores)), side="right") - 1
         return np.arange(len(self.scores)) - starts[segment] < self.warmup_steps
@@ -68,6 +68,11 @@ class Findings:
         """Length of the series in seconds: from the first step to the end of the last."""
         times = self.scores.times_ns
         return float(times.max() - times.min()) / _NS + self.period_s
+
+    def most_severe(self, most: int) -> list[tuple[int, Event]]:
+        """Returns the `most` most severe events with their numbers from 1, in order of time."""
+        numbered = sorted(enumerate(self.events, start=1), key=lambda pair: -pair[1].peak_severity)
+        return sorted(numbered[:most], key=lambda pair: pair[0])
 
     def window(self, event: Event) -> Window:
         """Returns an event with as much time around it as one wants to see."""

@@ -5,9 +5,7 @@
   const windows = read("report-windows");
   const config = {
     responsive: true,
-    displaylogo: false,
-    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
-    scrollZoom: false,
+    displayModeBar: false,
     doubleClick: false,
   };
   const series = document.getElementById("chart-series");
