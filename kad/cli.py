@@ -6,7 +6,6 @@ from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec
 
-import click
 import typer
 from rich.console import Console
 
@@ -24,6 +23,7 @@ app = typer.Typer(
 console = Console(stderr=True, highlight=False)
 
 _P = ParamSpec("_P")
+_UsageError: Any = typer.BadParameter.__base__  # typer brings its own copy of click
 _DataFile = Annotated[Path, typer.Argument(help="CSV or JSON lines.", show_default=False)]
 _RunFolder = Annotated[Path, typer.Argument(help="Run folder.", show_default=False)]
 _Backend = Annotated[
@@ -105,7 +105,9 @@ def train(
     _run_training(settings, data, folder, resume=resume, overwrite=overwrite)
 
 
-def _run_training(settings: Any, data: Any, folder: Path, **options: bool) -> None:
+def _run_training(
+    settings: Any, data: Path, folder: Path, *, labels: Path | None = None, **options: bool
+) -> None:
     from kad.progress import ProgressBar
     from kad.report import write_report
     from kad.run import train as run_train
@@ -119,12 +121,37 @@ def _run_training(settings: Any, data: Any, folder: Path, **options: bool) -> No
         raise Interrupted(
             f"{error} {kept}Continue with: {again}", usable=error.usable, history=error.history
         ) from error
-    write_report(folder, data)
+    write_report(folder, data, labels=labels)
     card = run.detector.card
     console.print(
         f"Trained on {card['training']['rows']} rows; alarm at severity {card['threshold']:.2f} "
         f"({card['false_alarms']} false alarms). Wrote {folder}/model.keras and report.html."
     )
+
+
+@_command
+def report(
+    run: _RunFolder,
+    data: Annotated[
+        Path | None, typer.Argument(help="CSV or JSON lines.", show_default=False)
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="CSV with start and end.", show_default=False)
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Page.", show_default="RUN/report.html")
+    ] = None,
+    png: Annotated[
+        Path | None, typer.Option(help="Also write pictures here.", show_default=False)
+    ] = None,
+    backend: _Backend = None,
+) -> None:
+    """Write the HTML report of a run, with the scores of a CSV."""
+    select_backend(backend)
+    from kad.report import write_report
+
+    page = write_report(run, data, labels=labels, output=output, png=png)
+    console.print(f"Wrote {page}.")
 
 
 @_command
@@ -151,6 +178,36 @@ def score(
     console.print(f"Scored {len(scores)} rows, {scores['alarm'].sum()} alarms. Wrote {output}.")
 
 
+@_command
+def demo(
+    out: Annotated[Path, typer.Option(help="Run folder.")] = Path("demo"),
+    backend: _Backend = None,
+    seed: Annotated[int, typer.Option(help="Seed of the pump and of the training.")] = 0,
+    epochs: Annotated[
+        int | None, typer.Option(help="Epochs of every phase.", show_default=False)
+    ] = None,
+) -> None:
+    """Train on four weeks of a synthetic pump and report its faults; replaces the folder."""
+    chosen = select_backend(backend)
+    from kad.config import build_config
+    from kad.files import write_atomically
+    from kad.pump import UNITS, pump
+
+    frame, faults = pump(days=28, period_s=300, seed=seed)
+    out.mkdir(parents=True, exist_ok=True)
+    data, labels = out / "pump.csv", out / "labels.csv"
+    write_atomically(data, frame.to_csv(index_label="time"))
+    write_atomically(labels, faults.to_csv(index=False))
+    overrides = {
+        "data": {"train": f"0:{len(frame) // 2}", "units": dict(UNITS)},
+        "training": {"seed": seed, "backend": chosen},
+    }
+    if epochs is not None:
+        overrides["training"] |= {"epochs": epochs, "epochs_lstm": epochs}
+    settings = build_config(overrides=overrides)
+    _run_training(settings, data, out, labels=labels, overwrite=True)
+
+
 def _configured_backend(config: Path | None) -> str | None:
     """Returns the backend that a configuration file asks for, before Keras is imported."""
     if config is None:
@@ -171,10 +228,10 @@ def main() -> None:
     """Runs the command line; a usage error is one line, as every other error."""
     try:
         code = app(standalone_mode=False)
-    except click.UsageError as error:
+    except _UsageError as error:
         console.print(f"kad: error: {error.format_message()}", markup=False, soft_wrap=True)
         sys.exit(2)
-    except click.Abort:
+    except typer.Abort:
         sys.exit(130)
     sys.exit(code or 0)
 

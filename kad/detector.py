@@ -247,6 +247,13 @@ class Detector(keras.Model):
         """
         self._check_columns(frame)
         segments, counts = frames.to_segments(frame[list(self.channels)], self.grid_options())
+        unsorted = counts["late"] + counts["backward"]
+        if unsorted > max(10, 0.05 * len(frame)):
+            raise InputError(
+                f"Training rows must be sorted by time. Received: timestamps that are not sorted, "
+                f"{unsorted} of {len(frame)} rows come too late. Sort the file, or raise [data] "
+                "reorder, or ignore the timestamps with [data] grid = 'rows'."
+            )
         longest = max((len(s.values) for s in segments), default=0)
         needed = self.rows_needed(options)
         if longest < needed:
@@ -426,8 +433,8 @@ class TrainingSeries:
     """
 
     def __init__(self, segments: Sequence[Segment], scaler: Scaler, *, validation: float) -> None:
-        mean = keras.ops.convert_to_numpy(scaler.mean).astype("float64")
-        std = keras.ops.convert_to_numpy(scaler.std).astype("float64")
+        mean = keras.ops.convert_to_numpy(scaler.mean.value).astype("float64")
+        std = keras.ops.convert_to_numpy(scaler.std.value).astype("float64")
         z = [
             np.clip((_finite(s.values) - mean) / std, -Scaler.LIMIT, Scaler.LIMIT)
             for s in segments

@@ -49,10 +49,6 @@ class TrainingOptions(Options):
     """Adam's learning rate in the first epoch."""
     learning_rate_decay: Annotated[float, Field(gt=0, le=1)] = 0.98
     """Factor on the learning rate after every epoch."""
-    beta_2: Fraction = 0.95
-    """Adam's second decay rate."""
-    gradient_clip: Positive = 1.0
-    """Each gradient is clipped to ± this value."""
     patience: Annotated[int, Field(ge=0)] = 10
     """Epochs without a better validation loss before training stops; 0 never stops early."""
     validation: Fraction = 0.1

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import keras
 import numpy as np
@@ -50,6 +50,26 @@ class Progress(Protocol):
 
     def finish(self) -> None:
         """The phase ended."""
+
+
+class Adam(NamedTuple):
+    """Settings of one phase's optimiser."""
+
+    learning_rate: float
+    """In the first epoch."""
+    decay: float
+    """Factor on the learning rate after every epoch."""
+    beta_2: float = 0.999
+    """Second decay rate."""
+    clip: float | None = None
+    """Each gradient is clipped to ± this value."""
+
+    def build(self, steps: int) -> keras.optimizers.Optimizer:
+        """Returns the optimiser for epochs of `steps` steps."""
+        schedule = keras.optimizers.schedules.ExponentialDecay(
+            self.learning_rate, steps, self.decay, staircase=True
+        )
+        return keras.optimizers.Adam(schedule, beta_2=self.beta_2, clipvalue=self.clip)
 
 
 class TrainingSession:
@@ -106,7 +126,7 @@ class TrainingSession:
         batches: Callable[[np.random.Generator], Arrays],
         validation: Arrays,
         epochs: int,
-        learning_rate: float,
+        optimizer: Adam,
         last: bool,
     ) -> None:
         """Trains one network until its epochs are over or its validation loss stops falling.
@@ -122,7 +142,7 @@ class TrainingSession:
             validation: Fixed arrays `(steps, batch, ...)`; its `loss` decides which weights are
                 best.
             epochs: Longest training.
-            learning_rate: In the first epoch.
+            optimizer: Settings of its optimiser.
             last: Whether the detector can score once this phase has run an epoch.
 
         Raises:
@@ -135,7 +155,7 @@ class TrainingSession:
         rng = self._rng(name, 0)
         steps = len(batches(rng)["weight"])
         loop = TrainingLoop(
-            loss, variables=network, optimizer=self._optimizer(learning_rate, steps), data=data
+            loss, variables=network, optimizer=optimizer.build(steps), data=data
         )
         self._load(f"{name}/optimizer", loop.optimizer.variables)
         if self.progress:
@@ -212,14 +232,6 @@ class TrainingSession:
 
     def _rng(self, name: str, epoch: int) -> np.random.Generator:
         return np.random.default_rng([self.options.seed, *name.encode(), epoch])
-
-    def _optimizer(self, learning_rate: float, steps: int) -> keras.optimizers.Optimizer:
-        schedule = keras.optimizers.schedules.ExponentialDecay(
-            learning_rate, steps, self.options.learning_rate_decay, staircase=True
-        )
-        return keras.optimizers.Adam(
-            schedule, beta_2=self.options.beta_2, clipvalue=self.options.gradient_clip
-        )
 
     # Checkpoints
 

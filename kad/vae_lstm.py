@@ -12,9 +12,9 @@ from kad.backend import compile_function
 from kad.conv_plan import conv_plan
 from kad.detector import Component, Detector, TrainingSeries
 from kad.missing import hold_last, is_observed
-from kad.options import Count, Positive, TrainingOptions
+from kad.options import Count, Fraction, Positive, TrainingOptions
 from kad.state import StateLayout
-from kad.training import TrainingSession, epoch_batches, padded_batches, split_starts
+from kad.training import Adam, TrainingSession, epoch_batches, padded_batches, split_starts
 from kad.vae import embedding_lstm, vae_decoder, vae_encoder
 
 EMBEDDING_BATCH = 4096
@@ -30,6 +30,12 @@ class VAELSTMTraining(TrainingOptions):
     """Sequences of one optimiser step of the LSTM."""
     learning_rate_lstm: Positive = 2e-3
     """Adam's learning rate for the LSTM in the first epoch."""
+    learning_rate_decay_lstm: Annotated[float, Field(gt=0, le=1)] = 0.98
+    """Factor on the LSTM's learning rate after every epoch."""
+    beta_2: Fraction = 0.95
+    """Adam's second decay rate for the VAE."""
+    gradient_clip: Positive = 1.0
+    """Each gradient of the VAE is clipped to ± this value."""
 
 
 @keras.saving.register_keras_serializable("kad")
@@ -107,6 +113,7 @@ class VAELSTM(Detector):
                 "batch_size_lstm": 32,
                 "learning_rate": 4e-4,
                 "learning_rate_lstm": 2e-4,
+                "learning_rate_decay_lstm": 1.0,
                 "patience": 0,
                 "split": "shuffled",
                 "examples_per_epoch": 1_000_000_000,
@@ -397,7 +404,12 @@ class VAELSTM(Detector):
                 *padded_batches(held_out, batch_size=options.batch_size), np.random.default_rng(0)
             ),
             epochs=options.epochs,
-            learning_rate=options.learning_rate,
+            optimizer=Adam(
+                options.learning_rate,
+                options.learning_rate_decay,
+                options.beta_2,
+                options.gradient_clip,
+            ),
             last=False,
         )
 
@@ -428,7 +440,7 @@ class VAELSTM(Detector):
             batches=batches,
             validation={"start": start, "weight": weight},
             epochs=options.epochs_lstm,
-            learning_rate=options.learning_rate_lstm,
+            optimizer=Adam(options.learning_rate_lstm, options.learning_rate_decay_lstm),
             last=True,
         )
 

@@ -1,0 +1,71 @@
+"""Configuration: one validated tree from defaults, presets, files and flags."""
+
+import json
+import tomllib
+
+import pytest
+
+from kad.config import build_config
+from runtime.errors import ConfigError, InputError
+
+
+def write(tmp_path, text, name="kad.toml"):
+    """Writes a configuration file."""
+    path = tmp_path / name
+    path.write_text(text)
+    return path
+
+
+def test_preset_file_and_overrides_win_in_this_order(tmp_path):
+    """Overrides beat the file, the file beats the preset."""
+    file = write(tmp_path, "[detector]\nhidden_units = 64\nl_win = 48\n[training]\nseed = 3\n")
+    config = build_config(file=file, preset="paper", overrides={"detector": {"l_win": 30}})
+    assert config.arguments["hidden_units"] == 64
+    assert config.arguments["l_win"] == 30
+    assert config.arguments["score_windows"] == 11
+    assert config.training.seed == 3
+
+
+def test_json_and_toml_are_the_same(tmp_path):
+    """Both formats give the same configuration."""
+    tree = {"detector": {"name": "vae-lstm", "l_win": 10}, "alarm": {"false_alarms": "2/day"}}
+    json_file = write(tmp_path, json.dumps(tree), "kad.json")
+    toml_file = write(
+        tmp_path, '[detector]\nname = "vae-lstm"\nl_win = 10\n[alarm]\nfalse_alarms = "2/day"\n'
+    )
+    assert build_config(file=json_file) == build_config(file=toml_file)
+
+
+def test_written_configuration_repeats_itself(tmp_path):
+    """to_toml → build_config is the identity."""
+    config = build_config(preset="paper", overrides={"data": {"channels": ["a"], "period": 2.5}})
+    again = build_config(file=write(tmp_path, config.to_toml()))
+    assert again == config
+    assert tomllib.loads(config.to_toml())["detector"]["name"] == "vae-lstm"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[detector]\nhiden_units = 64", "'detector.hiden_units'. Did you mean 'detector.hidden_units'"),
+        ("[trainning]\nseed = 1", "'trainning'. Did you mean 'training'"),
+        ("[training]\nepochs = 0", "training.epochs: .*greater than or equal to 1.* Received: 0"),
+        ("[training]\nbackend = 'mxnet'", "training.backend: .*'jax'.* Received: 'mxnet'"),
+        ("[detector]\nname = 'vae-lstn'", "Did you mean 'vae-lstm'"),
+        ("[detector\n", "is not valid"),
+        ("detector = 3", "must be a section"),
+    ],
+)
+def test_errors_name_the_key(tmp_path, text, message):
+    """Every wrong key or value is one line that names it."""
+    with pytest.raises(ConfigError, match=message) as error:
+        build_config(file=write(tmp_path, text))
+    assert "\n" not in str(error.value)
+
+
+def test_missing_file_and_unknown_preset(tmp_path):
+    """A file that is not there and a preset that is not known are told apart."""
+    with pytest.raises(InputError, match="cannot be read"):
+        build_config(file=tmp_path / "none.toml")
+    with pytest.raises(ConfigError, match="default, paper, tiny"):
+        build_config(preset="papr")

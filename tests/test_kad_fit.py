@@ -1,0 +1,258 @@
+"""Fitting: what it refuses, repeats, resumes and keeps."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import TINY, wave
+
+import kad
+from kad.config import build_config
+from kad.run import load, train
+from kad.training import Interrupted, epoch_batches, padded_batches, split_starts
+from kad.vae_lstm import VAELSTM, VAELSTMTraining
+from runtime.errors import InputError, KadError, ModelFileError
+
+OPTIONS = VAELSTMTraining(**TINY["training"])
+
+
+def tiny(**overrides):
+    """A configuration of the tiny detector."""
+    tree = {section: dict(values) for section, values in TINY.items()}
+    for section, values in overrides.items():
+        tree[section] = {**tree.get(section, {}), **values}
+    return build_config(overrides=tree)
+
+
+def weights(detector):
+    """All weights in one vector."""
+    return np.concatenate([w.ravel() for w in detector.get_weights()])
+
+
+def test_run_folder_is_complete(run):
+    """A run holds model, configuration, history and held-out scores."""
+    files = {path.name for path in run.folder.iterdir()}
+    assert files == {
+        "model.keras", "config.toml", "history.csv", "calibration.csv", "checkpoint.npz",
+    }
+    history = pd.read_csv(run.folder / "history.csv")
+    assert list(history["phase"]) == ["vae", "vae", "lstm", "lstm"]
+    assert np.isfinite(history[["loss", "val_loss", "learning_rate"]]).all().all()
+    scores = pd.read_csv(run.folder / "calibration.csv")["score"]
+    assert len(scores) == run.detector.card["calibration"]["rows"] == 60
+
+
+def test_training_lowers_the_losses():
+    """Both networks learn: the losses fall."""
+    config = tiny(training={"epochs": 15, "epochs_lstm": 15, "learning_rate": 1e-2})
+    detector = VAELSTM(["a", "b"], period_s=60.0, **config.arguments)
+    history = detector.fit(wave(), training=config.training)
+    for phase in ("vae", "lstm"):
+        losses = history.loc[history["phase"] == phase, "loss"].to_numpy()
+        assert losses[-1] < 0.7 * losses[0]
+
+
+def test_same_seed_same_weights(tmp_path):
+    """A seed repeats a run; another seed does not."""
+    a = train(tiny(), wave(), out=tmp_path / "a").detector
+    b = train(tiny(), wave(), out=tmp_path / "b").detector
+    c = train(tiny(training={"seed": 1}), wave(), out=tmp_path / "c").detector
+    np.testing.assert_array_equal(weights(a), weights(b))
+    assert np.abs(weights(a) - weights(c)).max() > 0.01
+
+
+def test_loaded_detector_scores_the_same(run):
+    """save → load keeps every number, the card included."""
+    again = load(run.folder)
+    assert again.card == run.detector.card
+    assert again.get_config() == run.detector.get_config()
+    pd.testing.assert_frame_equal(again.score(wave(seed=5)), run.detector.score(wave(seed=5)))
+
+
+def test_score_finds_what_was_never_seen(detector):
+    """A fault raises severity above everything normal."""
+    frame = wave(400, seed=7)
+    frame.iloc[200:206, 0] += 15
+    scores = kad.score(detector, frame)
+    assert scores["severity"].iloc[200:212].max() > 1.5 * scores["severity"].iloc[:200].max()
+    assert scores["score_a"].iloc[205] > scores["score_b"].iloc[205]
+    assert list(scores.columns) == [
+        "a", "b", "score", "severity", "expected_a", "expected_b", "score_a", "score_b", "alarm",
+    ]
+
+
+def interrupted_in(phase, epoch, monkeypatch):
+    """Makes Ctrl+C come in an epoch of a phase."""
+    from kad import training
+
+    original = training.TrainingSession._epoch
+
+    def stop(self, name, state, *arguments):
+        if name == phase and state["epoch"] == epoch:
+            raise KeyboardInterrupt
+        original(self, name, state, *arguments)
+
+    monkeypatch.setattr(training.TrainingSession, "_epoch", stop)
+
+
+@pytest.mark.parametrize("phase", ["vae", "lstm"])
+def test_resume_equals_never_stopping(tmp_path, monkeypatch, phase):
+    """Stopped by Ctrl+C and resumed, a run ends with the weights of an uninterrupted one."""
+    config = tiny(training={"epochs": 3, "epochs_lstm": 3})
+    whole = train(config, wave(), out=tmp_path / "whole").detector
+    with monkeypatch.context() as patch:
+        interrupted_in(phase, 1, patch)
+        with pytest.raises(Interrupted) as error:
+            train(config, wave(), out=tmp_path / "stopped")
+    assert error.value.usable == (phase == "lstm")
+    assert (tmp_path / "stopped" / "model.keras").exists() == (phase == "lstm")
+    resumed = train(config, wave(), out=tmp_path / "stopped", resume=True)
+    np.testing.assert_allclose(weights(resumed.detector), weights(whole), rtol=1e-6, atol=1e-7)
+    assert list(resumed.history["epoch"]) == [1, 2, 3, 1, 2, 3]
+
+
+def test_a_finished_run_can_be_trained_further(tmp_path):
+    """Resume with more epochs continues both networks."""
+    train(tiny(), wave(), out=tmp_path / "run")
+    more = train(
+        tiny(training={"epochs": 3, "epochs_lstm": 4}), wave(), out=tmp_path / "run", resume=True
+    )
+    assert list(more.history["phase"]) == ["vae", "vae", "lstm", "lstm", "vae", "lstm", "lstm"]
+
+
+def test_runs_are_not_overwritten(tmp_path):
+    """A finished run is only replaced when asked for; nothing can be resumed from nowhere."""
+    train(tiny(), wave(), out=tmp_path / "run")
+    before = (tmp_path / "run" / "model.keras").read_bytes()
+    with pytest.raises(InputError, match="--overwrite"):
+        train(tiny(), wave(), out=tmp_path / "run")
+    assert (tmp_path / "run" / "model.keras").read_bytes() == before
+    with pytest.raises(InputError, match="nothing to resume"):
+        train(tiny(), wave(), out=tmp_path / "other", resume=True)
+
+
+def test_checkpoint_of_another_detector_is_refused(tmp_path):
+    """Resume with other shapes is an error."""
+    train(tiny(), wave(), out=tmp_path / "run")
+    with pytest.raises(InputError, match="another shape"):
+        train(tiny(detector={"code_size": 4}), wave(), out=tmp_path / "run", resume=True)
+
+
+def test_early_stopping_keeps_the_best(tmp_path):
+    """Training stops after `patience` epochs without a better validation loss."""
+    config = tiny(training={"epochs": 50, "learning_rate": 0.5, "patience": 2, "epochs_lstm": 1})
+    history = train(config, wave(), out=tmp_path / "run").history
+    vae = history[history["phase"] == "vae"]
+    assert len(vae) < 50
+    assert len(vae) - vae["val_loss"].to_numpy().argmin() == 3
+
+
+def frame_with(**columns):
+    """The wave with columns replaced."""
+    return wave().assign(**columns)
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (frame_with(a=1.0), "'a' is constant"),
+        (frame_with(b=np.nan), "'b' has no reading"),
+        (frame_with(a=1e8 + 0.001 * np.arange(600)), "float32 cannot resolve"),
+        (frame_with(a=1e35 * np.arange(600)), "beyond what float32"),
+        (wave(20), "at least 70 rows.*Received: 20"),
+        (wave().iloc[:0], "no rows"),
+        (wave().sample(frac=1, random_state=0), "not sorted"),
+        (wave().rename(columns={"a": "c"}), "missing: a"),
+    ],
+)
+def test_unusable_series_are_refused(frame, message):
+    """Each series that cannot be learnt from is one line that says what to do."""
+    detector = VAELSTM(["a", "b"], period_s=60.0, **tiny().arguments)
+    with pytest.raises(InputError, match=message) as error:
+        detector.fit(frame, training=OPTIONS)
+    assert "\n" not in str(error.value)
+
+
+def test_gaps_missing_and_infinite_samples_train():
+    """Windows never cross gaps; missing and infinite samples do not count."""
+    frame = wave(900)
+    frame.iloc[100:105, 0] = np.nan
+    frame.iloc[300, 1] = np.inf
+    frame = pd.concat([frame.iloc[:400], frame.iloc[440:]])
+    detector = VAELSTM(["a", "b"], period_s=60.0, **tiny().arguments)
+    history = detector.fit(frame, training=OPTIONS)
+    assert np.isfinite(history["loss"]).all()
+    assert detector.card["training"]["segments"] == 2
+    assert np.isfinite(weights(detector)).all()
+
+
+def test_diverging_training_says_so():
+    """A loss that is no longer finite ends the training with advice."""
+    options = OPTIONS.model_copy(update={"learning_rate": 1e18, "gradient_clip": 1e30})
+    detector = VAELSTM(["a", "b"], period_s=60.0, **tiny().arguments)
+    with pytest.raises(KadError, match=r"learning_rate"):
+        detector.fit(wave(), training=options)
+
+
+def test_learnt_sigma_moves_and_fixed_sigma_does_not():
+    """`learn_sigma` makes the reconstruction's variance a weight."""
+    for learn in (False, True):
+        config = tiny(detector={"learn_sigma": learn, "sigma": 0.3})
+        detector = VAELSTM(["a", "b"], period_s=60.0, **config.arguments)
+        detector.fit(wave(), training=config.training)
+        moved = abs(float(detector.sigma_squared.weight) - 0.3) > 1e-4
+        assert moved == learn
+
+
+def test_elbo_is_the_sum_of_its_parts(detector):
+    """−ELBO = dims/2·log(2πσ²) + error/(4σ²) + KL, with the analytic KL of the paper's code."""
+    windows = np.lib.stride_tricks.sliding_window_view(wave(20).to_numpy(), 6, axis=0)
+    windows = windows.transpose(0, 2, 1).astype("float32")
+    measures = detector.window_measures(windows)
+    mean, deviation = (np.asarray(t) for t in detector.encoder(detector.scaler(windows)))
+    kl = 0.5 * np.sum(mean**2 + deviation**2 - 1 - 2 * np.log(deviation), axis=1)
+    np.testing.assert_allclose(measures["kl"], kl, rtol=1e-5)
+    constant = 6 * np.log(2 * np.pi * 0.1**2)
+    elbo = -(constant + measures["reconstruction_error"] / (4 * 0.1**2) + kl)
+    np.testing.assert_allclose(measures["elbo"], elbo, rtol=1e-5)
+
+
+def test_rolling_embeddings_equal_single_ones(detector):
+    """The vectorised embedding is the encoder's mean, window by window."""
+    z = wave(30).to_numpy("float32") - 20
+    rolled = detector.embed_rolling(z)
+    assert rolled.shape == (25, 2)
+    single = np.asarray(detector.encoder(z[None, 7:13])[0])
+    np.testing.assert_allclose(rolled[7], single[0], rtol=1e-5, atol=1e-6)
+
+
+def test_batches_and_splits():
+    """Epochs cover every example; validation targets are held out, with a gap before them."""
+    rng = np.random.default_rng(0)
+    drawn = epoch_batches(np.arange(1000), batch_size=7, most=10**9, rng=rng)
+    assert set(drawn.ravel()) == set(range(1000))
+    assert drawn.size < 1000 + 7 * 4
+    filled, weight = padded_batches(np.arange(10), batch_size=4)
+    assert filled.shape == weight.shape == (3, 4)
+    assert weight.sum() == 10
+    starts = np.arange(100 - 18 + 1)
+    train_starts, held_out = split_starts(
+        starts, length=18, target=6, rows=100, held_out=20, options=OPTIONS
+    )
+    assert train_starts.max() + 18 <= 80 - 6
+    assert held_out.min() + 18 - 6 == 80
+
+
+def test_damaged_models_are_refused(tmp_path, run):
+    """A truncated or foreign .keras file is one line."""
+    path = tmp_path / "model.keras"
+    path.write_bytes((run.folder / "model.keras").read_bytes()[:2000])
+    with pytest.raises(ModelFileError, match="damaged"):
+        load(path)
+    with pytest.raises(InputError, match="no model.keras"):
+        load(tmp_path / "..")
+
+
+def test_public_names():
+    """`kad.__all__` is what kad offers, and each name can be had."""
+    assert kad.__all__ == sorted(kad.__all__, key=lambda n: (not n.isupper(), n))
+    assert all(getattr(kad, name) is not None for name in kad.__all__)
