@@ -58,13 +58,16 @@ def browse(page: Path, *flags: str) -> subprocess.CompletedProcess[str]:
             raise KadError(f"{browser} could not open {page}: {error}") from error
 
 
-def take_picture(page: Path, target: Path, *, width_px: int = WIDTH_PX) -> Path:
-    """Takes a picture of a whole page.
+def take_picture(
+    page: Path, target: Path, *, width_px: int = WIDTH_PX, height_px: int | None = None
+) -> Path:
+    """Takes a picture of a page.
 
     Args:
         page: A page that `write_report` wrote.
         target: A `.png` file, or a folder that gets one with the name of the page.
         width_px: Width of the picture.
+        height_px: Its height; the whole page where not given.
 
     Returns:
         Path of the picture.
@@ -85,7 +88,8 @@ def take_picture(page: Path, target: Path, *, width_px: int = WIDTH_PX) -> Path:
         raise KadError(f"The charts of {page} were not drawn. Open it in a browser to see why.")
     temporary = target.with_name(f".{target.name}.tmp.png")
     try:
-        browse(page, f"--window-size={width_px},{height[1]}", f"--screenshot={temporary}")
+        size = f"--window-size={width_px},{height_px or height[1]}"
+        browse(page, size, f"--screenshot={temporary}")
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)

@@ -118,9 +118,10 @@ class _Stack:
         return {
             **base_layout(self.height),
             "margin": _MARGIN,
-            "hovermode": "x unified",
+            "hovermode": "x",
             "hoversubplots": "axis",
-            "bargap": 0.25,
+            "barmode": "overlay",
+            "bargap": 0.35,
             "shapes": self.shapes,
             "annotations": self.annotations,
             "xaxis": {
@@ -241,7 +242,7 @@ class _Stack:
             {"type": "scatter", "mode": "lines", "name": name, "xaxis": "x", "yaxis": f"y{panel}",
              "x": self.findings.axis.x(self.times_ns[rows]), "y": _narrow(y[rows]),
              "line": {"color": color, "width": width}, "connectgaps": False,
-             "showlegend": False, "hovertemplate": "%{y:.5g}"}
+             "showlegend": False, "hovertemplate": "%{y:.5g}<extra></extra>"}
         )  # fmt: skip
 
     def _panel(self, panel: int, text: str, **axis: Any) -> None:
