@@ -1,0 +1,87 @@
+"""The documentation runs: each command and each Python block, in order, in one folder."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from kad.config import build_config
+from kad.pump import pump
+
+ROOT = Path(__file__).parent.parent
+
+
+def blocks(document, language):
+    """Returns the code blocks of a document."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder that has what a reader has: pump.csv."""
+    folder = tmp_path_factory.mktemp("reader")
+    pump(days=28, period_s=300, seed=0).frame.to_csv(folder / "pump.csv")
+    return folder
+
+
+def run(command, folder):
+    """Runs a command of the documentation with this interpreter."""
+    words = shlex.split(command, comments=True)
+    words = [sys.executable, "-m", "kad", *words[1:]] if words[0] == "kad" else words
+    words = [sys.executable, *words[1:]] if words[0] == "python" else words
+    environment = {k: v for k, v in os.environ.items() if k != "KERAS_BACKEND"}
+    environment["PYTHONPATH"] = str(ROOT)
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True, env=environment)
+
+
+@pytest.mark.slow
+def test_readme_commands_and_code(folder):
+    """train → export → score as printed, then both Python examples."""
+    path_block = next(b for b in blocks("README.md", "sh") if "kad train" in b)
+    commands = [line for line in path_block.splitlines() if line.strip()]
+    assert len(commands) == 3
+    for command in commands:
+        # Two epochs show that the line works; the demo shows that it learns.
+        command += " --epochs 2" if command.startswith("kad train") else ""
+        done = run(command, folder)
+        assert done.returncode == 0, done.stderr
+    assert (folder / "runs/pump/report.html").is_file()
+    assert (folder / "events.csv").is_file()
+    stream, workstation = blocks("README.md", "python")
+    samples = "samples = [('2025-01-06 00:00:00', [1.0, 2.0, 3.0, 4.0, 5.0])]\n"
+    for code in (samples + stream, workstation):
+        done = run(shlex.join(["python", "-W", "error::UserWarning", "-c", code]), folder)
+        assert done.returncode == 0, done.stderr
+    (file_code,) = blocks("docs/onnx-file.md", "python")
+    done = run(shlex.join(["python", "-c", file_code]), folder)
+    assert done.returncode == 0, done.stderr
+
+
+def test_documented_configuration_is_the_default(tmp_path):
+    """The printed configuration names every key, with its default."""
+    (toml,) = blocks("docs/configuration.md", "toml")
+    path = tmp_path / "kad.toml"
+    path.write_text(toml)
+    documented, default = build_config(file=path), build_config()
+    assert documented.arguments == default.arguments
+    assert documented.alarm == default.alarm
+    assert documented.training.model_copy(update={"backend": None}) == default.training
+    assert set(tomllib.loads(toml)["data"]) == set(type(default.data).model_fields)
+
+
+def test_every_original_key_has_an_equivalent():
+    """All keys of the original's NAB_config.json are in the table."""
+    text = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
+    keys = """exp_name dataset y_scale one_image l_seq l_win n_channel TRAIN_VAE TRAIN_LSTM
+    TRAIN_sigma batch_size batch_size_lstm load_model load_dir num_epochs_vae num_epochs_lstm
+    learning_rate_vae learning_rate_lstm code_size sigma sigma2_offset num_hidden_units
+    num_hidden_units_lstm""".split()
+    table = text.split("| original | kad |")[1]
+    left = " ".join(line.split("|")[1] for line in table.splitlines() if line.count("|") == 3)
+    assert [key for key in keys if f"`{key}`" not in left] == []
