@@ -175,7 +175,7 @@ def _page(run: Path, detector: Detector, findings: Findings | None) -> str:
         summary=_summary(detector, findings),
         found=None if findings is None else _found(findings),
         labels=None if findings is None else _label_rows(findings),
-        severity=_severity_words(detector),
+        notes=_notes(detector, findings),
         facts=_facts(detector),
         figures=list(figures),
         config=config.read_text(encoding="utf-8") if config.is_file() else "",
@@ -234,13 +234,23 @@ def _summary(detector: Detector, findings: Findings | None) -> list[str]:
     return lines
 
 
-def _severity_words(detector: Detector) -> str:
-    odds = 10 ** detector.card["threshold"]
-    return (
-        "Severity says how rare a score is among normal samples: at severity 3 one normal sample "
-        "in 1,000 scores this high, at 4 one in 10,000. The threshold is one in "
-        f"{_rounded(odds):,}."
-    )
+def _notes(detector: Detector, findings: Findings | None) -> list[str]:
+    """Returns how to read the charts."""
+    odds = _rounded(10 ** detector.card["threshold"])
+    notes = [
+        (
+            "Severity says how rare a score is among normal samples: at severity 3 one normal "
+            f"sample in 1,000 scores this high, at 4 one in 10,000. The threshold is one in "
+            f"{odds:,}."
+        )
+    ]
+    if findings is not None and len(findings.scores) > report_series.POINTS:
+        notes.append(
+            "The lines of this long series are thinned: the lowest and highest of every "
+            f"{-(-len(findings.scores) // report_series.BINS)} samples are drawn, and every "
+            "sample around the most severe events."
+        )
+    return notes
 
 
 def _rounded(number: float) -> int:

@@ -21,9 +21,11 @@ from kad.charts import (
 from kad.report_findings import Findings, Window
 from runtime.events import Event
 
-POINTS = 4000
-"""Points of a long line: first, last, lowest and highest of each of 1000 bins, which is all that
-1000 pixels can show."""
+BINS = 1000
+"""Parts of a long line, each drawn by its first, last, lowest and highest sample: all that as many
+pixels can show."""
+POINTS = 4 * BINS
+"""Samples that are drawn of a long line; a shorter one is drawn whole."""
 DETAIL = 4000
 """Rows around events that are drawn in full besides, so that zooming there shows every sample."""
 
@@ -167,7 +169,7 @@ class _Stack:
             if np.count_nonzero(self.keep | around) > DETAIL:
                 break
             self.keep |= around
-        bin_ns = rows / (POINTS // 4) * self.findings.period_s * _NS
+        bin_ns = rows / BINS * self.findings.period_s * _NS
         jumps = np.abs(times[self._breaks + 1] - times[self._breaks - 1])
         for row in self._breaks[jumps >= bin_ns]:
             self.keep[row - 1 : row + 2] = True

@@ -1,0 +1,308 @@
+"""The report: what is on the page, that it is whole, and that a browser can use it."""
+
+import html
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import TINY, wave
+from markupsafe import escape
+
+from kad import report
+from kad.report import write_report
+from kad.report_findings import find, threshold_score
+from kad.report_picture import browse, find_browser, take_picture
+from kad.report_series import POINTS, series_figure, thin
+from kad.report_words import budget, count, duration, span
+from runtime.errors import InputError
+
+NAMES = ['flow <i>&amp; "x"</i>', "</script><script>document.title='owned'</script>"]
+"""Channel names that break a page which does not escape them."""
+WINDOW = (pd.Timestamp("2025-01-01 06:30"), pd.Timestamp("2025-01-01 06:50"))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A trained run whose channels have awkward names."""
+    from kad.config import build_config
+    from kad.run import train
+
+    config = build_config(overrides={**TINY, "data": {"train": "0:600", "units": {NAMES[0]: "°C"}}})
+    return train(config, series(), out=tmp_path_factory.mktemp("report") / "a <run>")
+
+
+def series(rows=900, *, fault=True):
+    """Two channels; 20 rows far out of range, one missing sample and a gap of two hours."""
+    frame = wave(rows)
+    frame.columns = NAMES
+    if fault:
+        frame.iloc[700:720] += 60.0
+        frame.iloc[400, 0] = np.nan
+    return frame.drop(frame.index[620:640])
+
+
+def page_of(path):
+    return Path(path).read_text(encoding="utf-8")
+
+
+def figures_of(page):
+    text = re.search(r'id="report-charts">(.*?)</script>', page, re.DOTALL)[1]
+    return json.loads(text)
+
+
+def table_rows(page):
+    return re.findall(r'<tr id="row-(\d+)" data-event="\1">(.*?)</tr>', page, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def page(run, tmp_path_factory):
+    """The page of a series with a fault and labels."""
+    output = tmp_path_factory.mktemp("page") / "page.html"
+    return write_report(run.folder, series(), labels=[WINDOW], output=output)
+
+
+class TestPage:
+    def test_every_channel_and_event_is_there(self, run, page):
+        """Each channel has a panel, each event a row in the table and a bar in the chart."""
+        findings = find(run.detector, series())
+        figure = figures_of(page_of(page))["series"]
+        titles = " ".join(note["text"] for note in figure["layout"]["annotations"])
+        rows = table_rows(page_of(page))
+        assert findings.events
+        assert all(html.escape(name) in titles for name in NAMES)
+        assert "°C" in titles
+        assert [int(number) for number, _ in rows] == [*range(1, len(findings.events) + 1)]
+        bars = next(trace for trace in figure["data"] if trace["name"] == "Events")
+        assert bars["customdata"] == [int(number) for number, _ in rows]
+        for (_, row), event in zip(rows, findings.events, strict=True):
+            assert findings.axis.text(event.start_ns) in row
+            assert str(escape(", ".join(event.channels))) in row
+
+    def test_names_are_escaped(self, page):
+        """What users wrote never becomes markup or script."""
+        text = page_of(page)
+        for name in (*NAMES, "a <run>"):
+            assert name not in text
+            assert str(escape(name)) in text
+
+    def test_needs_no_network(self, page):
+        """No element of the page loads anything."""
+        outside = re.sub(r"<script>/\*\*.*?</script>", "", page_of(page), flags=re.DOTALL)
+        assert not re.search(r"""<(script|link|img)[^>]*(src|href)=""", outside)
+
+    def test_same_input_gives_the_same_bytes(self, run, page, tmp_path):
+        """Nothing on the page depends on the clock or on chance."""
+        again = write_report(run.folder, series(), labels=[WINDOW], output=tmp_path / "again.html")
+        assert again.read_bytes() == page.read_bytes()
+
+    def test_training_rows_are_marked(self, run, page):
+        """The rows of the training are marked where the series contains them, and only there."""
+        findings = report._training_window(run.detector, series(), "0:600")
+        assert findings == (series().index[0].value, series().index[599].value)
+        assert report._training_window(run.detector, series()[300:], "0:600") is None
+        assert "training rows</li>" in page_of(page)
+
+    def test_labels(self, page):
+        """Windows that were found and events outside of them are counted."""
+        text = page_of(page)
+        assert "of 1 labelled window found" in text
+        assert re.search(r"(\d+ events?|no events) outside the labels", text)
+        assert 'id="labels"' in text
+
+    def test_missing_samples_and_gaps_break_the_line(self, run):
+        """A missing sample and a gap leave the measured line open; the warm-up has no verdict."""
+        figure = series_figure(find(run.detector, series()), most=10)
+        lines = [trace for trace in figure.data if trace.name == "measured"]
+        assert np.isnan(lines[0].y[400])
+        assert np.isnan(lines[1].y[620])
+        expected = next(trace for trace in figure.data if trace.name == "expected")
+        assert np.isnan(expected.y[: run.detector.warmup_steps]).all()
+        assert np.isfinite(expected.y[run.detector.warmup_steps])
+
+
+class TestWithout:
+    def test_without_data(self, run, tmp_path):
+        """Without data the page is about the training."""
+        text = page_of(write_report(run.folder, output=tmp_path / "page.html"))
+        assert "Trained, not yet applied to data" in text
+        assert set(figures_of(text)) == {"training", "scores"}
+        assert 'id="events"' not in text
+        assert "hidden_units = 16" in text
+
+    def test_without_alarms(self, run, tmp_path):
+        """A series without an alarm is said to have none."""
+        calm = series(fault=False)[60:100]
+        text = page_of(write_report(run.folder, calm, output=tmp_path / "page.html"))
+        assert "<h1>No events in 40 minutes</h1>" in text
+        assert "No sample reached the alarm threshold." in text
+
+    def test_too_short_for_a_verdict(self, run, tmp_path):
+        """A series shorter than the warm-up is said to be too short."""
+        text = page_of(write_report(run.folder, series()[:5], output=tmp_path / "page.html"))
+        assert "too short for a verdict" in text
+
+    def test_time_in_seconds(self, run, tmp_path):
+        """A series without dates is drawn over elapsed time."""
+        frame = series()
+        frame.index = pd.Index(np.arange(len(frame)) * 60.0, name="time")
+        text = page_of(write_report(run.folder, frame, output=tmp_path / "page.html"))
+        assert figures_of(text)["series"]["layout"]["xaxis"]["type"] == "linear"
+        assert re.search(r"\d hours</td>", text)
+
+
+class TestThin:
+    def test_short_series_are_whole(self):
+        """Nothing is left out where everything fits."""
+        assert thin(np.zeros((100, 1))).tolist() == list(range(100))
+
+    def test_extremes_gaps_and_kept_rows_stay(self):
+        """The extreme samples, long gaps and marked rows of a long series survive."""
+        rng = np.random.default_rng(0)
+        line = rng.standard_normal(500_000)
+        line[123_456], line[345_678] = 99.0, -99.0
+        line[200_000:210_000] = np.nan
+        line[rng.integers(0, len(line), 2000)] = np.nan
+        keep = np.zeros(len(line), bool)
+        keep[7777:7790] = True
+        rows = thin(line[:, None], keep=keep)
+        chosen = set(rows.tolist())
+        assert {0, 123_456, 345_678, len(line) - 1, *range(7777, 7790)} <= chosen
+        first = int(np.flatnonzero(np.isnan(line[rows]) & (rows >= 199_900))[0])
+        assert rows[first] <= 200_000 <= rows[first + 1]
+        assert len(rows) < 1.1 * POINTS
+        assert (np.diff(rows) > 0).all()
+
+    def test_only_missing_samples(self):
+        """A channel without a sample is no error."""
+        assert len(thin(np.full((50_000, 1), np.nan))) >= 2
+
+
+class TestFiles:
+    def test_output_in_the_run(self, run):
+        """The page lands in the run where no place is named."""
+        assert write_report(run.folder) == run.folder / "report.html"
+        assert (run.folder / "report.html").is_file()
+
+    def test_old_page_survives_a_failure(self, run, tmp_path, monkeypatch):
+        """A failure leaves the old page and nothing half-written."""
+        output = tmp_path / "page.html"
+        output.write_text("old")
+        monkeypatch.setattr(Path, "replace", _full_disk)
+        with pytest.raises(InputError, match="cannot be written"):
+            write_report(run.folder, output=output)
+        assert output.read_text() == "old"
+        assert list(tmp_path.iterdir()) == [output]
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"data": "absent.csv"}, "absent.csv cannot be read"),
+            ({"labels": [WINDOW]}, "give the data too"),
+            ({"data": wave()}, "missing: "),
+            ({"output": "/nowhere/page.html"}, "cannot be written to /nowhere/page.html"),
+            ({"data": series(), "labels": [WINDOW[::-1]]}, "end before it starts"),
+            ({"data": series(), "labels": "absent.csv"}, "labels absent.csv cannot be read"),
+        ],
+    )
+    def test_bad_input(self, run, arguments, message):
+        """Bad input is one line that says what is wrong."""
+        with pytest.raises(InputError, match=re.escape(message)) as caught:
+            write_report(run.folder, **arguments)
+        assert "\n" not in str(caught.value)
+
+    def test_no_run(self, tmp_path):
+        """A folder without a run is refused."""
+        with pytest.raises(InputError, match=r"holds no model\.keras"):
+            write_report(tmp_path)
+
+    def test_no_browser(self, page, tmp_path, monkeypatch):
+        """A picture without a browser is refused with the way out."""
+        monkeypatch.setenv("PATH", "")
+        with pytest.raises(InputError, match="Install one"):
+            take_picture(page, tmp_path / "page.png")
+
+
+def _full_disk(*_):
+    raise OSError(28, "No space left on device")
+
+
+def test_threshold_in_units_of_the_score(run):
+    """The calibration gives the threshold's score the threshold's severity."""
+    score = threshold_score(run.detector)
+    severity = float(np.asarray(run.detector.calibration(np.float32([score])))[0])
+    assert severity == pytest.approx(run.detector.card["threshold"], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (count(0, "event"), "no events"),
+        (count(1, "event"), "1 event"),
+        (count(1234, "event"), "1,234 events"),
+        (duration(0.25), "0.25 s"),
+        (duration(300), "5 min"),
+        (duration(64_200), "17 h 50 min"),
+        (duration(86_400), "1 day"),
+        (duration(7 * 86_400 + 7200), "7 days 2 h"),
+        (span(14 * 86_400), "14 days"),
+        (span(86_400), "24 hours"),
+        (budget("1/week"), "1 false alarm a week"),
+        (budget("2/h"), "2 false alarms an hour"),
+    ],
+)
+def test_words(text, expected):
+    """Numbers read as an operator would say them."""
+    assert text == expected
+
+
+CLICK = """<script>
+const wait = setInterval(() => {
+  if (!document.documentElement.dataset.height) return;
+  clearInterval(wait);
+  const chart = document.getElementById("chart-series");
+  const say = (name) => { document.body.dataset[name] = chart.layout.xaxis.range.map(Number); };
+  const rows = document.querySelectorAll("tr[data-event]");
+  say("before");
+  rows[rows.length - 1].click();
+  setTimeout(() => {
+    say("clicked");
+    document.body.dataset.chosen = document.querySelector("tr.chosen").dataset.event;
+    document.getElementById("show-all").click();
+    setTimeout(() => say("after"), 300);
+  }, 300);
+}, 50);
+</script>"""
+
+
+@pytest.mark.skipif(find_browser() is None, reason="needs Chromium or Chrome on PATH")
+class TestBrowser:
+    def test_click_on_an_event(self, run, page, tmp_path):
+        """A click on an event zooms there, the button comes back, the console stays silent."""
+        copy = tmp_path / "page.html"
+        copy.write_text(page_of(page).replace("</body>", CLICK + "</body>"), encoding="utf-8")
+        done = browse(copy, "--dump-dom", "--enable-logging=stderr")
+        assert "CONSOLE" not in done.stderr
+        ranges = {
+            name: [float(x) for x in found.split(",")]
+            for name, found in re.findall(r'data-(before|clicked|after)="([^"]*)"', done.stdout)
+        }
+        findings = find(run.detector, series())
+        event = findings.events[-1]
+        low, high = ranges["clicked"]
+        assert low <= event.start_ns / 1e6 <= event.end_ns / 1e6 <= high
+        assert high - low < ranges["before"][1] - ranges["before"][0]
+        assert ranges["after"] == ranges["before"]
+        assert f'data-chosen="{len(findings.events)}"' in done.stdout
+        assert "<title>owned" not in done.stdout
+
+    def test_picture(self, run, tmp_path):
+        """`png` leaves a picture of the whole page."""
+        write_report(run.folder, output=tmp_path / "page.html", png=tmp_path / "pictures")
+        picture = (tmp_path / "pictures" / "page.png").read_bytes()
+        width, height = (int.from_bytes(picture[i : i + 4]) for i in (16, 20))
+        assert picture.startswith(b"\x89PNG")
+        assert width == 1280
+        assert height > 500
