@@ -8,6 +8,7 @@
     displayModeBar: false,
     doubleClick: false,
   };
+  const printed = { series: 1050, training: 587, scores: 435 };
   const series = document.getElementById("chart-series");
   const showAll = document.getElementById("show-all");
   const whole = charts.series ? charts.series.layout.xaxis.range.slice() : null;
@@ -58,6 +59,16 @@
     window.addEventListener("hashchange", follow);
     follow(null);
   }
+
+  // Charts are drawings of a fixed width: the sheet's while printing, the window's otherwise.
+  function resize(widths) {
+    Object.keys(charts).forEach((name) => {
+      const size = widths ? { width: widths[name], autosize: false } : { width: null, autosize: true };
+      Plotly.relayout(`chart-${name}`, size);
+    });
+  }
+  window.addEventListener("beforeprint", () => resize(printed));
+  window.addEventListener("afterprint", () => resize(null));
 
   const drawn = Object.entries(charts).map(([name, figure]) =>
     Plotly.newPlot(`chart-${name}`, figure.data, figure.layout, config));
