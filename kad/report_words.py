@@ -65,14 +65,12 @@ def duration(seconds: float) -> str:
     """Returns a duration to its two largest units: `17 h 50 min`, `3 days`, `0.25 s`."""
     if seconds < 60:
         return f"{seconds:.3g} s"
-    for size, word, short in _STEPS:
-        if seconds >= size:
-            whole = int(seconds // size)
-            rest = next(((s, u) for s, _, u in _STEPS if s < size), (1.0, "s"))
-            part = int((seconds - whole * size) // rest[0])
-            unit = (word if whole == 1 else f"{word}s") if size == _STEPS[0][0] else short
-            return f"{whole:,} {unit}" + (f" {part} {rest[1]}" if part else "")
-    raise AssertionError  # pragma: no cover - 60 s is the smallest step
+    number, (size, word, short) = next((i, s) for i, s in enumerate(_STEPS) if seconds >= s[0])
+    finer, _, finer_short = (*_STEPS, (1.0, "second", "s"))[number + 1]
+    whole = int(seconds // size)
+    part = int((seconds - whole * size) // finer)
+    unit = short if word != "day" else word if whole == 1 else f"{word}s"
+    return f"{whole:,} {unit}" + (f" {part} {finer_short}" if part else "")
 
 
 def span(seconds: float) -> str:
