@@ -2,8 +2,12 @@
 
 from typing import Annotated
 
+import pandas as pd
 import typer
 from rich.console import Console
+from rich.table import Table
+
+from benchmarks.results_file import RESULTS
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(width=120)
@@ -25,6 +29,57 @@ def paper(
     from benchmarks import paper as benchmark
 
     benchmark.show(benchmark.run(seeds=seeds, fresh=fresh, console=console), console)
+
+
+def _record(name: str, table: pd.DataFrame) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    table.to_csv(RESULTS / f"{name}.csv", index=False)
+    out = Table(title=f"python -m benchmarks {name}")
+    for column in table.columns:
+        out.add_column(str(column))
+    for row in table.itertuples(index=False):
+        out.add_row(*("" if pd.isna(cell) else str(cell) for cell in row))
+    console.print(out)
+
+
+@app.command()
+def training() -> None:
+    """Seconds per epoch on nyc_taxi for every backend, beside plain Keras."""
+    from benchmarks import training as benchmark
+
+    _record("training", benchmark.run())
+
+
+@app.command()
+def scoring() -> None:
+    """Microseconds per sample of the exported file, one thread."""
+    from benchmarks import scoring as benchmark
+
+    _record("scoring", benchmark.run())
+
+
+@app.command()
+def parity() -> None:
+    """The largest gap between the backends and ONNX."""
+    from benchmarks import parity as benchmark
+
+    _record("parity", benchmark.run())
+
+
+@app.command()
+def footprint() -> None:
+    """Size, import time and memory of a gateway's installation."""
+    from benchmarks import footprint as benchmark
+
+    _record("footprint", benchmark.run())
+
+
+@app.command()
+def memory() -> None:
+    """Peak memory for long series and large files."""
+    from benchmarks import memory as benchmark
+
+    _record("memory", benchmark.run())
 
 
 if __name__ == "__main__":

@@ -72,9 +72,7 @@ def export(
     if not path.parent.is_dir():
         raise InputError(f"The folder of {path} does not exist. Make it first.")
     frozen = {
-        name: value
-        for name, value in (("streams", streams), ("steps", steps))
-        if value is not None
+        name: value for name, value in (("streams", streams), ("steps", steps)) if value is not None
     }
     content, gaps = _detector_file(detector, frozen)
     networks = _component_files(detector, path.parent) if components else {}
@@ -161,9 +159,7 @@ def _need_tensorflow() -> None:
 
     for module in ("tensorflow", "tf2onnx", "onnx"):
         if importlib.util.find_spec(module) is None:
-            raise MissingExtraError(
-                f"Export needs {module}: pip install 'kad-anomaly[export]'"
-            )
+            raise MissingExtraError(f"Export needs {module}: pip install 'kad-anomaly[export]'")
     if "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = "tensorflow"
     select_backend("tensorflow")

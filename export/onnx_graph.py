@@ -55,9 +55,10 @@ def to_onnx(
         return {name: tf.identity(value, name=name) for name, value in function(*tensors).items()}
 
     graph = tf.function(traced, input_signature=signature)
-    model, _ = tf2onnx.convert.from_function(
+    converted, _ = tf2onnx.convert.from_function(
         graph, input_signature=signature, opset=OPSET, custom_op_handlers=_HANDLERS
     )
+    model: onnx.ModelProto = converted
     model.ir_version = IR_VERSION
     order = {name: position for position, name in enumerate(outputs)}
     model.graph.output.sort(key=lambda output: order[output.name])
@@ -79,7 +80,7 @@ def _where(_: Any, node: Any, __: str, ___: Sequence[Any]) -> None:
     node.domain = ""
 
 
-_HANDLERS = {"Select": (_where, []), "SelectV2": (_where, [])}
+_HANDLERS: dict[str, Any] = {"Select": (_where, []), "SelectV2": (_where, [])}
 
 
 def _name_dimensions(model: onnx.ModelProto, shapes: Mapping[str, Shape]) -> None:
@@ -106,8 +107,7 @@ def _check(model: onnx.ModelProto, loops: int) -> None:
     foreign = sorted({f"{n.domain}.{n.op_type}" for n in model.graph.node if n.domain})
     if foreign:
         raise VerificationError(
-            "A detector's graph may have standard operators only. "
-            f"Received: {', '.join(foreign)}."
+            f"A detector's graph may have standard operators only. Received: {', '.join(foreign)}."
         )
 
 

@@ -55,9 +55,7 @@ def select_backend(name: str | None = None) -> Backend:
             f"The {name} backend is not installed: pip install 'kad-anomaly[train,{name}]'"
         )
     if importlib.util.find_spec("keras") is None:
-        raise MissingExtraError(
-            f"Keras is not installed: pip install 'kad-anomaly[train,{name}]'"
-        )
+        raise MissingExtraError(f"Keras is not installed: pip install 'kad-anomaly[train,{name}]'")
     os.environ["KERAS_BACKEND"] = name
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if name == "tensorflow":

@@ -1,6 +1,5 @@
 """From a detector's own score to severity, −log10 of a tail probability."""
 
-
 from typing import Any
 
 import keras

@@ -1,7 +1,7 @@
 """The `kad` command line."""
 
-from collections.abc import Callable
 import sys
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec
@@ -111,14 +111,14 @@ def _run_training(
     from kad.progress import ProgressBar
     from kad.report import write_report
     from kad.run import train as run_train
-    from kad.training import Interrupted
+    from kad.training import TrainingInterruptedError
 
     try:
         run = run_train(settings, data, out=folder, progress=ProgressBar(console), **options)
-    except Interrupted as error:
+    except TrainingInterruptedError as error:
         kept = "The best weights so far are in the run. " if error.usable else ""
         again = " ".join(["kad train", str(data), "--out", str(folder), "--resume"])
-        raise Interrupted(
+        raise TrainingInterruptedError(
             f"{error} {kept}Continue with: {again}", usable=error.usable, history=error.history
         ) from error
     write_report(folder, data, labels=labels)
@@ -158,9 +158,9 @@ def report(
 def score(
     run: _RunFolder,
     data: _DataFile,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Scores as CSV.")
-    ] = Path("scores.csv"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Scores as CSV.")] = Path(
+        "scores.csv"
+    ),
     time: Annotated[str | None, typer.Option(help="Time column.", show_default=False)] = None,
     backend: _Backend = None,
 ) -> None:

@@ -18,7 +18,7 @@ from kad.frames import GridOptions, Segment
 from kad.options import TrainingOptions
 from kad.scaler import Scaler
 from kad.state import StateLayout
-from kad.training import Interrupted, Progress, TrainingSession
+from kad.training import Progress, TrainingInterruptedError, TrainingSession
 from kad.version import __version__
 from runtime.budget import severity_threshold
 from runtime.errors import InputError, ModelFileError
@@ -204,8 +204,8 @@ class Detector(keras.Model):
 
         Raises:
             InputError: Rows that cannot be learnt from.
-            Interrupted: Ctrl+C. In the last phase the best weights so far are calibrated and kept
-                first.
+            TrainingInterruptedError: Ctrl+C. In the last phase the best weights so far are
+                calibrated and kept first.
         """
         options = training or self.Training()
         severity_threshold(false_alarms, self.period_s)
@@ -215,10 +215,10 @@ class Detector(keras.Model):
         session = TrainingSession(
             self, options, checkpoint=checkpoint, resume=resume, progress=progress
         )
-        interrupted: Interrupted | None = None
+        interrupted: TrainingInterruptedError | None = None
         try:
             self.fit_networks(series, session)
-        except Interrupted as error:
+        except TrainingInterruptedError as error:
             if not error.usable:
                 raise
             interrupted = error
@@ -436,8 +436,7 @@ class TrainingSeries:
         mean = keras.ops.convert_to_numpy(scaler.mean.value).astype("float64")
         std = keras.ops.convert_to_numpy(scaler.std.value).astype("float64")
         z = [
-            np.clip((_finite(s.values) - mean) / std, -Scaler.LIMIT, Scaler.LIMIT)
-            for s in segments
+            np.clip((_finite(s.values) - mean) / std, -Scaler.LIMIT, Scaler.LIMIT) for s in segments
         ]
         self.observed = np.concatenate([~np.isnan(v) for v in z]).astype("float32")
         """float32 `(rows, channels)`: 1 where a sample was measured."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -112,9 +113,7 @@ def to_segments(frame: pd.DataFrame, options: GridOptions) -> tuple[list[Segment
     rows = np.concatenate([p.values for p in placed])
     starts = np.flatnonzero(np.concatenate([p.restart for p in placed]))
     bounds = sorted({0, *starts.tolist(), len(times)})
-    return [
-        Segment(times[a:b], rows[a:b]) for a, b in zip(bounds, bounds[1:], strict=False)
-    ], asdict(grid.counts)
+    return [Segment(times[a:b], rows[a:b]) for a, b in pairwise(bounds)], asdict(grid.counts)
 
 
 def time_index(times: Iterable[int] | np.ndarray, like: pd.Index) -> pd.Index:

@@ -13,7 +13,7 @@ from kad.detector import Detector
 from kad.files import write_atomically
 from kad.frames import infer_period, times_ns
 from kad.tables import read_table, select_rows
-from kad.training import Interrupted, Progress
+from kad.training import Progress, TrainingInterruptedError
 from runtime.errors import InputError
 
 MODEL = "model.keras"
@@ -58,7 +58,7 @@ def train(
 
     Raises:
         InputError: Data that cannot be used, a finished run in `out`, nothing to resume.
-        Interrupted: Ctrl+C; what was learnt so far is kept in `out`.
+        TrainingInterruptedError: Ctrl+C; what was learnt so far is kept in `out`.
     """
     folder = Path(out)
     if (folder / MODEL).exists() and not (resume or overwrite):
@@ -83,7 +83,7 @@ def train(
     if overwrite:
         (folder / MODEL).unlink(missing_ok=True)
     write_atomically(folder / CONFIG, config.to_toml())
-    interrupted: Interrupted | None = None
+    interrupted: TrainingInterruptedError | None = None
     try:
         history = detector.fit(
             rows,
@@ -93,7 +93,7 @@ def train(
             resume=resume,
             progress=progress,
         )
-    except Interrupted as error:
+    except TrainingInterruptedError as error:
         if not error.usable:
             raise
         interrupted, history = error, error.history
@@ -116,9 +116,11 @@ def load(path: str | os.PathLike[str]) -> Detector:
     path = Path(path)
     if path.is_dir():
         if not (path / MODEL).is_file():
-            hint = " Its training stopped: continue it with kad train --resume." if (
-                path / CHECKPOINT
-            ).is_file() else " Train one with kad train."
+            hint = (
+                " Its training stopped: continue it with kad train --resume."
+                if (path / CHECKPOINT).is_file()
+                else " Train one with kad train."
+            )
             raise InputError(f"{path} holds no {MODEL}.{hint}")
         path = path / MODEL
     for name in registry.DETECTORS:

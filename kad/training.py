@@ -23,7 +23,7 @@ CHECKPOINT_SECONDS = 10.0
 """Least time between two checkpoints; one is always written when training ends or stops."""
 
 
-class Interrupted(KadError):
+class TrainingInterruptedError(KadError):
     """Training was stopped by Ctrl+C.
 
     Attributes:
@@ -146,7 +146,7 @@ class TrainingSession:
             last: Whether the detector can score once this phase has run an epoch.
 
         Raises:
-            Interrupted: Ctrl+C.
+            TrainingInterruptedError: Ctrl+C.
         """
         phase = self.phases.setdefault(name, {"epoch": 0, "best": None, "best_epoch": 0})
         finished = phase["epoch"] >= epochs or self._is_patient(phase)
@@ -154,9 +154,7 @@ class TrainingSession:
             return
         rng = self._rng(name, 0)
         steps = len(batches(rng)["weight"])
-        loop = TrainingLoop(
-            loss, variables=network, optimizer=optimizer.build(steps), data=data
-        )
+        loop = TrainingLoop(loss, variables=network, optimizer=optimizer.build(steps), data=data)
         self._load(f"{name}/optimizer", loop.optimizer.variables)
         if self.progress:
             self.progress.start(name, epochs=epochs, done=phase["epoch"])
@@ -173,7 +171,7 @@ class TrainingSession:
             self._load(f"{name}/last", network)
             self._write()
             self._load(f"{name}/best", network)
-            raise Interrupted(
+            raise TrainingInterruptedError(
                 f"Training stopped in epoch {phase['epoch'] + 1} of {name}.",
                 usable=usable,
                 history=self.history,
@@ -268,8 +266,11 @@ class TrainingSession:
                 f"The checkpoint {self.checkpoint} is damaged: {error}. Train without --resume."
             ) from error
         shapes = [tuple(v.shape) for v in self.model.variables]
-        saved = [self._arrays[f"weights/{i}"].shape for i in range(len(shapes)) if
-                 f"weights/{i}" in self._arrays]
+        saved = [
+            self._arrays[f"weights/{i}"].shape
+            for i in range(len(shapes))
+            if f"weights/{i}" in self._arrays
+        ]
         if saved != shapes or f"weights/{len(shapes)}" in self._arrays:
             raise InputError(
                 f"The checkpoint {self.checkpoint} belongs to a detector of another shape. "

@@ -1,7 +1,7 @@
 """The VAE-LSTM detector."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, cast
 
 import keras
 import numpy as np
@@ -56,7 +56,7 @@ class SigmaSquared(layers.Layer):
         )
         self.built = True
 
-    def call(self, x: Any = None) -> Any:
+    def call(self) -> Any:
         """Returns the variance, a scalar."""
         return ops.square(self.weight) + (self.offset if self.learn else 0.0)
 
@@ -72,7 +72,7 @@ class SigmaSquared(layers.Layer):
 
 @keras.saving.register_keras_serializable("kad")
 class VAELSTM(Detector):
-    """A VAE embeds short windows, an LSTM predicts the embeddings, the decoder draws what it expects.
+    """A VAE embeds windows, an LSTM predicts the embeddings, the decoder draws what it expects.
 
     The score of a sample is the squared difference between the newest `score_windows` windows and
     their predictions, summed over the observed samples, in standardised units. Missing samples are
@@ -120,7 +120,13 @@ class VAELSTM(Detector):
             },
         },
         "tiny": {
-            "detector": {"l_win": 8, "l_seq": 4, "code_size": 3, "hidden_units": 16, "lstm_units": 8},
+            "detector": {
+                "l_win": 8,
+                "l_seq": 4,
+                "code_size": 3,
+                "hidden_units": 16,
+                "lstm_units": 8,
+            },
             "training": {"epochs": 10, "epochs_lstm": 10, "examples_per_epoch": 2000},
         },
     }
@@ -239,9 +245,7 @@ class VAELSTM(Detector):
         predicted = self.lstm(ops.reshape(sequence, (-1, self.l_seq - 1, self.code_size)))
         predicted = predicted[:, -self.score_windows :]
         windows = self.decoder(ops.reshape(predicted, (-1, self.code_size)))
-        return ops.reshape(
-            windows, (-1, steps, self.score_windows, self.l_win, len(self.channels))
-        )
+        return ops.reshape(windows, (-1, steps, self.score_windows, self.l_win, len(self.channels)))
 
     def _embed(self, values: Any, steps: Any) -> Any:
         """Embeds the window that ends at each step: `(streams, steps, code_size)`."""
@@ -265,7 +269,9 @@ class VAELSTM(Detector):
         return {
             "encoder": Component(encode, {"windows": window}, {"mean": code, "deviation": code}),
             "lstm": Component(
-                lambda codes: {"predicted": self.lstm(codes)}, {"codes": codes}, {"predicted": codes}
+                lambda codes: {"predicted": self.lstm(codes)},
+                {"codes": codes},
+                {"predicted": codes},
             ),
             "decoder": Component(
                 lambda codes: {"windows": self.scaler.inverse(self.decoder(codes))},
@@ -328,13 +334,14 @@ class VAELSTM(Detector):
     def _in_batches(self, function: Any, x: np.ndarray) -> dict[str, np.ndarray]:
         run = compile_function(function, self.variables)
         size = min(EMBEDDING_BATCH, len(x))
-        parts = []
+        results: dict[str, np.ndarray] = {}
         for i in range(0, len(x), size):
             block = np.asarray(x[i : i + size], "float32")
             padding = np.repeat(block[-1:], size - len(block), axis=0)
-            out = run(np.concatenate([block, padding]))
-            parts.append({k: v[: len(block)] for k, v in out.items()})
-        return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+            for name, array in run(np.concatenate([block, padding])).items():
+                whole = results.setdefault(name, np.empty((len(x), *array.shape[1:]), "float32"))
+                whole[i : i + size] = array[: len(block)]
+        return results
 
     def _elbo(self, z: Any, mask: Any, mean: Any, deviation: Any, code: Any) -> dict[str, Any]:
         """Returns −ELBO and its parts per window, as the paper's code weighs them."""
@@ -364,8 +371,7 @@ class VAELSTM(Detector):
 
     def fit_networks(self, series: TrainingSeries, session: TrainingSession) -> None:
         """Trains the VAE on all rolling windows, then the LSTM on their mean embeddings."""
-        options = session.options
-        assert isinstance(options, VAELSTMTraining)
+        options = cast("VAELSTMTraining", session.options)
         self._fit_vae(series, session, options)
         self._fit_lstm(series, session, options)
 
@@ -472,9 +478,9 @@ class VAELSTM(Detector):
         """
         windows = np.lib.stride_tricks.sliding_window_view(z, self.l_win, axis=0)
         windows = windows.transpose(0, 2, 1)
-        return self._in_batches(
-            lambda x: {"codes": self.encoder(self._limit(x))[0]}, windows
-        )["codes"]
+        return self._in_batches(lambda x: {"codes": self.encoder(self._limit(x))[0]}, windows)[
+            "codes"
+        ]
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

@@ -22,7 +22,11 @@ def python(module, *arguments, cwd, stdin=None):
     environment = {k: v for k, v in os.environ.items() if k != "KERAS_BACKEND"}
     return subprocess.run(
         [sys.executable, "-m", module, *map(str, arguments)],
-        cwd=cwd, capture_output=True, text=True, env=environment, input=stdin,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        env=environment,
+        input=stdin,
     )
 
 
@@ -35,8 +39,19 @@ def folder(tmp_path_factory):
     frame.to_csv(folder / "data.csv")
     (folder / "kad.toml").write_text(TINY)
     for command in (
-        ("kad", "train", "data.csv", "--config", "kad.toml", "--train", "0:500",
-         "--false-alarms", "1/day", "--out", "run"),
+        (
+            "kad",
+            "train",
+            "data.csv",
+            "--config",
+            "kad.toml",
+            "--train",
+            "0:500",
+            "--false-alarms",
+            "1/day",
+            "--out",
+            "run",
+        ),
         ("export", "run"),
     ):
         done = python(*command, cwd=folder)
@@ -48,12 +63,31 @@ def folder(tmp_path_factory):
 def test_csv_to_events(folder):
     """train → export → verify → score: scores and events name the fault and its channel."""
     assert python("runtime", "verify", "run/detector.onnx", cwd=folder).returncode == 0
-    done = python("runtime", "score", "run/detector.onnx", "data.csv", "-o", "scores.csv",
-                  "--events", "events.csv", cwd=folder)
+    done = python(
+        "runtime",
+        "score",
+        "run/detector.onnx",
+        "data.csv",
+        "-o",
+        "scores.csv",
+        "--events",
+        "events.csv",
+        cwd=folder,
+    )
     assert done.returncode == 0, done.stderr
     scores = pd.read_csv(folder / "scores.csv")
-    assert list(scores.columns) == ["time", "a", "b", "score", "severity", "expected_a",
-                                    "expected_b", "score_a", "score_b", "alarm"]
+    assert list(scores.columns) == [
+        "time",
+        "a",
+        "b",
+        "score",
+        "severity",
+        "expected_a",
+        "expected_b",
+        "score_a",
+        "score_b",
+        "alarm",
+    ]
     assert len(scores) == 600
     events = pd.read_csv(folder / "events.csv")
     peak = events.loc[events["peak_severity"].idxmax()]
@@ -109,8 +143,19 @@ def test_machine_temperature_with_its_time_repeat(data_dir, tmp_path):
     """NAB's machine_temp, whose clock jumps back, goes through every stage."""
     data = data_dir / "nab/data/realKnownCause/machine_temperature_system_failure.csv"
     steps = (
-        ("kad", "train", data, "--preset", "tiny", "--train", "0:3000", "--epochs", 1,
-         "--out", "run"),
+        (
+            "kad",
+            "train",
+            data,
+            "--preset",
+            "tiny",
+            "--train",
+            "0:3000",
+            "--epochs",
+            1,
+            "--out",
+            "run",
+        ),
         ("export", "run"),
         ("runtime", "score", "run/detector.onnx", data, "-o", "scores.csv"),
     )
@@ -128,11 +173,20 @@ def test_other_backends_export_without_retraining(folder, backend, tmp_path):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
     for command in (
-        ("kad", "train", folder / "data.csv", "--config", folder / "kad.toml",
-         "--backend", backend, "--out", "run"),
+        (
+            "kad",
+            "train",
+            folder / "data.csv",
+            "--config",
+            folder / "kad.toml",
+            "--backend",
+            backend,
+            "--out",
+            "run",
+        ),
         ("export", "run", "-o", "detector.onnx"),
         ("runtime", "verify", "detector.onnx"),
     ):
         done = python(*command, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
-    assert f"backend = \"{backend}\"" in (tmp_path / "run" / "config.toml").read_text()
+    assert f'backend = "{backend}"' in (tmp_path / "run" / "config.toml").read_text()

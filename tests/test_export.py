@@ -80,7 +80,10 @@ def test_stream_gives_the_scores_of_training(exported, detector):
     frame.iloc[70, 1] = np.inf
     table = detector.score(frame)
     stream = Stream(Detector(exported.path))
-    pushed = [stream.push(t.to_pydatetime(), row) for t, row in zip(frame.index, frame.to_numpy())]
+    pushed = [
+        stream.push(t.to_pydatetime(), row)
+        for t, row in zip(frame.index, frame.to_numpy(), strict=True)
+    ]
     for name in ("score", "severity"):
         got = np.concatenate([getattr(scores, name) for scores in pushed])
         assert relative_gap(got, table[name].to_numpy()) < 1e-5, name

@@ -47,7 +47,10 @@ def test_written_configuration_repeats_itself(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[detector]\nhiden_units = 64", "'detector.hiden_units'. Did you mean 'detector.hidden_units'"),
+        (
+            "[detector]\nhiden_units = 64",
+            "'detector.hiden_units'. Did you mean 'detector.hidden_units'",
+        ),
         ("[trainning]\nseed = 1", "'trainning'. Did you mean 'training'"),
         ("[training]\nepochs = 0", "training.epochs: .*greater than or equal to 1.* Received: 0"),
         ("[training]\nbackend = 'mxnet'", "training.backend: .*'jax'.* Received: 'mxnet'"),

@@ -8,7 +8,7 @@ from conftest import TINY, wave
 import kad
 from kad.config import build_config
 from kad.run import load, train
-from kad.training import Interrupted, epoch_batches, padded_batches, split_starts
+from kad.training import TrainingInterruptedError, epoch_batches, padded_batches, split_starts
 from kad.vae_lstm import VAELSTM, VAELSTMTraining
 from runtime.errors import InputError, KadError, ModelFileError
 
@@ -32,7 +32,11 @@ def test_run_folder_is_complete(run):
     """A run holds model, configuration, history and held-out scores."""
     files = {path.name for path in run.folder.iterdir()}
     assert files == {
-        "model.keras", "config.toml", "history.csv", "calibration.csv", "checkpoint.npz",
+        "model.keras",
+        "config.toml",
+        "history.csv",
+        "calibration.csv",
+        "checkpoint.npz",
     }
     history = pd.read_csv(run.folder / "history.csv")
     assert list(history["phase"]) == ["vae", "vae", "lstm", "lstm"]
@@ -76,7 +80,15 @@ def test_score_finds_what_was_never_seen(detector):
     assert scores["severity"].iloc[200:212].max() > 1.5 * scores["severity"].iloc[:200].max()
     assert scores["score_a"].iloc[205] > scores["score_b"].iloc[205]
     assert list(scores.columns) == [
-        "a", "b", "score", "severity", "expected_a", "expected_b", "score_a", "score_b", "alarm",
+        "a",
+        "b",
+        "score",
+        "severity",
+        "expected_a",
+        "expected_b",
+        "score_a",
+        "score_b",
+        "alarm",
     ]
 
 
@@ -101,7 +113,7 @@ def test_resume_equals_never_stopping(tmp_path, monkeypatch, phase):
     whole = train(config, wave(), out=tmp_path / "whole").detector
     with monkeypatch.context() as patch:
         interrupted_in(phase, 1, patch)
-        with pytest.raises(Interrupted) as error:
+        with pytest.raises(TrainingInterruptedError) as error:
             train(config, wave(), out=tmp_path / "stopped")
     assert error.value.usable == (phase == "lstm")
     assert (tmp_path / "stopped" / "model.keras").exists() == (phase == "lstm")

@@ -20,7 +20,9 @@ def chunked(detector, x, lengths):
     parts, start = [], 0
     while start < x.shape[1]:
         stop = start + next(lengths)
-        out = {k: ops.convert_to_numpy(v) for k, v in detector.step(x[:, start:stop], state).items()}
+        out = {
+            k: ops.convert_to_numpy(v) for k, v in detector.step(x[:, start:stop], state).items()
+        }
         state = out["next_state"]
         parts.append(out)
         start = stop
@@ -60,14 +62,18 @@ def test_any_chunking_gives_the_same_numbers(x, lengths, score_windows):
 def fitted(score_windows):
     """A detector with scaler and calibration but untrained networks."""
     detector = VAELSTM(
-        ["a", "b"], l_win=6, l_seq=3, code_size=2, hidden_units=16, lstm_units=4,
-        score_windows=score_windows, period_s=60.0,
+        ["a", "b"],
+        l_win=6,
+        l_seq=3,
+        code_size=2,
+        hidden_units=16,
+        lstm_units=4,
+        score_windows=score_windows,
+        period_s=60.0,
     )
     values = wave(300).to_numpy()
     detector.scaler.fit(values, names=("a", "b"))
-    detector.calibrate(
-        [Segment(np.arange(300), values)], 200, training={}, false_alarms="1/day"
-    )
+    detector.calibrate([Segment(np.arange(300), values)], 200, training={}, false_alarms="1/day")
     return detector
 
 

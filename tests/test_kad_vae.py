@@ -34,11 +34,17 @@ def test_paper_networks_have_the_layers_weights(l_win):
     h, z = 512, 6
     f1, f2, f3, f4 = plan.encoder_filters
     encoder = (
-        (3 * 1 + 1) * f1 + (3 * f1 + 1) * f2 + (3 * f2 + 1) * f3
-        + (plan.last_encoder_kernel * f3 + 1) * f4 + (f4 + 1) * 4 * z + 2 * (4 * z + 1) * z
+        (3 * 1 + 1) * f1
+        + (3 * f1 + 1) * f2
+        + (3 * f2 + 1) * f3
+        + (plan.last_encoder_kernel * f3 + 1) * f4
+        + (f4 + 1) * 4 * z
+        + 2 * (4 * z + 1) * z
     )
     unfolded = plan.lengths[0] * plan.decoder_filters[0]
-    decoder = (z + 1) * h + (h + 1) * unfolded + sum((3 * f + 1) * f for f in plan.decoder_filters[:3])
+    decoder = (
+        (z + 1) * h + (h + 1) * unfolded + sum((3 * f + 1) * f for f in plan.decoder_filters[:3])
+    )
     decoder += plan.last_decoder_kernel * plan.decoder_filters[3] + 1
     assert vae_encoder(plan, channels=1, code_size=z).count_params() == encoder
     assert vae_decoder(plan, channels=1, code_size=z).count_params() == decoder
@@ -56,10 +62,18 @@ def test_any_window_and_any_number_of_channels(l_win, channels):
     assert tuple(vae_decoder(plan, channels=channels, code_size=3)(mean).shape) == x.shape
 
 
-@pytest.mark.parametrize(("length", "kernel", "strides", "padding"), [
-    (24, 3, 2, "same"), (9, 3, 3, "same"), (9, 3, 4, "same"), (7, 5, 1, "same"),
-    (32, 9, 1, "valid"), (6, 6, 1, "valid"), (5, 1, 1, "same"),
-])
+@pytest.mark.parametrize(
+    ("length", "kernel", "strides", "padding"),
+    [
+        (24, 3, 2, "same"),
+        (9, 3, 3, "same"),
+        (9, 3, 4, "same"),
+        (7, 5, 1, "same"),
+        (32, 9, 1, "valid"),
+        (6, 6, 1, "valid"),
+        (5, 1, 1, "same"),
+    ],
+)
 def test_window_conv_equals_conv1d(length, kernel, strides, padding):
     """The matrix product computes Keras' convolution."""
     x = np.random.default_rng(0).normal(size=(3, length, 4)).astype("float32")

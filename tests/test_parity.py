@@ -3,6 +3,7 @@
 import importlib.util
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,24 +13,7 @@ from runtime import Detector
 from runtime.compare import relative_gap
 from runtime.schema import OUTPUTS
 
-SCRIPT = """
-import sys
-import numpy as np
-from kad.backend import compile_function, select_backend
-backend, model, data, out = sys.argv[1:]
-select_backend(backend)
-import kad
-detector = kad.load(model)
-step = compile_function(detector.step, detector.variables)
-x = np.load(data)
-state = np.zeros((len(x), detector.state_size), "float32")
-parts = []
-for start in range(0, x.shape[1], detector.max_steps):
-    parts.append(step(x[:, start : start + detector.max_steps], state))
-    state = parts[-1]["next_state"]
-arrays = {k: np.concatenate([p[k] for p in parts], axis=1) for k in parts[0] if k != "next_state"}
-np.savez(out, next_state=state, **arrays)
-"""
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.slow
@@ -42,7 +26,10 @@ def test_backend_equals_onnx(backend, run, exported, tmp_path):
     np.save(tmp_path / "x.npy", x)
     arguments = [backend, run.folder, tmp_path / "x.npy", tmp_path / "out.npz"]
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, *map(str, arguments)], capture_output=True, text=True
+        [sys.executable, "-m", "benchmarks.backend_scores", *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     onnx = Detector(exported.path)

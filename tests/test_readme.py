@@ -46,9 +46,9 @@ def test_readme_commands_and_code(folder):
     path_block = next(b for b in blocks("README.md", "sh") if "kad train" in b)
     commands = [line for line in path_block.splitlines() if line.strip()]
     assert len(commands) == 3
-    for command in commands:
+    for line in commands:
         # Two epochs show that the line works; the demo shows that it learns.
-        command += " --epochs 2" if command.startswith("kad train") else ""
+        command = line + (" --epochs 2" if line.startswith("kad train") else "")
         done = run(command, folder)
         assert done.returncode == 0, done.stderr
     assert (folder / "runs/pump/report.html").is_file()
@@ -78,10 +78,11 @@ def test_documented_configuration_is_the_default(tmp_path):
 def test_every_original_key_has_an_equivalent():
     """All keys of the original's NAB_config.json are in the table."""
     text = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
-    keys = """exp_name dataset y_scale one_image l_seq l_win n_channel TRAIN_VAE TRAIN_LSTM
+    config = """exp_name dataset y_scale one_image l_seq l_win n_channel TRAIN_VAE TRAIN_LSTM
     TRAIN_sigma batch_size batch_size_lstm load_model load_dir num_epochs_vae num_epochs_lstm
     learning_rate_vae learning_rate_lstm code_size sigma sigma2_offset num_hidden_units
-    num_hidden_units_lstm""".split()
+    num_hidden_units_lstm"""
+    keys = config.split()
     table = text.split("| original | kad |")[1]
     left = " ".join(line.split("|")[1] for line in table.splitlines() if line.count("|") == 3)
     assert [key for key in keys if f"`{key}`" not in left] == []

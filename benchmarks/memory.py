@@ -1,0 +1,94 @@
+"""Memory of long series: training windows and embeddings of 10 million rows, files of any size."""
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+
+def run() -> pd.DataFrame:
+    """Measures peak memory at two lengths each, in processes of their own."""
+    rows = [_child("train", str(length)) for length in (1_000_000, 10_000_000)]
+    from benchmarks.models import export_fitted, fitted
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        file = export_fitted(fitted(hidden_units=16, l_win=8), folder)
+        for length in (100_000, 2_000_000):
+            data = folder / f"{length}.csv"
+            times = np.arange(length) * 60
+            values = np.random.default_rng(0).normal(20, 1, length).round(3)
+            pd.DataFrame({"time": times, "c0": values}).to_csv(data, index=False)
+            rows.append(_child("score", str(file), str(data), str(length)))
+    return pd.DataFrame(rows)
+
+
+def _child(*arguments: str) -> dict[str, object]:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.memory", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _train(length: int) -> dict[str, object]:
+    from kad.backend import select_backend
+
+    select_backend()
+    from kad.vae_lstm import VAELSTM, VAELSTMTraining
+
+    options = VAELSTMTraining(epochs=1, epochs_lstm=1)
+    detector = VAELSTM(["a"], l_win=24, hidden_units=16, lstm_units=8, code_size=3)
+    rng = np.random.default_rng(0)
+    detector.fit(_frame(rng, 5000), training=options)
+    frame = _frame(rng, length)
+    before, start = _peak_mb(), time.perf_counter()
+    detector.fit(frame, training=options)
+    return {
+        "what": "train, one epoch of 20,000 windows",
+        "rows": length,
+        "seconds": round(time.perf_counter() - start, 1),
+        "series_mb": round(frame.to_numpy("float32").nbytes / 1e6),
+        "all_windows_mb": round(length * 24 * 4 / 1e6),
+        "peak_mb_above_idle": round(_peak_mb() - before),
+    }
+
+
+def _frame(rng: np.random.Generator, rows: int) -> pd.DataFrame:
+    values = np.sin(np.arange(rows) / 10) + 0.1 * rng.normal(size=rows)
+    return pd.DataFrame({"a": values})
+
+
+def _score(file: str, data: str, length: str) -> dict[str, object]:
+    from runtime.cli import main
+
+    start = time.perf_counter()
+    code = main(["score", file, data, "-o", "/dev/null"])
+    if code:
+        raise RuntimeError(f"runtime score ended with {code}")
+    return {
+        "what": "runtime score",
+        "rows": int(length),
+        "seconds": round(time.perf_counter() - start, 1),
+        "file_mb": round(Path(data).stat().st_size / 1e6),
+        "peak_mb": round(_peak_mb()),
+    }
+
+
+if __name__ == "__main__":
+    kind, *rest = sys.argv[1:]
+    print(json.dumps(_train(int(rest[0])) if kind == "train" else _score(*rest)))

@@ -1,0 +1,38 @@
+"""Detectors with real shapes and untrained networks, for timing and parity."""
+
+from pathlib import Path
+
+import numpy as np
+
+from kad.backend import select_backend
+
+
+def fitted(*, hidden_units: int, channels: int = 1, l_win: int = 48, score_windows: int = 1):
+    """Returns a VAE-LSTM with scaler and calibration; its networks keep their initial weights."""
+    select_backend("tensorflow")
+    import keras
+
+    from kad.frames import Segment
+    from kad.vae_lstm import VAELSTM
+
+    keras.utils.set_random_seed(0)
+    names = [f"c{i}" for i in range(channels)]
+    detector = VAELSTM(
+        names, l_win=l_win, hidden_units=hidden_units, score_windows=score_windows, period_s=60.0
+    )
+    rng = np.random.default_rng(0)
+    rows = 3 * detector.warmup_steps
+    values = 20 + np.sin(np.arange(rows) / 20)[:, None] + 0.1 * rng.normal(size=(rows, channels))
+    detector.scaler.fit(values, names=tuple(names))
+    detector.calibrate(
+        [Segment(np.arange(rows), values)], rows // 2, training={}, false_alarms="1/day"
+    )
+    return detector
+
+
+def export_fitted(detector, folder: Path) -> Path:
+    """Exports a detector and returns the file."""
+    from export import export
+
+    detector.save(folder / "model.keras")
+    return export(folder / "model.keras", folder / "detector.onnx").path

@@ -1,0 +1,53 @@
+"""The same detector on all backends and in ONNX."""
+
+import importlib.util
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.models import export_fitted, fitted
+from runtime.compare import relative_gap
+from runtime.schema import OUTPUTS
+
+
+def run() -> pd.DataFrame:
+    """Returns the largest relative gap to ONNX per backend and output, NaN and inf in the input."""
+    from export.replay import replay_series
+    from runtime import Detector
+
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for units, channels in ((512, 1), (128, 5)):
+            detector = fitted(hidden_units=units, channels=channels)
+            file = export_fitted(detector, Path(folder))
+            onnx = Detector(file)
+            x = replay_series(detector, streams=3, steps=20 * detector.max_steps)
+            np.save(Path(folder) / "x.npy", x)
+            reference = onnx.step(x, onnx.initial_state(3))._asdict()
+            for backend in ("jax", "tensorflow", "torch"):
+                if importlib.util.find_spec(backend) is None:
+                    continue
+                out = Path(folder) / "out.npz"
+                subprocess.run(
+                    [
+                        sys.executable,
+                        "-m",
+                        "benchmarks.backend_scores",
+                        backend,
+                        str(Path(folder) / "model.keras"),
+                        str(Path(folder) / "x.npy"),
+                        str(out),
+                    ],
+                    check=True,
+                    capture_output=True,
+                )
+                with np.load(out) as outputs:
+                    gaps = {n: relative_gap(outputs[n], reference[n]) for n in OUTPUTS}
+                rows.append(
+                    {"hidden_units": units, "channels": channels, "backend": backend, **gaps}
+                )
+    return pd.DataFrame(rows)
