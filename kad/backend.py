@@ -58,20 +58,18 @@ def select_backend(name: str | None = None) -> Backend:
         raise MissingExtraError(f"Keras is not installed: pip install 'kad-anomaly[train,{name}]'")
     os.environ["KERAS_BACKEND"] = name
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if name == "tensorflow":
-        import_tensorflow_quietly()
+    _import_tensorflow_quietly()
     return cast("Backend", name)
 
 
-def import_tensorflow_quietly() -> None:
+def _import_tensorflow_quietly() -> None:
     """Imports TensorFlow, where it is installed, without its start-up messages.
 
-    They are written to file descriptor 2 before any log level counts. Keras imports TensorFlow
-    on every backend when it saves or loads a model.
+    They are written to file descriptor 2 before any log level counts. Keras imports an installed
+    TensorFlow on every backend: to set a seed, to save, to load.
     """
     if "tensorflow" in sys.modules or importlib.util.find_spec("tensorflow") is None:
         return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     kept = os.dup(2)
     with open(os.devnull, "wb") as sink:  # noqa: PTH123

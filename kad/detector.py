@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kad import frames
-from kad.backend import backend_versions, compile_function, import_tensorflow_quietly
+from kad.backend import backend_versions, compile_function
 from kad.calibration import Calibration
 from kad.frames import GridOptions, Segment
 from kad.options import TrainingOptions
@@ -377,7 +377,6 @@ class Detector(keras.Model):
         path = Path(filepath)
         if path.suffix != ".keras":
             raise InputError(f"A detector is saved as a .keras file. Received: {path}.")
-        import_tensorflow_quietly()
         temporary = path.with_name(f".{path.stem}.{os.getpid()}.keras")
         try:
             super().save(temporary, **kwargs)
@@ -396,7 +395,6 @@ class Detector(keras.Model):
         path = Path(filepath)
         if not path.is_file():
             raise InputError(f"There is no detector at {path}.")
-        import_tensorflow_quietly()
         try:
             model = keras.saving.load_model(path, compile=False)
         except Exception as error:

@@ -56,7 +56,7 @@ class SigmaSquared(layers.Layer):
         )
         self.built = True
 
-    def call(self) -> Any:
+    def variance(self) -> Any:
         """Returns the variance, a scalar."""
         return ops.square(self.weight) + (self.offset if self.learn else 0.0)
 
@@ -345,7 +345,7 @@ class VAELSTM(Detector):
 
     def _elbo(self, z: Any, mask: Any, mean: Any, deviation: Any, code: Any) -> dict[str, Any]:
         """Returns −ELBO and its parts per window, as the paper's code weighs them."""
-        variance = self.sigma_squared()
+        variance = self.sigma_squared.variance()
         dims = self.l_win * len(self.channels)
         squared = ops.square(z - self.decoder(code)) * mask
         error = ops.sum(squared, axis=(1, 2))
