@@ -88,6 +88,13 @@ class Detector(keras.Model):
             raise InputError(
                 f"`channels` must be a list of distinct column names. Received: {channels!r}."
             )
+        columns = [name for names in self._columns(channels).values() for name in names]
+        if len(set(columns)) < len(columns):
+            twice = next(name for name in columns if columns.count(name) > 1)
+            raise InputError(
+                f"The scores would have two columns {twice!r}: the channel of that name and the "
+                "detector's own. Rename the channel."
+            )
         if units is not None and len(units) != len(channels):
             raise InputError(
                 f"`units` must have one entry for each of {len(channels)} channels. "
@@ -230,6 +237,8 @@ class Detector(keras.Model):
             "seed": options.seed,
             "backend": keras.backend.backend(),
             "versions": {"kad": __version__, **backend_versions()},
+            "start_ns": int(segments[0].times_ns[0]),
+            "end_ns": int(segments[-1].times_ns[-1]),
             "data_sha256": _data_sha256(segments),
         }
         self.calibrate(segments, series.held_out_rows, training=summary, false_alarms=false_alarms)
@@ -344,16 +353,28 @@ class Detector(keras.Model):
         tables = []
         for segment in segments:
             out = self.score_segment(segment.values)
-            columns = dict(zip(self.channels, segment.values.T, strict=True))
-            columns |= {"score": out["score"], "severity": out["severity"]}
-            for i, name in enumerate(self.channels):
-                columns[f"expected_{name}"] = out["expected"][:, i]
-            for i, name in enumerate(self.channels):
-                columns[f"score_{name}"] = out["channel_scores"][:, i]
-            columns["alarm"] = out["severity"] >= threshold
+            alarm = out["severity"] >= threshold
+            arrays = {"channels": segment.values, **out, "alarm": alarm}
+            columns = {
+                name: column
+                for output, names in self._columns(self.channels).items()
+                for name, column in zip(names, _columns_of(arrays[output]), strict=True)
+            }
             index = frames.time_index(segment.times_ns, frame.index)
             tables.append(pd.DataFrame(columns, index=index))
         return pd.concat(tables)
+
+    @staticmethod
+    def _columns(channels: Sequence[str]) -> dict[str, list[str]]:
+        """Returns the column names of `score` per output."""
+        return {
+            "channels": list(channels),
+            "score": ["score"],
+            "severity": ["severity"],
+            "expected": [f"expected_{name}" for name in channels],
+            "channel_scores": [f"score_{name}" for name in channels],
+            "alarm": ["alarm"],
+        }
 
     def _check_columns(self, frame: pd.DataFrame) -> None:
         absent = [c for c in self.channels if c not in frame.columns]
@@ -464,6 +485,10 @@ def _chunks(values: np.ndarray, steps: int) -> Iterator[tuple[np.ndarray, int]]:
         block = values[start : start + steps].astype("float32")
         padding = np.full((steps - len(block), values.shape[1]), np.nan, "float32")
         yield np.concatenate([block, padding])[None], len(block)
+
+
+def _columns_of(array: np.ndarray) -> list[np.ndarray]:
+    return [array] if array.ndim == 1 else list(array.T)
 
 
 def _finite(values: np.ndarray) -> np.ndarray:

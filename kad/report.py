@@ -17,12 +17,12 @@ from plotly.offline import get_plotlyjs
 from kad import charts, report_series
 from kad.detector import Detector
 from kad.files import write_atomically
-from kad.frames import times_ns, to_segments
+from kad.frames import times_ns
 from kad.report_findings import Findings, Window, find, threshold_score
 from kad.report_picture import take_picture
 from kad.report_words import budget, count, duration, span
 from kad.run import CALIBRATION, CONFIG, HISTORY, load
-from kad.tables import read_labels, read_table, select_rows
+from kad.tables import read_labels, read_table
 from runtime.errors import InputError
 from runtime.timestamps import to_ns
 
@@ -79,7 +79,7 @@ def write_report(
             detector,
             frame,
             labels=None if labels is None else _windows(labels),
-            training=_training_window(detector, frame, settings.get("data", {}).get("train")),
+            training=_training_window(detector, frame),
         )
     page = _page(run, detector, findings)
     output = Path(output) if output else run / REPORT
@@ -119,20 +119,13 @@ def _windows(labels: Labels) -> list[tuple[int, int]]:
     return windows
 
 
-def _training_window(detector: Detector, frame: pd.DataFrame, rows: str | None) -> Window | None:
-    """Returns where the training rows lie in a series, if they are the very same rows."""
-    # TODO: take the first and last time from the card once `fit` writes them.
-    from kad.detector import _data_sha256
-
-    try:
-        chosen = select_rows(frame, rows)[list(detector.channels)]
-    except (InputError, KeyError):
-        return None
-    segments, _ = to_segments(chosen, detector.grid_options())
-    if _data_sha256(segments) != detector.card["training"].get("data_sha256"):
-        return None
-    times = times_ns(chosen)
-    return Window(int(times.min()), int(times.max()))
+def _training_window(detector: Detector, frame: pd.DataFrame) -> Window | None:
+    """Returns where the training rows lie in a series, if it covers their time at all."""
+    training = detector.card["training"]
+    times = times_ns(frame)
+    start, end = training["start_ns"], training["end_ns"]
+    inside = times[(times >= start) & (times <= end)]
+    return Window(int(inside.min()), int(inside.max())) if inside.size else None
 
 
 def _column(run: Path, name: str, column: str | None = None) -> pd.DataFrame | None:

@@ -5,12 +5,14 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import wave
 
+ROOT = Path(__file__).parent.parent
 TINY = (
     "[detector]\nl_win = 6\nl_seq = 3\ncode_size = 2\nhidden_units = 16\nlstm_units = 4\n"
     "[training]\nepochs = 2\nepochs_lstm = 2\n"
@@ -20,6 +22,7 @@ TINY = (
 def python(module, *arguments, cwd, stdin=None):
     """Runs `python -m module` as a user would, without the backend of this process."""
     environment = {k: v for k, v in os.environ.items() if k != "KERAS_BACKEND"}
+    environment["PYTHONPATH"] = str(ROOT)
     return subprocess.run(
         [sys.executable, "-m", module, *map(str, arguments)],
         cwd=cwd,

@@ -12,6 +12,7 @@ from conftest import TINY, wave
 from markupsafe import escape
 
 from kad import report
+from kad.frames import times_ns
 from kad.report import write_report
 from kad.report_findings import find, threshold_score
 from kad.report_picture import browse, find_browser, take_picture
@@ -100,9 +101,12 @@ class TestPage:
 
     def test_training_rows_are_marked(self, run, page):
         """The rows of the training are marked where the series contains them, and only there."""
-        findings = report._training_window(run.detector, series(), "0:600")
-        assert findings == (series().index[0].value, series().index[599].value)
-        assert report._training_window(run.detector, series()[300:], "0:600") is None
+        frame = series()
+        start, end = times_ns(frame)[[0, 599]]
+        assert report._training_window(run.detector, frame) == (start, end)
+        part = report._training_window(run.detector, frame[300:])
+        assert part == (times_ns(frame)[300], end)
+        assert report._training_window(run.detector, frame[600:]) is None
         assert "training rows</li>" in page_of(page)
 
     def test_labels(self, page):
