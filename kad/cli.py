@@ -83,8 +83,7 @@ def train(
     folder = out or Path("runs") / data.stem
     if resume and config is None and (folder / "config.toml").is_file():
         config = folder / "config.toml"
-    chosen = backend or _configured_backend(config)
-    select_backend(chosen)
+    chosen = select_backend(backend or _configured_backend(config))
     from kad.config import build_config
 
     overrides: dict[str, dict[str, Any]] = {

@@ -121,6 +121,8 @@ def _explain(section: str, model: type[Options], error: pydantic.ValidationError
     key = ".".join([section, *map(str, first["loc"])])
     if first["type"] == "extra_forbidden":
         return _unknown(key, [f"{section}.{name}" for name in model.model_fields])
+    if first["type"] == "value_error":
+        return f"{key}: {first['ctx']['error']}"
     return f"{key}: {first['msg']}. Received: {first['input']!r}."
 
 

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from runtime.budget import parse_false_alarms
 from runtime.schema import Grid
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -69,3 +70,9 @@ class AlarmOptions(Options):
 
     false_alarms: str = "1/week"
     """Budget, such as `1/week` or `2/day`; it becomes the threshold on severity."""
+
+    @field_validator("false_alarms")
+    @classmethod
+    def _is_budget(cls, value: str) -> str:
+        parse_false_alarms(value)
+        return value

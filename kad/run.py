@@ -14,6 +14,7 @@ from kad.files import write_atomically
 from kad.frames import infer_period, times_ns
 from kad.tables import read_table, select_rows
 from kad.training import Progress, TrainingInterruptedError
+from runtime.budget import severity_threshold
 from runtime.errors import InputError
 
 MODEL = "model.keras"
@@ -79,6 +80,7 @@ def train(
     keras.utils.set_random_seed(config.training.seed)
     detector = _build(config, rows, names)
     detector.check_rows(rows, config.training)
+    severity_threshold(config.alarm.false_alarms, detector.period_s)
     folder.mkdir(parents=True, exist_ok=True)
     if overwrite:
         (folder / MODEL).unlink(missing_ok=True)

@@ -57,8 +57,8 @@ def detector(run):
 
 
 @pytest.fixture(scope="session")
-def exported(run):
+def exported(run, tmp_path_factory):
     """The exported file of the trained run."""
     from export import export
 
-    return export(run.folder)
+    return export(run.folder, tmp_path_factory.mktemp("exported") / "detector.onnx")

@@ -1,5 +1,6 @@
 """The command lines, one after the other, as a user types them."""
 
+import importlib
 import importlib.util
 import os
 import re
@@ -129,13 +130,18 @@ def test_stdin_to_stdout(folder):
         (("runtime", "score", "data.csv", "data.csv", "-o", "new.csv"), "data.csv"),
     ],
 )
-def test_user_faults_are_one_line(folder, command, message):
+def test_user_faults_are_one_line(folder, command, message, monkeypatch, capsys):
     """Exit code 2, one line on stderr, nothing half-written."""
+    module, *arguments = command
     before = sorted(p.name for p in folder.iterdir())
-    done = python(*command, cwd=folder)
-    lines = [line for line in done.stderr.splitlines() if line.strip()]
-    assert done.returncode == 2, done.stderr
-    assert len(lines) == 1, done.stderr
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", [module, *arguments])
+    main = importlib.import_module(f"{module}.cli").main
+    with pytest.raises(SystemExit) as ended:
+        sys.exit(main())
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.strip()]
+    assert ended.value.code == 2, lines
+    assert len(lines) == 1, lines
     assert re.search(message, lines[0])
     assert sorted(p.name for p in folder.iterdir()) == before
 
