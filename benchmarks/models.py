@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from kad.backend import select_backend
 
@@ -12,8 +13,7 @@ def fitted(*, hidden_units: int, channels: int = 1, l_win: int = 48, score_windo
     select_backend("tensorflow")
     import keras
 
-    from kad.frames import Segment
-    from kad.vae_lstm import VAELSTM
+    from kad.vae_lstm import VAELSTM, VAELSTMTraining
 
     keras.utils.set_random_seed(0)
     names = [f"c{i}" for i in range(channels)]
@@ -23,10 +23,11 @@ def fitted(*, hidden_units: int, channels: int = 1, l_win: int = 48, score_windo
     rng = np.random.default_rng(0)
     rows = 3 * detector.warmup_steps
     values = 20 + np.sin(np.arange(rows) / 20)[:, None] + 0.1 * rng.normal(size=(rows, channels))
-    detector.scaler.fit(values, names=tuple(names))
-    detector.calibrate(
-        [Segment(np.arange(rows), values)], rows // 2, training={}, false_alarms="1/day"
+    index = pd.date_range("2025-01-01", periods=rows, freq="min")
+    prepared = detector.prepare(
+        pd.DataFrame(values, index=index, columns=names), training=VAELSTMTraining()
     )
+    detector.calibrate(prepared, training={})
     return detector
 
 

@@ -10,7 +10,10 @@ from scipy import stats
 from runtime.errors import InputError
 
 STEEPEST = 8.0
-"""Most severity that the body gains per relative change of the score: keeps rounding small."""
+"""Most severity that is gained per relative change of the score: keeps float32 rounding small."""
+FEWEST_EXCESSES = 20
+"""Below this, the tail's shape is not fitted but set to `USUAL_SHAPE`."""
+USUAL_SHAPE = 0.1
 
 
 @keras.saving.register_keras_serializable("kad")
@@ -22,10 +25,12 @@ class Calibration(layers.Layer):
 
     Reference: A. Siffer et al. (2017), "Anomaly Detection in Streams with Extreme Value Theory",
     for the tail. We fit it once, on held-out scores, and keep its shape between 0.02 and 0.5: a
-    negative shape would give an infinite severity just above the highest score seen.
+    negative shape would give an infinite severity just above the highest score seen. From few
+    scores the tail starts lower and its shape is fixed.
     """
 
     TAIL = 0.02
+    LARGEST_TAIL = 0.1
     KNOTS = 64
     FEWEST = 50
     SHAPES = (0.02, 0.5)
@@ -60,8 +65,9 @@ class Calibration(layers.Layer):
                 f"Calibration needs at least {self.FEWEST} held-out rows after the warm-up. "
                 f"Received: {scores.size}. Train on more rows, or raise training.validation."
             )
-        start, shape, scale = _tail(scores, self.TAIL)
-        quantile, severity = _body(scores, start, self.KNOTS + 1, self.TAIL)
+        share = float(np.clip(10 / scores.size, self.TAIL, self.LARGEST_TAIL))
+        start, shape, scale = _tail(scores, share)
+        quantile, severity = _body(scores, start, self.KNOTS + 1, share)
         self.knots.assign(quantile[:-1])
         self.inverse_widths.assign(1 / np.diff(quantile))
         self.rises.assign(np.diff(severity))
@@ -71,7 +77,7 @@ class Calibration(layers.Layer):
             "quantiles": {
                 f"{q:g}": float(np.quantile(scores, q)) for q in (0.5, 0.9, 0.98, 0.99, 0.999, 1.0)
             },
-            "tail": {"start": start, "shape": shape, "scale": scale, "share": self.TAIL},
+            "tail": {"start": start, "shape": shape, "scale": scale, "share": share},
         }
 
     def call(self, score: Any) -> Any:
@@ -92,13 +98,14 @@ def _tail(scores: np.ndarray, share: float) -> tuple[float, float, float]:
             "surprised by. Train on rows in which the channels vary."
         )
     lightest, heaviest = Calibration.SHAPES
-    floor = max(1e-6 * spread, start / 100)
+    floor = max(1e-6 * spread, start / (STEEPEST * np.log(10)))
     if excess.size < 2 or excess.mean() < floor:
-        return start, lightest, max(float(excess.mean()) if excess.size else 0.0, floor)
-    shape, _, _ = stats.genpareto.fit(excess, floc=0)
-    shape = float(np.clip(shape, lightest, heaviest))
+        return start, lightest, float(floor)
+    shape = USUAL_SHAPE
+    if excess.size >= FEWEST_EXCESSES:
+        shape = float(np.clip(stats.genpareto.fit(excess, floc=0)[0], lightest, heaviest))
     _, _, scale = stats.genpareto.fit(excess, f0=shape, floc=0)
-    return start, shape, max(float(scale), floor)
+    return start, shape, float(max(scale, floor))
 
 
 def _body(

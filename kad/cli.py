@@ -1,5 +1,6 @@
 """The `kad` command line."""
 
+import io
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -10,7 +11,7 @@ import typer
 from rich.console import Console
 
 from kad.backend import select_backend
-from runtime.errors import KadError
+from runtime.errors import InputError, KadError
 
 app = typer.Typer(
     name="kad",
@@ -89,7 +90,7 @@ def train(
     overrides: dict[str, dict[str, Any]] = {
         "data": {
             "time": time,
-            "channels": [name.strip() for name in channels.split(",")] if channels else None,
+            "channels": _names(channels),
             "train": rows,
         },
         "training": {"seed": seed, "backend": chosen},
@@ -102,6 +103,15 @@ def train(
         kept["training"] |= dict.fromkeys(phases, epochs)
         settings = build_config(file=config, preset=preset, detector=detector, overrides=kept)
     _run_training(settings, data, folder, resume=resume, overwrite=overwrite)
+
+
+def _names(channels: str | None) -> list[str] | None:
+    if channels is None:
+        return None
+    names = [name.strip() for name in channels.split(",") if name.strip()]
+    if not names:
+        raise InputError(f"--channels takes column names, A,B. Received: {channels!r}.")
+    return names
 
 
 def _run_training(
@@ -122,6 +132,7 @@ def _run_training(
         ) from error
     write_report(folder, data, labels=labels)
     card = run.detector.card
+    _say_counts(card["training"]["grid"])
     console.print(
         f"Trained on {card['training']['rows']} rows; alarm at severity {card['threshold']:.2f} "
         f"({card['false_alarms']} false alarms). Wrote {folder}/model.keras and report.html."
@@ -168,13 +179,36 @@ def score(
     from kad.files import write_atomically
     from kad.run import load
     from kad.tables import read_table
+    from runtime.writers import ScoreWriter
 
+    if output.exists() and output.samefile(data):
+        raise InputError(f"--output {output} is the data itself. Name another file.")
     detector = load(run)
     table = read_table(data, time=time, channels=detector.channels)
-    scores = detector.score(table.frame)
-    scores["alarm"] = scores["alarm"].astype(int)
-    write_atomically(output, scores.to_csv(index_label="time"))
-    console.print(f"Scored {len(scores)} rows, {scores['alarm'].sum()} alarms. Wrote {output}.")
+    scores, counts = detector.scores(table.frame)
+    content = io.BytesIO()
+    writer = ScoreWriter(content, detector.channels, table.style)
+    writer.header()
+    writer.write(scores)
+    write_atomically(output, content.getvalue())
+    _say_counts(counts)
+    console.print(f"Scored {len(scores)} steps, {scores.alarm.sum()} alarms. Wrote {output}.")
+
+
+def _say_counts(counts: dict[str, int]) -> None:
+    """Says what the time grid did with the rows, if anything."""
+    said = [
+        f"{counts[name]} {what}"
+        for name, what in (
+            ("duplicates", "duplicate rows dropped"),
+            ("late", "late rows dropped"),
+            ("missing", "missing rows"),
+            ("restarts", "restarts of the warm-up"),
+        )
+        if counts[name]
+    ]
+    if said:
+        console.print(f"Time grid: {', '.join(said)}.")
 
 
 @_command
@@ -230,7 +264,7 @@ def main() -> None:
     except _UsageError as error:
         console.print(f"kad: error: {error.format_message()}", markup=False, soft_wrap=True)
         sys.exit(2)
-    except typer.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
     sys.exit(code or 0)
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import ceil
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -22,7 +23,9 @@ from kad.training import Progress, TrainingInterruptedError, TrainingSession
 from kad.version import __version__
 from runtime.budget import severity_threshold
 from runtime.errors import InputError, ModelFileError
+from runtime.interrupt import Interruptible
 from runtime.schema import Grid
+from runtime.stream import Scores
 
 
 class Component(NamedTuple):
@@ -152,9 +155,22 @@ class Detector(keras.Model):
         """
         raise NotImplementedError
 
+    def fit_statistics(self, series: "TrainingSeries") -> None:
+        """Fits what follows from trained networks, such as an error distribution.
+
+        Runs after `fit_networks`, also when Ctrl+C ended its last phase.
+        """
+
     def rows_needed(self, options: TrainingOptions) -> int:
         """Returns how many training rows without long gaps `fit` needs at least."""
         raise NotImplementedError
+
+    def check_series(self, series: "TrainingSeries", options: TrainingOptions) -> None:
+        """Checks that the series has training and validation examples.
+
+        Raises:
+            InputError: It has none.
+        """
 
     @property
     def state_size(self) -> int:
@@ -215,47 +231,33 @@ class Detector(keras.Model):
                 calibrated and kept first.
         """
         options = training or self.Training()
-        severity_threshold(false_alarms, self.period_s)
-        segments, counts = self.check_rows(frame, options)
-        self.scaler.fit(_finite(np.concatenate([s.values for s in segments])), names=self.channels)
-        series = TrainingSeries(segments, self.scaler, validation=options.validation)
-        session = TrainingSession(
-            self, options, checkpoint=checkpoint, resume=resume, progress=progress
-        )
-        interrupted: TrainingInterruptedError | None = None
-        try:
-            self.fit_networks(series, session)
-        except TrainingInterruptedError as error:
-            if not error.usable:
-                raise
-            interrupted = error
-        summary = {
-            "rows": int(sum(len(s.values) for s in segments)),
-            "grid": counts,
-            "segments": len(segments),
-            "epochs": session.epochs,
-            "seed": options.seed,
-            "backend": keras.backend.backend(),
-            "versions": {"kad": __version__, **backend_versions()},
-            "start_ns": int(segments[0].times_ns[0]),
-            "end_ns": int(segments[-1].times_ns[-1]),
-            "data_sha256": _data_sha256(segments),
-        }
-        self.calibrate(segments, series.held_out_rows, training=summary, false_alarms=false_alarms)
-        if interrupted:
-            raise interrupted
-        return session.history
+        prepared = self.prepare(frame, training=options, false_alarms=false_alarms)
+        return self.fit_prepared(prepared, checkpoint=checkpoint, resume=resume, progress=progress)
 
-    def check_rows(
-        self, frame: pd.DataFrame, options: TrainingOptions
-    ) -> tuple[list[Segment], dict[str, int]]:
-        """Places training rows on the grid and checks that there are enough.
+    def prepare(
+        self,
+        frame: pd.DataFrame,
+        *,
+        training: TrainingOptions,
+        false_alarms: str = "1/week",
+        reorder: int = 16,
+    ) -> "Prepared":
+        """Checks everything that training needs, and fits the scaler.
+
+        Args:
+            frame: See `fit`.
+            training: Options.
+            false_alarms: See `fit`.
+            reorder: Rows may arrive this many periods late.
 
         Raises:
-            InputError: Missing columns, unsorted timestamps, or too few rows.
+            InputError: Rows that cannot be learnt from; nothing was written yet.
         """
+        severity_threshold(false_alarms, self.period_s)
         self._check_columns(frame)
-        segments, counts = frames.to_segments(frame[list(self.channels)], self.grid_options())
+        options = self.grid_options(reorder=reorder)
+        placed, counts = frames.to_grid(frame[list(self.channels)], options)
+        segments = frames.to_segments(placed)
         unsorted = counts["late"] + counts["backward"]
         if unsorted > max(10, 0.05 * len(frame)):
             raise InputError(
@@ -264,30 +266,86 @@ class Detector(keras.Model):
                 "reorder, or ignore the timestamps with [data] grid = 'rows'."
             )
         longest = max((len(s.values) for s in segments), default=0)
-        needed = self.rows_needed(options)
+        needed = self.rows_needed(training)
         if longest < needed:
             raise InputError(
                 f"Training needs at least {needed} rows without a gap of more than "
                 f"{self.max_gap_steps} rows. Received: {len(frame)} rows, the longest such part "
                 f"has {longest}. Give more rows, or a smaller detector (--preset tiny)."
             )
-        return segments, counts
+        self.scaler.fit(_finite(np.concatenate([s.values for s in segments])), names=self.channels)
+        series = TrainingSeries(segments, self.scaler, validation=training.validation)
+        self.check_series(series, training)
+        held_out = self._held_out(segments, series.held_out_rows)
+        usable = sum(int(mask.sum()) for _, mask in held_out)
+        if usable < Calibration.FEWEST:
+            enough = ceil(Calibration.FEWEST / training.validation)
+            raise InputError(
+                f"Calibration needs at least {Calibration.FEWEST} observed held-out rows, each "
+                f"after {self.warmup_steps} rows without a long gap. Received: {usable} in the "
+                f"last {series.held_out_rows} training rows. Give {enough} training rows or more, "
+                "or raise training.validation."
+            )
+        return Prepared(segments, counts, series, held_out, training, false_alarms)
 
-    def calibrate(
+    def fit_prepared(
         self,
-        segments: Sequence[Segment],
-        rows: int,
+        prepared: "Prepared",
         *,
-        training: Mapping[str, Any],
-        false_alarms: str,
-    ) -> None:
-        """Fits severity on the last `rows` rows and writes the card.
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool = False,
+        progress: Progress | None = None,
+    ) -> pd.DataFrame:
+        """Does the work of `fit` on what `prepare` returned; see there."""
+        segments = prepared.segments
+        fingerprint = _data_sha256(segments)
+        with Interruptible() as breaker:
+            session = TrainingSession(
+                self,
+                prepared.training,
+                fingerprint=fingerprint,
+                checkpoint=checkpoint,
+                resume=resume,
+                progress=progress,
+                breaker=breaker,
+            )
+            interrupted: TrainingInterruptedError | None = None
+            try:
+                self.fit_networks(prepared.series, session)
+            except TrainingInterruptedError as error:
+                if not error.usable:
+                    raise
+                interrupted = error
+            self.fit_statistics(prepared.series)
+            summary = {
+                "rows": int(sum(len(s.values) for s in segments)),
+                "grid": prepared.counts,
+                "segments": len(segments),
+                "epochs": session.epochs,
+                "seed": prepared.training.seed,
+                "backend": keras.backend.backend(),
+                "versions": {"kad": __version__, **backend_versions()},
+                "start_ns": int(segments[0].times_ns[0]),
+                "end_ns": int(segments[-1].times_ns[-1]),
+                "data_sha256": fingerprint,
+            }
+            self.calibrate(prepared, training=summary)
+            if interrupted:
+                raise interrupted
+        return session.history
+
+    def _held_out(
+        self, segments: Sequence[Segment], rows: int
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Returns stretches that end in held-out rows, and which of their rows calibrate.
 
         Args:
-            segments: Normal rows on the grid.
-            rows: How many of the last rows are held out of training.
-            training: Summary of the training for the card.
-            false_alarms: Budget that becomes the default threshold.
+            segments: Training rows on the grid.
+            rows: How many of the last rows are held out.
+
+        Returns:
+            Per segment the values `(rows, channels)`, context before them included, and a mask:
+            held out, observed, and after the warm-up.
         """
         parts, left = [], rows
         for segment in reversed(segments):
@@ -295,20 +353,29 @@ class Detector(keras.Model):
             if taken <= 0:
                 break
             context = min(len(segment.values), taken + 2 * self.warmup_steps + 1)
-            score = self.score_segment(segment.values[-context:])["score"]
-            warm = np.arange(len(segment.values) - context, len(segment.values))
-            usable = warm[-taken:] >= self.warmup_steps
-            parts.append(score[-taken:][usable])
+            values = segment.values[-context:]
+            observed = np.isfinite(values).any(axis=1)
+            mask = observed & (np.cumsum(observed) > self.warmup_steps)
+            mask[: context - taken] = False
+            parts.append((values, mask))
             left -= taken
-        scores = np.concatenate(parts[::-1])
-        summary = self.calibration.fit(scores)
-        self.held_out_scores = scores
+        return parts[::-1]
+
+    def calibrate(self, prepared: "Prepared", *, training: Mapping[str, Any]) -> None:
+        """Fits severity on the held-out rows and writes the card.
+
+        Args:
+            prepared: From `prepare`.
+            training: Summary of the training for the card.
+        """
+        scores = [self.score_segment(v)["score"][mask] for v, mask in prepared.held_out]
+        self.held_out_scores = np.concatenate(scores)
         self._card = json.dumps(
             {
                 "training": dict(training),
-                "calibration": summary,
-                "false_alarms": false_alarms,
-                "threshold": severity_threshold(false_alarms, self.period_s),
+                "calibration": self.calibration.fit(self.held_out_scores),
+                "false_alarms": prepared.false_alarms,
+                "threshold": severity_threshold(prepared.false_alarms, self.period_s),
             },
             allow_nan=False,
         )
@@ -336,39 +403,47 @@ class Detector(keras.Model):
                 parts.setdefault(name, []).append(array[0, :rows])
         return {name: np.concatenate(arrays) for name, arrays in parts.items()}
 
-    def score(self, frame: pd.DataFrame) -> pd.DataFrame:
+    def scores(self, frame: pd.DataFrame) -> tuple[Scores, dict[str, int]]:
         """Scores a frame as the runtime would, from a new state.
 
         Args:
             frame: One float column per channel, indexed by time; NaN or infinity where missing.
 
         Returns:
+            The scored steps of the time grid, with the default threshold's alarms; and how many
+            rows were received, duplicate, late, missing, and how often the warm-up restarts.
+        """
+        self._check_columns(frame)
+        placed, counts = frames.to_grid(frame[list(self.channels)], self.grid_options())
+        parts = [self.score_segment(s.values) for s in frames.to_segments(placed)]
+        names = ("score", "severity", "channel_scores", "expected")
+        outputs = [np.concatenate([part[name] for part in parts]) for name in names]
+        threshold = float(self.card.get("threshold", np.inf))
+        return Scores.of(placed, tuple(outputs), threshold), counts
+
+    def score(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Scores a frame as the runtime would, as a table.
+
+        Args:
+            frame: See `scores`.
+
+        Returns:
             One row per step of the time grid: the channels, `score`, `severity`,
             `expected_<channel>`, `score_<channel>` and `alarm`, which is severity at or above the
             default threshold.
         """
-        self._check_columns(frame)
-        segments, _ = frames.to_segments(frame[list(self.channels)], self.grid_options())
-        threshold = self.card.get("threshold", np.inf)
-        tables = []
-        for segment in segments:
-            out = self.score_segment(segment.values)
-            alarm = out["severity"] >= threshold
-            arrays = {"channels": segment.values, **out, "alarm": alarm}
-            columns = {
-                name: column
-                for output, names in self._columns(self.channels).items()
-                for name, column in zip(names, _columns_of(arrays[output]), strict=True)
-            }
-            index = frames.time_index(segment.times_ns, frame.index)
-            tables.append(pd.DataFrame(columns, index=index))
-        return pd.concat(tables)
+        scores, _ = self.scores(frame)
+        columns = {}
+        for output, names in self._columns(self.channels).items():
+            array = getattr(scores, output)
+            columns |= dict(zip(names, np.atleast_2d(array.T), strict=True))
+        return pd.DataFrame(columns, index=frames.time_index(scores.times_ns, frame.index))
 
     @staticmethod
     def _columns(channels: Sequence[str]) -> dict[str, list[str]]:
         """Returns the column names of `score` per output."""
         return {
-            "channels": list(channels),
+            "values": list(channels),
             "score": ["score"],
             "severity": ["severity"],
             "expected": [f"expected_{name}" for name in channels],
@@ -442,6 +517,23 @@ class Detector(keras.Model):
         }
 
 
+class Prepared(NamedTuple):
+    """Checked training rows: what `Detector.prepare` hands to `fit_prepared`."""
+
+    segments: list[Segment]
+    """Rows on the grid."""
+    counts: dict[str, int]
+    """What the grid did with the rows."""
+    series: "TrainingSeries"
+    """The same rows, standardised."""
+    held_out: list[tuple[np.ndarray, np.ndarray]]
+    """Stretches of rows that end in held-out rows, and which of their rows calibrate."""
+    training: TrainingOptions
+    """Options."""
+    false_alarms: str
+    """Budget that becomes the default threshold."""
+
+
 class TrainingSeries:
     """The standardised training rows of all segments, one after the other.
 
@@ -485,10 +577,6 @@ def _chunks(values: np.ndarray, steps: int) -> Iterator[tuple[np.ndarray, int]]:
         block = values[start : start + steps].astype("float32")
         padding = np.full((steps - len(block), values.shape[1]), np.nan, "float32")
         yield np.concatenate([block, padding])[None], len(block)
-
-
-def _columns_of(array: np.ndarray) -> list[np.ndarray]:
-    return [array] if array.ndim == 1 else list(array.T)
 
 
 def _finite(values: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from runtime.errors import InputError
-from runtime.grid import RowGrid, TimeGrid
+from runtime.grid import Placed, RowGrid, TimeGrid
 from runtime.schema import Grid
 
 
@@ -70,8 +70,7 @@ def infer_period(times: np.ndarray, *, mixed: bool = False) -> float:
     Raises:
         InputError: Fewer than two distinct times, or several sampling periods are mixed.
     """
-    steps = np.diff(times)
-    steps = steps[steps > 0]
+    steps = np.diff(np.unique(times))
     if not steps.size:
         raise InputError(
             f"The series needs at least two rows at different times. Received: {len(times)} rows."
@@ -88,7 +87,7 @@ def infer_period(times: np.ndarray, *, mixed: bool = False) -> float:
     return period / 1e9
 
 
-def to_segments(frame: pd.DataFrame, options: GridOptions) -> tuple[list[Segment], dict[str, int]]:
+def to_grid(frame: pd.DataFrame, options: GridOptions) -> tuple[Placed, dict[str, int]]:
     """Places a frame's rows on the time grid, by the code that the gateway runs.
 
     Args:
@@ -96,7 +95,7 @@ def to_segments(frame: pd.DataFrame, options: GridOptions) -> tuple[list[Segment
         options: The grid.
 
     Returns:
-        The segments in order, and how many rows were received, duplicate, late, missing, and how
+        The steps in order, and how many rows were received, duplicate, late, missing, and how
         often the warm-up restarts.
     """
     values = frame.to_numpy("float64")
@@ -108,12 +107,16 @@ def to_segments(frame: pd.DataFrame, options: GridOptions) -> tuple[list[Segment
         grid = TimeGrid(
             period_ns, values.shape[1], reorder=options.reorder, max_gap=options.max_gap_steps
         )
-    placed = [grid.place(times_ns(frame), values), grid.flush()]
-    times = np.concatenate([p.times_ns for p in placed])
-    rows = np.concatenate([p.values for p in placed])
-    starts = np.flatnonzero(np.concatenate([p.restart for p in placed]))
-    bounds = sorted({0, *starts.tolist(), len(times)})
-    return [Segment(times[a:b], rows[a:b]) for a, b in pairwise(bounds)], asdict(grid.counts)
+    parts = [grid.place(times_ns(frame), values), grid.flush()]
+    placed = Placed(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+    return placed, asdict(grid.counts)
+
+
+def to_segments(placed: Placed) -> list[Segment]:
+    """Splits steps where the warm-up restarts."""
+    starts = np.flatnonzero(placed.restart)
+    bounds = sorted({0, *starts.tolist(), len(placed.times_ns)})
+    return [Segment(placed.times_ns[a:b], placed.values[a:b]) for a, b in pairwise(bounds)]
 
 
 def time_index(times: Iterable[int] | np.ndarray, like: pd.Index) -> pd.Index:

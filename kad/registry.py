@@ -21,8 +21,8 @@ def detector_class(name: str) -> "type[Detector]":
     Raises:
         ConfigError: No detector has this name.
     """
-    if name not in DETECTORS:
-        near = difflib.get_close_matches(name, DETECTORS, n=1)
+    if not isinstance(name, str) or name not in DETECTORS:
+        near = difflib.get_close_matches(str(name), DETECTORS, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ConfigError(
             f"detector.name must be one of {', '.join(DETECTORS)}. Received: {name!r}.{hint}"

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from kad.detector import Detector
-from kad.frames import times_ns, to_segments
 from kad.report_words import TimeAxis
 from runtime.errors import InputError
 from runtime.events import Event, EventDetector
@@ -110,10 +109,8 @@ def find(
     Raises:
         InputError: Columns or times that the detector cannot use.
     """
-    table = detector.score(frame)
-    _, counts = to_segments(frame[list(detector.channels)], detector.grid_options())
+    scores, counts = detector.scores(frame)
     threshold = float(detector.card["threshold"])
-    scores = _scores(detector, table, threshold)
     finder = EventDetector(detector.channels, threshold=threshold)
     events = [*finder.update(scores), *finder.finish()]
     return Findings(
@@ -152,27 +149,3 @@ def _severity(detector: Detector, score: np.ndarray) -> np.ndarray:
 
     severity: Any = detector.calibration(keras.ops.convert_to_tensor(score.astype("float32")))
     return np.asarray(keras.ops.convert_to_numpy(severity))
-
-
-def _scores(detector: Detector, table: pd.DataFrame, threshold: float) -> Scores:
-    """Returns the table of `Detector.score` as the runtime's scores."""
-    names = list(detector.channels)
-    times = times_ns(table)
-    restart = np.ones(len(table), bool)
-    if detector.grid == "time":
-        # Inside a segment steps are one period apart; anything else began a new one.
-        restart[1:] = np.diff(times) != round(detector.period_s * _NS)
-    else:
-        restart[1:] = False
-    severity = table["severity"].to_numpy("float32")
-    return Scores(
-        times_ns=times,
-        values=table[names].to_numpy("float64"),
-        score=table["score"].to_numpy("float32"),
-        severity=severity,
-        expected=table[[f"expected_{name}" for name in names]].to_numpy("float32"),
-        channel_scores=table[[f"score_{name}" for name in names]].to_numpy("float32"),
-        alarm=severity >= threshold,
-        restart=restart,
-        rows=np.arange(len(table)),
-    )

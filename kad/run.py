@@ -14,7 +14,6 @@ from kad.files import write_atomically
 from kad.frames import infer_period, times_ns
 from kad.tables import read_table, select_rows
 from kad.training import Progress, TrainingInterruptedError
-from runtime.budget import severity_threshold
 from runtime.errors import InputError
 
 MODEL = "model.keras"
@@ -79,18 +78,18 @@ def train(
 
     keras.utils.set_random_seed(config.training.seed)
     detector = _build(config, rows, names)
-    detector.check_rows(rows, config.training)
-    severity_threshold(config.alarm.false_alarms, detector.period_s)
-    folder.mkdir(parents=True, exist_ok=True)
-    if overwrite:
-        (folder / MODEL).unlink(missing_ok=True)
+    prepared = detector.prepare(
+        rows,
+        training=config.training,
+        false_alarms=config.alarm.false_alarms,
+        reorder=config.data.reorder,
+    )
+    _make_room(folder, overwrite=overwrite)
     write_atomically(folder / CONFIG, config.to_toml())
     interrupted: TrainingInterruptedError | None = None
     try:
-        history = detector.fit(
-            rows,
-            training=config.training,
-            false_alarms=config.alarm.false_alarms,
+        history = detector.fit_prepared(
+            prepared,
             checkpoint=folder / CHECKPOINT,
             resume=resume,
             progress=progress,
@@ -128,6 +127,17 @@ def load(path: str | os.PathLike[str]) -> Detector:
     for name in registry.DETECTORS:
         registry.detector_class(name)
     return Detector.load(path)
+
+
+def _make_room(folder: Path, *, overwrite: bool) -> None:
+    """Makes the folder; a run that is replaced loses its outputs, what led to them first."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"The run folder {folder} cannot be made: {error.strerror}.") from error
+    if overwrite:
+        for name in (CHECKPOINT, MODEL, HISTORY, CALIBRATION, "report.html", "detector.onnx"):
+            (folder / name).unlink(missing_ok=True)
 
 
 def _build(config: Config, rows: pd.DataFrame, names: tuple[str, ...]) -> Detector:

@@ -5,7 +5,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -51,8 +51,11 @@ def read_table(
             names the row and the column.
     """
     path = Path(path)
+    columns = _first_cells(path)
+    if time is None:
+        _check_time_column(path, columns)
     if channels is None:
-        channels = _numeric_columns(path, time)
+        channels = _numeric_columns(path, columns, time)
     try:
         with path.open("rb") as file:
             reader = TableReader(file, channels, period_s=1.0, time=time, name=str(path))
@@ -112,6 +115,10 @@ def select_rows(frame: pd.DataFrame, rows: str | None) -> pd.DataFrame:
     if match := _ROWS.fullmatch(rows.strip()):
         start, end = (int(text) if text else None for text in match.groups())
         chosen = frame.iloc[start:end]
+        numbers = [number for number in (start, end) if number is not None]
+        if chosen.empty and numbers and min(numbers) >= len(frame) and _is_seconds(frame.index):
+            low, high = (start if start is not None else -np.inf), (end or np.inf)
+            chosen = frame[(frame.index >= low) & (frame.index < high)]
     else:
         start_ns, end_ns = _time_range(rows)
         times = times_ns(frame)
@@ -127,6 +134,10 @@ def select_rows(frame: pd.DataFrame, rows: str | None) -> pd.DataFrame:
             f"--train {rows} holds no row. The series has {len(frame)} rows, {first} to {last}."
         )
     return chosen
+
+
+def _is_seconds(index: pd.Index) -> bool:
+    return pd.api.types.is_numeric_dtype(index)
 
 
 def _time_range(text: str) -> tuple[int | None, int | None]:
@@ -147,7 +158,8 @@ def _time_range(text: str) -> tuple[int | None, int | None]:
     )
 
 
-def _numeric_columns(path: Path, time: str | None) -> list[str]:
+def _first_cells(path: Path) -> dict[str, list[str]]:
+    """Returns the first cells of every column."""
     try:
         with path.open("rb") as file:
             head = [line.decode("utf-8-sig") for line in islice(file, _PROBED_ROWS)]
@@ -161,15 +173,36 @@ def _numeric_columns(path: Path, time: str | None) -> list[str]:
             f"{path} must be CSV with a header, or JSON lines. Received: an empty file."
         )
     if lines[0].lstrip().startswith("{"):
-        columns = _json_columns(lines)
-    else:
-        rows = list(csv.reader(io.StringIO("".join(lines)), delimiter=find_delimiter(lines[0])))
-        header = [cell.strip() for cell in rows[0]]
-        columns = {
-            name: [row[i] for row in rows[1:] if i < len(row)] for i, name in enumerate(header)
-        }
-    if time is None:
-        time = next((c for name in TIME_COLUMNS for c in columns if c.lower() == name), None)
+        return _json_columns(lines)
+    rows = list(csv.reader(io.StringIO("".join(lines)), delimiter=find_delimiter(lines[0])))
+    header = [cell.strip() for cell in rows[0]]
+    return {name: [row[i] for row in rows[1:] if i < len(row)] for i, name in enumerate(header)}
+
+
+def _time_column(columns: Iterable[str]) -> str | None:
+    return next((c for name in TIME_COLUMNS for c in columns if c.lower() == name), None)
+
+
+def _check_time_column(path: Path, columns: dict[str, list[str]]) -> None:
+    """Refuses a file whose times would be ignored because of their column's name."""
+    if _time_column(columns) is not None:
+        return
+    for name, cells in columns.items():
+        stated = [cell for cell in cells if cell.strip()][:3]
+        if not stated or _is_numeric(stated):
+            continue
+        try:
+            TimestampParser().parse(stated, 2)
+        except InputError:
+            continue
+        raise InputError(
+            f"{path} has no column called {', '.join(TIME_COLUMNS)}, but {name!r} looks like "
+            f"times. Say --time {name!r}, or rename the column."
+        )
+
+
+def _numeric_columns(path: Path, columns: dict[str, list[str]], time: str | None) -> list[str]:
+    time = time or _time_column(columns)
     numeric = [
         name for name, cells in columns.items() if name and name != time and _is_numeric(cells)
     ]

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -16,6 +17,7 @@ from kad.backend import Arrays, Loss, TrainingLoop
 from kad.files import write_atomically
 from kad.options import TrainingOptions
 from runtime.errors import InputError, KadError
+from runtime.interrupt import Interruptible
 
 STEPS_PER_CALL = 64
 """Optimiser steps between two looks at the progress bar and at Ctrl+C."""
@@ -78,6 +80,9 @@ class TrainingSession:
     Args:
         model: The detector; its weights are saved and restored.
         options: The training options.
+        fingerprint: SHA-256 of the training data: a checkpoint belongs to its data.
+        breaker: Knows whether Ctrl+C was pressed; it is looked at between calls, so that an epoch
+            counts whole or not at all.
         checkpoint: File to write and to resume from; none is written where not given.
         resume: Continue from `checkpoint`.
         progress: Receives epochs and losses.
@@ -91,11 +96,15 @@ class TrainingSession:
         model: keras.Model,
         options: TrainingOptions,
         *,
+        fingerprint: str,
+        breaker: Interruptible,
         checkpoint: str | os.PathLike[str] | None = None,
         resume: bool = False,
         progress: Progress | None = None,
     ) -> None:
         self.model = model
+        self.fingerprint = fingerprint
+        self.breaker = breaker
         self.options = options
         self.checkpoint = Path(checkpoint) if checkpoint else None
         self.progress = progress
@@ -149,31 +158,26 @@ class TrainingSession:
             TrainingInterruptedError: Ctrl+C.
         """
         phase = self.phases.setdefault(name, {"epoch": 0, "best": None, "best_epoch": 0})
-        finished = phase["epoch"] >= epochs or self._is_patient(phase)
-        if finished and phase["best"] is not None:
+        if phase["best"] is not None and (phase["epoch"] >= epochs or self._is_patient(phase)):
+            self._load(f"{name}/best", network)
             return
-        rng = self._rng(name, 0)
-        steps = len(batches(rng)["weight"])
+        self._forget_later_phases(name)
+        steps = len(batches(self._rng(name, 0))["weight"])
         loop = TrainingLoop(loss, variables=network, optimizer=optimizer.build(steps), data=data)
+        self._load(f"{name}/last", network)
         self._load(f"{name}/optimizer", loop.optimizer.variables)
         if self.progress:
             self.progress.start(name, epochs=epochs, done=phase["epoch"])
         try:
             while phase["epoch"] < epochs and not self._is_patient(phase):
                 self._epoch(name, phase, loop, batches, validation)
-                self._save(f"{name}/optimizer", loop.optimizer.variables)
-                if phase["best_epoch"] == phase["epoch"]:
-                    self._save(f"{name}/best", network)
                 self._write(at_most_every=CHECKPOINT_SECONDS)
         except KeyboardInterrupt:
-            usable = last and phase["best"] is not None
-            # An epoch cut short leaves optimiser and weights between two checkpoints: go back.
-            self._load(f"{name}/last", network)
             self._write()
             self._load(f"{name}/best", network)
             raise TrainingInterruptedError(
                 f"Training stopped in epoch {phase['epoch'] + 1} of {name}.",
-                usable=usable,
+                usable=last and phase["best"] is not None,
                 history=self.history,
             ) from None
         finally:
@@ -181,6 +185,13 @@ class TrainingSession:
                 self.progress.finish()
         self._load(f"{name}/best", network)
         self._write()
+
+    def _forget_later_phases(self, name: str) -> None:
+        """Later phases learnt from the network that is about to change."""
+        names = list(self.phases)
+        for later in names[names.index(name) + 1 :]:
+            del self.phases[later]
+            self._arrays = {k: v for k, v in self._arrays.items() if not k.startswith(f"{later}/")}
 
     def _epoch(
         self,
@@ -191,38 +202,46 @@ class TrainingSession:
         validation: Arrays,
     ) -> None:
         started = time.perf_counter()
-        self._save(f"{name}/last", loop.variables)
         rate = float(keras.ops.convert_to_numpy(loop.optimizer.learning_rate))
         drawn = batches(self._rng(name, phase["epoch"] + 1))
         steps = len(drawn["weight"])
         totals: dict[str, float] = {}
         for a, b in _calls(steps):
+            if self.breaker.interrupted:
+                raise KeyboardInterrupt
             losses = loop.train({k: v[a:b] for k, v in drawn.items()})
             for key, value in losses.items():
                 totals[key] = totals.get(key, 0.0) + value * (b - a) / steps
             if self.progress:
                 self.progress.advance((b - a) / steps, losses)
         held_out = loop.evaluate(validation)
+        epoch = phase["epoch"] + 1
         if not np.isfinite(totals["loss"]):
             raise KadError(
-                f"The loss of {name} is no longer finite in epoch {phase['epoch'] + 1}. "
+                f"The loss of {name} is no longer finite in epoch {epoch}. "
                 "Lower training.learning_rate, or check the training rows for outliers."
             )
-        phase["epoch"] += 1
-        if phase["best"] is None or held_out["loss"] < phase["best"]:
-            phase["best"] = held_out["loss"]
-            phase["best_epoch"] = phase["epoch"]
+        arrays = {
+            **_copies(f"{name}/last", loop.variables),
+            **_copies(f"{name}/optimizer", loop.optimizer.variables),
+        }
+        best = phase["best"] is None or held_out["loss"] < phase["best"]
+        if best:
+            arrays |= _copies(f"{name}/best", loop.variables)
+        self._arrays |= arrays
         self.rows.append(
             {
                 "phase": name,
-                "epoch": phase["epoch"],
+                "epoch": epoch,
                 **totals,
                 **{f"val_{k}": v for k, v in held_out.items()},
                 "learning_rate": rate,
                 "seconds": time.perf_counter() - started,
             }
         )
-        self._save(f"{name}/last", loop.variables)
+        phase |= {"epoch": epoch}
+        if best:
+            phase |= {"best": held_out["loss"], "best_epoch": epoch}
 
     def _is_patient(self, phase: dict[str, Any]) -> bool:
         waited = phase["epoch"] - phase["best_epoch"]
@@ -233,10 +252,6 @@ class TrainingSession:
 
     # Checkpoints
 
-    def _save(self, prefix: str, variables: Any) -> None:
-        for i, variable in enumerate(variables):
-            self._arrays[f"{prefix}/{i}"] = keras.ops.convert_to_numpy(variable.value).copy()
-
     def _load(self, prefix: str, variables: Any) -> None:
         for i, variable in enumerate(variables):
             if f"{prefix}/{i}" in self._arrays:
@@ -245,12 +260,17 @@ class TrainingSession:
     def _write(self, *, at_most_every: float = 0.0) -> None:
         if not self.checkpoint or time.monotonic() - self._written < at_most_every:
             return
-        self._save("weights", self.model.variables)
-        meta = json.dumps({"phases": self.phases, "rows": self.rows})
+        meta = json.dumps(
+            {"phases": self.phases, "rows": self.rows, "fingerprint": self.fingerprint}
+        )
+        shapes = np.array(json.dumps(self._shapes()))
         buffer = io.BytesIO()
-        np.savez(buffer, meta=np.array(meta), **self._arrays)  # type: ignore[arg-type]
+        np.savez(buffer, meta=np.array(meta), shapes=shapes, **self._arrays)  # type: ignore[arg-type]
         write_atomically(self.checkpoint, buffer.getvalue())
         self._written = time.monotonic()
+
+    def _shapes(self) -> list[list[int]]:
+        return [list(variable.shape) for variable in self.model.variables]
 
     def _restore(self) -> None:
         if not self.checkpoint or not self.checkpoint.is_file():
@@ -258,32 +278,42 @@ class TrainingSession:
                 f"There is no checkpoint to resume at {self.checkpoint}. Train without --resume."
             )
         try:
-            with np.load(self.checkpoint, allow_pickle=False) as archive:
-                meta = json.loads(str(archive["meta"]))
-                self._arrays = {k: archive[k] for k in archive.files if k != "meta"}
-        except (ValueError, OSError, KeyError) as error:
+            with (
+                self.checkpoint.open("rb") as file,
+                np.load(file, allow_pickle=False) as archive,
+            ):
+                arrays = {k: archive[k] for k in archive.files}
+            meta = json.loads(str(arrays.pop("meta")))
+            shapes = json.loads(str(arrays.pop("shapes")))
+        except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
             raise InputError(
                 f"The checkpoint {self.checkpoint} is damaged: {error}. Train without --resume."
             ) from error
-        shapes = [tuple(v.shape) for v in self.model.variables]
-        saved = [
-            self._arrays[f"weights/{i}"].shape
-            for i in range(len(shapes))
-            if f"weights/{i}" in self._arrays
-        ]
-        if saved != shapes or f"weights/{len(shapes)}" in self._arrays:
+        if shapes != self._shapes():
             raise InputError(
                 f"The checkpoint {self.checkpoint} belongs to a detector of another shape. "
                 "Resume with the configuration of that run."
             )
-        self.phases, self.rows = meta["phases"], meta["rows"]
-        self._load("weights", self.model.variables)
+        if meta["fingerprint"] != self.fingerprint:
+            raise InputError(
+                f"The checkpoint {self.checkpoint} belongs to other training rows. Resume with "
+                "the data of that run, or train into another --out."
+            )
+        self.phases, self.rows, self._arrays = meta["phases"], meta["rows"], arrays
+
+
+def _copies(prefix: str, variables: Any) -> dict[str, np.ndarray]:
+    return {
+        f"{prefix}/{i}": keras.ops.convert_to_numpy(variable.value).copy()
+        for i, variable in enumerate(variables)
+    }
 
 
 def _calls(steps: int) -> Iterator[tuple[int, int]]:
     """Splits an epoch into calls of one length, so that a compiling backend compiles once."""
-    for start in range(0, steps, STEPS_PER_CALL):
-        yield start, min(start + STEPS_PER_CALL, steps)
+    size = -(-steps // -(-steps // STEPS_PER_CALL))
+    for start in range(0, steps, size):
+        yield start, min(start + size, steps)
 
 
 def epoch_batches(

@@ -1,6 +1,7 @@
 """The VAE-LSTM detector."""
 
 from collections.abc import Sequence
+from math import ceil
 from typing import Annotated, Any, ClassVar, cast
 
 import keras
@@ -16,6 +17,7 @@ from kad.options import Count, Fraction, Positive, TrainingOptions
 from kad.state import StateLayout
 from kad.training import Adam, TrainingSession, epoch_batches, padded_batches, split_starts
 from kad.vae import embedding_lstm, vae_decoder, vae_encoder
+from runtime.errors import ConfigError, InputError
 
 EMBEDDING_BATCH = 4096
 """Windows that are embedded in one call: bounds memory for long series."""
@@ -149,7 +151,7 @@ class VAELSTM(Detector):
     ) -> None:
         super().__init__(channels, **kwargs)
         if score_windows > l_seq - 1:
-            raise ValueError(
+            raise ConfigError(
                 f"`score_windows` must be at most l_seq - 1 = {l_seq - 1}. "
                 f"Received: {score_windows}."
             )
@@ -367,7 +369,19 @@ class VAELSTM(Detector):
         if options.split == "shuffled":
             return training
         share = options.validation
-        return max(int(np.ceil(training / (1 - share))), int(np.ceil((self.l_win + 1) / share)))
+        return max(ceil(training / (1 - share)), ceil((self.l_win + 1) / share))
+
+    def check_series(self, series: TrainingSeries, options: TrainingOptions) -> None:
+        """See `Detector.check_series`: windows and sequences on both sides of the split."""
+        for what, length in (("window", self.l_win), ("sequence", self.l_seq * self.l_win)):
+            train, held_out = self._split(series, length, cast("VAELSTMTraining", options))
+            if not len(train) or not len(held_out):
+                part = "training" if not len(train) else "held-out"
+                raise InputError(
+                    f"The {part} rows have no {what} of {length} rows without a long gap and with "
+                    "at least half of the samples observed. Train on other rows with --train, "
+                    "raise training.validation, or give a longer [data] period."
+                )
 
     def fit_networks(self, series: TrainingSeries, session: TrainingSession) -> None:
         """Trains the VAE on all rolling windows, then the LSTM on their mean embeddings."""

@@ -132,7 +132,46 @@ def copy(run, tmp_path):
 def test_a_finished_run_can_be_trained_further(copy):
     """Resume with more epochs continues both networks."""
     more = train(tiny(training={"epochs": 3, "epochs_lstm": 4}), wave(), out=copy, resume=True)
-    assert list(more.history["phase"]) == ["vae", "vae", "lstm", "lstm", "vae", "lstm", "lstm"]
+    assert list(more.history["phase"]) == [*["vae"] * 2, *["lstm"] * 2, "vae", *["lstm"] * 4]
+    assert list(more.history["epoch"]) == [1, 2, 1, 2, 3, 1, 2, 3, 4]
+
+
+def test_training_further_equals_training_at_once(run, tmp_path):
+    """Two epochs and then one more end where three epochs end."""
+    longer = tiny(training={"epochs": 3})
+    whole = train(longer, wave(), out=tmp_path / "whole")
+    copy = shutil.copytree(run.folder, tmp_path / "copy")
+    more = train(longer, wave(), out=copy, resume=True)
+    vae = [h.loc[h["phase"] == "vae", "val_loss"] for h in (more.history, whole.history)]
+    np.testing.assert_array_equal(vae[0].to_numpy(), vae[1].to_numpy())
+
+
+def test_checkpoint_of_other_data_is_refused(copy):
+    """Resume with other training rows is an error: scaler and losses would be mixed."""
+    before = (copy / "checkpoint.npz").read_bytes()
+    with pytest.raises(InputError, match="other training rows"):
+        train(tiny(training={"epochs": 3}), wave() * 50, out=copy, resume=True)
+    assert (copy / "checkpoint.npz").read_bytes() == before
+
+
+def test_a_damaged_checkpoint_is_refused(copy):
+    """An empty or truncated checkpoint is one line."""
+    whole = (copy / "checkpoint.npz").read_bytes()
+    for part in (b"", whole[:1000]):
+        (copy / "checkpoint.npz").write_bytes(part)
+        with pytest.raises(InputError, match="is damaged"):
+            train(tiny(), wave(), out=copy, resume=True)
+
+
+def test_overwrite_keeps_the_run_until_the_data_is_usable(copy):
+    """Data that cannot be used leaves the finished run as it was; usable data replaces it all."""
+    before = {p.name: p.read_bytes() for p in copy.iterdir()}
+    with pytest.raises(InputError, match="constant"):
+        train(tiny(), wave().assign(a=1.0), out=copy, overwrite=True)
+    assert {p.name: p.read_bytes() for p in copy.iterdir()} == before
+    (copy / "detector.onnx").write_bytes(b"old")
+    train(tiny(), wave(seed=9), out=copy, overwrite=True)
+    assert not (copy / "detector.onnx").exists()
 
 
 def test_runs_are_not_overwritten(copy, tmp_path):
@@ -173,8 +212,17 @@ def frame_with(**columns):
         (frame_with(a=1e8 + 0.001 * np.arange(600)), "float32 cannot resolve"),
         (frame_with(a=1e35 * np.arange(600)), "beyond what float32"),
         (wave(20), "at least 70 rows.*Received: 20"),
+        (wave(300), "at least 50 observed held-out rows.*Received: 30.*500 training rows"),
         (wave().iloc[:0], "no rows"),
         (wave().sample(frac=1, random_state=0), "not sorted"),
+        (
+            wave().assign(
+                a=np.where(np.arange(600) < 530, wave()["a"], np.nan),
+                b=np.where(np.arange(600) < 530, wave()["b"], np.nan),
+            ),
+            "held-out",
+        ),
+        (wave().where(np.arange(600)[:, None] % 3 == [0, 1]), "half of the samples"),
         (wave().rename(columns={"a": "c"}), "missing: a"),
     ],
 )
@@ -204,6 +252,16 @@ def test_gaps_missing_and_infinite_samples_train():
     assert np.isfinite(history["loss"]).all()
     assert detector.card["training"]["segments"] == 2
     assert np.isfinite(weights(detector)).all()
+
+
+def test_missing_held_out_rows_do_not_calibrate():
+    """Calibration takes observed rows after the warm-up only."""
+    frame = wave(1200)
+    frame.iloc[1100:1150] = np.nan
+    detector = VAELSTM(["a", "b"], period_s=60.0, **tiny().arguments)
+    detector.fit(frame, training=OPTIONS)
+    assert detector.card["calibration"]["rows"] == 120 - 50
+    assert (detector.held_out_scores > 0).all()
 
 
 def test_diverging_training_says_so():

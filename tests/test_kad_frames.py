@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from conftest import wave
 
-from kad.frames import GridOptions, infer_period, time_index, times_ns, to_segments
+from kad.frames import GridOptions, infer_period, time_index, times_ns, to_grid, to_segments
 from kad.tables import read_labels, read_table, select_rows
 from runtime.errors import InputError
 
@@ -44,6 +44,7 @@ def test_numeric_columns_are_found(tmp_path):
         ("time,a\n2025-01-01,1\n2025-01-02,2\n2025-01-03,oops\n", "Column a .*'oops' in row 4"),
         ("time,a\n2025-01-01,1\nyesterday,2\n", "'yesterday'.* row 3"),
         ("time,a\n2025-01-01T00:00:00Z,1\n2025-01-01 00:01:00,2\n", "time zone"),
+        ("Time (UTC),a\n2025-01-01,1\n2025-01-02,2\n", "Say --time 'Time \\(UTC\\)'"),
         ("time,a\n2025-01-01,1\n2025-01-02\n", "2 cells.*1 in row 3"),
     ],
 )
@@ -82,6 +83,13 @@ def test_training_rows_as_numbers_and_as_times(rows, expected):
     pd.testing.assert_frame_equal(select_rows(frame, rows), frame.iloc[slice(*expected)])
 
 
+def test_epoch_times_select_training_rows():
+    """Numbers beyond the number of rows are times where the index has numbers."""
+    frame = wave(50).set_index(1_700_000_000 + 60.0 * np.arange(50))
+    chosen = select_rows(frame, "1700000600:1700001200")
+    pd.testing.assert_frame_equal(chosen, frame.iloc[10:20])
+
+
 @pytest.mark.parametrize("rows", ["60:70", "2024-01-01:2024-02-01", "yesterday", "5"])
 def test_empty_or_unreadable_rows_are_refused(rows):
     """No rows, or no range, is an error that shows the forms."""
@@ -114,7 +122,8 @@ def test_segments_are_what_the_gateway_sees():
     """Short gaps become missing rows, long ones separate segments, duplicates are counted."""
     frame = wave(60)
     frame = pd.concat([frame.iloc[:10], frame.iloc[9:10], frame.iloc[12:30], frame.iloc[50:]])
-    segments, counts = to_segments(frame, GridOptions(period_s=60.0, max_gap_steps=5))
+    placed, counts = to_grid(frame, GridOptions(period_s=60.0, max_gap_steps=5))
+    segments = to_segments(placed)
     assert [len(s.values) for s in segments] == [30, 10]
     assert np.isnan(segments[0].values[10:12]).all()
     assert counts["duplicates"] == 1
@@ -126,8 +135,9 @@ def test_segments_are_what_the_gateway_sees():
 def test_rows_grid_takes_every_row():
     """With grid `rows` nothing is placed, dropped or filled."""
     frame = pd.concat([wave(10), wave(10)])
-    segments, _ = to_segments(frame, GridOptions(period_s=60.0, max_gap_steps=5, grid="rows"))
-    np.testing.assert_array_equal(segments[0].values, frame.to_numpy())
+    placed, _ = to_grid(frame, GridOptions(period_s=60.0, max_gap_steps=5, grid="rows"))
+    np.testing.assert_array_equal(placed.values, frame.to_numpy())
+    assert len(to_segments(placed)) == 1
 
 
 def test_index_kinds_survive():

@@ -5,10 +5,9 @@ import pytest
 from conftest import wave
 from keras import ops
 
-from kad.frames import Segment
 from kad.missing import hold_last, is_observed
 from kad.state import StateLayout
-from kad.vae_lstm import VAELSTM
+from kad.vae_lstm import VAELSTM, VAELSTMTraining
 from runtime.compare import relative_gap
 
 OUTPUTS = ("score", "severity", "channel_scores", "expected")
@@ -71,9 +70,7 @@ def fitted(score_windows):
         score_windows=score_windows,
         period_s=60.0,
     )
-    values = wave(300).to_numpy()
-    detector.scaler.fit(values, names=("a", "b"))
-    detector.calibrate([Segment(np.arange(300), values)], 200, training={}, false_alarms="1/day")
+    detector.calibrate(detector.prepare(wave(), training=VAELSTMTraining()), training={})
     return detector
 
 
