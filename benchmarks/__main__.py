@@ -31,14 +31,18 @@ def paper(
     benchmark.show(benchmark.run(seeds=seeds, fresh=fresh, console=console), console)
 
 
+def _text(cell: object) -> str:
+    return f"{cell:.3g}" if isinstance(cell, float) else str(cell)
+
+
 def _record(name: str, table: pd.DataFrame) -> None:
     RESULTS.mkdir(exist_ok=True)
-    table.to_csv(RESULTS / f"{name}.csv", index=False)
+    table.to_csv(RESULTS / f"{name}.csv", index=False, float_format="%.4g")
     out = Table(title=f"python -m benchmarks {name}")
     for column in table.columns:
         out.add_column(str(column))
     for row in table.itertuples(index=False):
-        out.add_row(*("" if pd.isna(cell) else str(cell) for cell in row))
+        out.add_row(*("" if pd.isna(cell) else _text(cell) for cell in row))
     console.print(out)
 
 

@@ -1,4 +1,4 @@
-"""Detectors with real shapes and untrained networks, for timing and parity."""
+"""Detectors with real shapes and little training, for timing and parity."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from kad.backend import select_backend
 
 
 def fitted(*, hidden_units: int, channels: int = 1, l_win: int = 48, score_windows: int = 1):
-    """Returns a VAE-LSTM with scaler and calibration; its networks keep their initial weights."""
+    """Returns a VAE-LSTM after three short epochs on a noisy sine."""
     select_backend("tensorflow")
     import keras
 
@@ -24,10 +24,10 @@ def fitted(*, hidden_units: int, channels: int = 1, l_win: int = 48, score_windo
     rows = 3 * detector.warmup_steps
     values = 20 + np.sin(np.arange(rows) / 20)[:, None] + 0.1 * rng.normal(size=(rows, channels))
     index = pd.date_range("2025-01-01", periods=rows, freq="min")
-    prepared = detector.prepare(
-        pd.DataFrame(values, index=index, columns=names), training=VAELSTMTraining()
+    detector.fit(
+        pd.DataFrame(values, index=index, columns=names),
+        training=VAELSTMTraining(epochs=3, epochs_lstm=3, examples_per_epoch=1000),
     )
-    detector.calibrate(prepared, training={})
     return detector
 
 

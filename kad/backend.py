@@ -11,6 +11,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, Literal, cast, get_args
 
 import numpy as np
@@ -214,7 +215,6 @@ def _tensorflow_loop(loop: TrainingLoop) -> tuple[Callable[..., Any], Callable[.
         return sums
 
     def over(step: Callable[[Any], Any]) -> Callable[..., Any]:
-        @tf.function(reduce_retracing=True)
         def run(batches: Any) -> Any:
             total = step({k: v[0] for k, v in batches.items()})
             for i in tf.range(1, tf.shape(batches["weight"])[0]):
@@ -222,7 +222,19 @@ def _tensorflow_loop(loop: TrainingLoop) -> tuple[Callable[..., Any], Callable[.
                 total = {k: total[k] + sums[k] for k in total}
             return total
 
-        return lambda batches: run({k: tf.convert_to_tensor(v) for k, v in batches.items()})
+        @cache
+        def graph(shapes: tuple[tuple[str, tuple[int, ...], str], ...]) -> Any:
+            # Any number of steps: one trace for an epoch's calls of different length.
+            signature = {
+                name: tf.TensorSpec([None, *shape], dtype) for name, shape, dtype in shapes
+            }
+            return tf.function(run).get_concrete_function(signature)
+
+        def call(batches: Arrays) -> Any:
+            shapes = tuple((k, v.shape[1:], v.dtype.name) for k, v in sorted(batches.items()))
+            return graph(shapes)({k: tf.convert_to_tensor(v) for k, v in batches.items()})
+
+        return call
 
     return over(train_step), over(lambda batch: loop.weighted(loop.data, batch))
 
