@@ -21,7 +21,7 @@ def fitted(*, hidden_units: int, channels: int = 1, l_win: int = 48, score_windo
         names, l_win=l_win, hidden_units=hidden_units, score_windows=score_windows, period_s=60.0
     )
     rng = np.random.default_rng(0)
-    rows = 3 * detector.warmup_steps
+    rows = max(1000, 3 * detector.warmup_steps)
     values = 20 + np.sin(np.arange(rows) / 20)[:, None] + 0.1 * rng.normal(size=(rows, channels))
     index = pd.date_range("2025-01-01", periods=rows, freq="min")
     detector.fit(

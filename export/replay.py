@@ -34,13 +34,13 @@ def replay_series(detector: Any, *, streams: int, steps: int, seed: int = 0) -> 
         float32 `(streams, steps, inputs)` in raw units, then context columns.
     """
     rng = np.random.default_rng(seed)
-    mean, std = (np.asarray(w, "float64") for w in detector.scaler.get_weights())
-    shape = (streams, steps, len(mean))
-    phase = rng.uniform(0, 2 * np.pi, (streams, 1, len(mean)))
-    turns = np.arange(steps)[None, :, None] / rng.uniform(10, 200, (streams, 1, len(mean)))
+    channels = len(detector.channels)
+    shape = (streams, steps, channels)
+    phase = rng.uniform(0, 2 * np.pi, (streams, 1, channels))
+    turns = np.arange(steps)[None, :, None] / rng.uniform(10, 200, (streams, 1, channels))
     z = np.sin(2 * np.pi * turns + phase) + 0.3 * rng.standard_normal(shape)
     z += np.where(rng.random(shape) < 0.01, 6.0, 0.0)
-    x = mean + std * z
+    x = np.array(detector.scaler.inverse(z.astype("float32")))
     x[rng.random(shape) < 0.03] = np.nan
     x[rng.random(shape) < 0.002] = np.inf
     for stream in range(streams):
