@@ -10,9 +10,9 @@ from keras import layers, ops
 class WindowConv1D(layers.Layer):
     """Convolution over time, written as patches times a matrix.
 
-    Equal to `keras.layers.Conv1D`; on a CPU the matrix product trains five times faster than
-    XLA's convolution and scores faster in ONNX Runtime once streams are batched
-    (`python -m benchmarks training`, `python -m benchmarks scoring`).
+    Equal to `keras.layers.Conv1D`, and faster on a CPU: XLA's convolution falls onto a slow path
+    inside compiled loops, which is where training runs (`python -m benchmarks training` has
+    `Conv1D` beside it), and ONNX Runtime scores batched streams faster with matrix products.
 
     Input `(batch, time, features)`, output `(batch, ceil(time / strides), filters)` for `same`
     padding and `(batch, time - kernel_size + 1, filters)` for `valid`.
