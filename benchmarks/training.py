@@ -47,7 +47,7 @@ def _measure(backend: str) -> list[dict[str, Any]]:
     config = build_config(
         preset="paper",
         overrides={
-            "detector": {"l_win": L_WIN},
+            "detector": {"l_win": L_WIN, "head": "dense"},
             "training": {"epochs": EPOCHS, "epochs_lstm": EPOCHS},
         },
     )

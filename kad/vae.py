@@ -1,5 +1,7 @@
 """Encoder and decoder of the VAE, as functional Keras models."""
 
+from typing import Literal
+
 import keras
 from keras import layers
 
@@ -89,26 +91,35 @@ def vae_decoder(plan: ConvPlan, *, channels: int, code_size: int) -> keras.Model
     return keras.Model(codes, x, name="decoder")
 
 
-def embedding_lstm(*, l_seq: int, code_size: int, units: int) -> keras.Model:
+Head = Literal["dense", "lstm"]
+
+
+def embedding_lstm(*, l_seq: int, code_size: int, units: int, head: Head = "dense") -> keras.Model:
     """Builds the LSTM that predicts embeddings.
 
     Args:
         l_seq: Windows of a sequence.
         code_size: Size of an embedding.
         units: Units of each of the two LSTM layers.
+        head: The last layer: `dense`, or the paper's LSTM with linear activation.
 
     Returns:
         A model from embeddings 1 to l_seq − 1 to predictions of embeddings 2 to l_seq, both
         `(batch, l_seq - 1, code_size)`.
 
-    Reference: S. Lin et al. (2020), whose third layer is an LSTM with linear activation; ours is
-    a Dense layer, because a linear LSTM becomes a Loop in ONNX.
+    Reference: S. Lin et al. (2020), whose third layer is an LSTM with linear activation. ONNX
+    Runtime has none without a Loop, so that it is unrolled here; a Dense layer is cheaper.
     """
     # Layers
     first = layers.LSTM(units, return_sequences=True, name="lstm_1")
     second = layers.LSTM(units, return_sequences=True, name="lstm_2")
-    head = layers.Dense(code_size, name="head")
+    last = {
+        "dense": lambda: layers.Dense(code_size, name="head"),
+        "lstm": lambda: layers.LSTM(
+            code_size, activation=None, return_sequences=True, unroll=True, name="head"
+        ),
+    }[head]()
 
     # Functional model
     codes = keras.Input((l_seq - 1, code_size), name="codes")
-    return keras.Model(codes, head(second(first(codes))), name="lstm")
+    return keras.Model(codes, last(second(first(codes))), name="lstm")
