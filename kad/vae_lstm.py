@@ -89,7 +89,7 @@ class VAELSTM(Detector):
         hidden_units: Width of encoder and decoder; 512 in the paper.
         lstm_units: Units of each of the two LSTM layers.
         head: What follows them: a `dense` layer, or the paper's third, linear `lstm`, which costs
-            more and predicts surprises less well, as the paper's score wants.
+            more and follows anomalies less.
         sigma: Standard deviation of a reconstruction, in standardised units.
         learn_sigma: Whether `sigma` is learnt.
         sigma_offset: Added to the learnt variance.

@@ -8,6 +8,7 @@ from conftest import TINY, wave
 
 from export import export
 from export.replay import replay_series, uneven
+from kad.vae import embedding_lstm
 from kad.vae_lstm import VAELSTM
 from runtime import Detector, Stream, verify
 from runtime.compare import relative_gap
@@ -123,6 +124,24 @@ def test_components_are_the_networks(run, tmp_path):
         session = onnxruntime.InferenceSession(tmp_path / f"{name}.onnx")
         for got, want in zip(session.run(None, feed), expected, strict=True):
             assert relative_gap(got, np.asarray(want)) < 1e-5, name
+
+
+@pytest.mark.parametrize("head", ["dense", "lstm"])
+def test_both_lstm_heads_are_free_of_loops(head):
+    """The paper's linear LSTM head, too, becomes plain operators with Keras' numbers."""
+    from export.onnx_graph import to_onnx
+
+    network = embedding_lstm(l_seq=5, code_size=3, units=4, head=head)
+    model = to_onnx(
+        lambda codes: {"predicted": network(codes)},
+        inputs={"codes": ("batch", 4, 3)},
+        outputs={"predicted": ("batch", 4, 3)},
+    )
+    codes = np.random.default_rng(0).normal(size=(1, 4, 3)).astype("float32")
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    (predicted,) = session.run(None, {"codes": codes})
+    assert relative_gap(predicted, np.asarray(network(codes))) < 1e-5
+    assert sum(n.op_type == "LSTM" for n in model.graph.node) == 2
 
 
 def test_a_file_that_disagrees_is_not_written(run, tmp_path, monkeypatch):
