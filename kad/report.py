@@ -83,10 +83,7 @@ def write_report(
         )
     page = _page(run, detector, findings)
     output = Path(output) if output else run / REPORT
-    try:
-        write_atomically(output, page)
-    except OSError as error:
-        raise InputError(f"The report cannot be written to {output}: {error.strerror}.") from error
+    write_atomically(output, page)
     if png is not None:
         take_picture(output, Path(png))
     return output

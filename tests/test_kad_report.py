@@ -206,7 +206,7 @@ class TestFiles:
             ({"data": "absent.csv"}, "absent.csv cannot be read"),
             ({"labels": [WINDOW]}, "give the data too"),
             ({"data": wave()}, "missing: "),
-            ({"output": "/nowhere/page.html"}, "cannot be written to /nowhere/page.html"),
+            ({"output": "/nowhere/page.html"}, "/nowhere/page.html cannot be written"),
             ({"data": series(), "labels": [WINDOW[::-1]]}, "end before it starts"),
             ({"data": series(), "labels": "absent.csv"}, "labels absent.csv cannot be read"),
         ],
