@@ -11,9 +11,8 @@ from runtime.context import context_columns
 from runtime.detector import Detector as OnnxDetector
 from runtime.errors import VerificationError
 from runtime.schema import OUTPUTS
+from runtime.verify import TOLERANCE
 
-TOLERANCE = 1e-5
-"""Largest relative gap that passes."""
 STREAMS = 3
 """Different streams in one call, so that a leak between them would show."""
 
@@ -106,7 +105,7 @@ def replay(
         The largest relative gap per way and output.
 
     Raises:
-        VerificationError: A gap is above `TOLERANCE`, or an output is not finite.
+        VerificationError: A gap is above `runtime.verify.TOLERANCE`, or an output is not finite.
     """
     zeros = onnx.initial_state(len(x))
     reference = run(keras_step, x, zeros, always(max_steps))

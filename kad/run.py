@@ -146,13 +146,9 @@ def _build(config: Config, rows: pd.DataFrame, names: tuple[str, ...]) -> Detect
         raise InputError(
             f"data.units names {', '.join(unknown)}; the channels are {', '.join(names)}."
         )
-    if config.data.period is not None:
-        period = config.data.period
-    elif config.data.grid == "rows":
-        steps = times_ns(rows)
-        period = infer_period(steps, mixed=True)
-    else:
-        period = infer_period(times_ns(rows))
+    period = config.data.period
+    if period is None:
+        period = infer_period(times_ns(rows), mixed=config.data.grid == "rows")
     return config.detector(
         names,
         units=[config.data.units.get(name) for name in names],
