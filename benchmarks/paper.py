@@ -108,15 +108,17 @@ def _score(detector_file: Path, values: np.ndarray) -> np.ndarray:
     return stream.push_many(times, values).score
 
 
-def _metrics(score: np.ndarray, points: list[int], length: int) -> dict[str, float]:
+def _metrics(score: np.ndarray, points: list[int], length: int) -> dict[str, float | str]:
     labels, regions = sequence_labels(points, rows=len(score), length=length)
     sequences = score[length - 1 :]
     noise = np.random.default_rng(0).random(len(sequences))
     plain, adjusted = best_f1(sequences, labels), best_f1(sequences, labels, regions=regions)
+    found = sequences >= plain.threshold
     return {
         "f1": plain.f1,
         "precision": plain.precision,
         "recall": plain.recall,
+        "recall_per_anomaly": " ".join(f"{found[a:b].mean():.2f}" for a, b in regions),
         "f1_adjusted": adjusted.f1,
         "random_f1": best_f1(noise, labels).f1,
         "random_f1_adjusted": best_f1(noise, labels, regions=regions).f1,
