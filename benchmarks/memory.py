@@ -50,7 +50,7 @@ def _train(length: int) -> dict[str, object]:
     from kad.backend import select_backend
 
     select_backend()
-    from kad.vae_lstm import VAELSTM, VAELSTMTraining
+    from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining
 
     options = VAELSTMTraining(epochs=1, epochs_lstm=1)
     detector = VAELSTM(["a"], l_win=24, hidden_units=16, lstm_units=8, code_size=3)

@@ -13,7 +13,7 @@ def fitted(*, hidden_units: int, channels: int = 1, l_win: int = 48, score_windo
     select_backend("tensorflow")
     import keras
 
-    from kad.vae_lstm import VAELSTM, VAELSTMTraining
+    from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining
 
     keras.utils.set_random_seed(0)
     names = [f"c{i}" for i in range(channels)]

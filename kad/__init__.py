@@ -27,7 +27,7 @@ __all__ = [
 
 _HOME = {
     "Detector": "kad.detector",
-    "VAELSTM": "kad.vae_lstm",
+    "VAELSTM": "kad.detectors.vae_lstm",
     "build_config": "kad.config",
     "load": "kad.run",
     "save": "kad.api",

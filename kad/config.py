@@ -18,7 +18,7 @@ import tomli_w
 
 from kad.detector import Detector
 from kad.options import AlarmOptions, DataOptions, Options, TrainingOptions
-from kad.registry import detector_class
+from kad.detectors import detector_class
 from runtime.errors import ConfigError, InputError
 
 DEFAULT_DETECTOR = "vae-lstm"

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import keras
 import pandas as pd
 
-from kad import registry
 from kad.config import Config
 from kad.detector import Detector
+from kad.detectors import detector_class, detector_names
 from kad.files import write_atomically
 from kad.frames import infer_period, times_ns
 from kad.tables import read_table, select_rows
@@ -124,8 +124,8 @@ def load(path: str | os.PathLike[str]) -> Detector:
             )
             raise InputError(f"{path} holds no {MODEL}.{hint}")
         path = path / MODEL
-    for name in registry.DETECTORS:
-        registry.detector_class(name)
+    for name in detector_names():
+        detector_class(name)
     return Detector.load(path)
 
 

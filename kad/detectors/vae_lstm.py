@@ -10,13 +10,13 @@ from keras import layers, ops
 from pydantic import Field
 
 from kad.backend import compile_function
-from kad.conv_plan import conv_plan
+from kad.networks.conv_plan import conv_plan
 from kad.detector import Component, Detector, TrainingSeries
 from kad.missing import hold_last, is_observed
 from kad.options import Count, Fraction, Positive, TrainingOptions
 from kad.state import StateLayout
 from kad.training import Adam, TrainingSession, epoch_batches, padded_batches, split_starts
-from kad.vae import Head, embedding_lstm, vae_decoder, vae_encoder
+from kad.networks.vae import Head, embedding_lstm, vae_decoder, vae_encoder
 from runtime.errors import ConfigError, InputError
 
 EMBEDDING_BATCH = 4096

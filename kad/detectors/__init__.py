@@ -1,0 +1,46 @@
+"""The detectors, one module each: `vae_lstm.py` is `--detector vae-lstm`.
+
+A new detector needs its module here and nothing else: see `docs/adding-a-detector.md`.
+"""
+
+import difflib
+import importlib
+import inspect
+import pkgutil
+from typing import TYPE_CHECKING
+
+from runtime.errors import ConfigError
+
+if TYPE_CHECKING:
+    from kad.detector import Detector
+
+__all__ = ["detector_class", "detector_names"]
+
+
+def detector_names() -> list[str]:
+    """Returns the names of all detectors without importing them."""
+    return [module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__)]
+
+
+def detector_class(name: str) -> "type[Detector]":
+    """Returns the class of a detector.
+
+    Raises:
+        ConfigError: No detector has this name.
+    """
+    names = detector_names()
+    if name not in names:
+        near = difflib.get_close_matches(str(name), names, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ConfigError(
+            f"detector.name must be one of {', '.join(names)}. Received: {name!r}.{hint}"
+        )
+    from kad.detector import Detector
+
+    module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+    (cls,) = (
+        value
+        for _, value in inspect.getmembers(module, inspect.isclass)
+        if issubclass(value, Detector) and value.__module__ == module.__name__
+    )
+    return cls

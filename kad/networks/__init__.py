@@ -1,0 +1,1 @@
+"""Layers and networks that detectors are made of."""
