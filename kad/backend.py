@@ -23,7 +23,9 @@ BACKENDS: tuple[Backend, ...] = get_args(Backend)
 """In the order of preference: JAX trains fastest on a CPU (`python -m benchmarks training`)."""
 
 Arrays = Mapping[str, np.ndarray]
-Loss = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
+Tensors = Mapping[str, Any]
+Shapes = tuple[tuple[str, tuple[int, ...], str], ...]
+Loss = Callable[[Tensors, Tensors, Tensors], tuple[Tensors, Tensors]]
 
 
 def select_backend(name: str | None = None) -> Backend:
@@ -114,16 +116,24 @@ class TrainingLoop:
     step by step.
 
     Args:
-        loss: Pure function of `(data, batch)` in `keras.ops` that returns a mapping of per-example
-            tensors of shape `(batch,)`, with the key `loss`. `data` stays on the device for the
-            life of the loop.
+        loss: Pure function of `(data, batch, carry)` in `keras.ops`. Returns a mapping of
+            per-example tensors of shape `(batch,)`, with the key `loss`, and the next step's
+            `carry`. `data` stays on the device for the life of the loop.
         variables: Trainable variables that the optimiser moves.
         optimizer: A Keras optimiser; it is built here.
         data: Arrays that every step may read.
+        carry: Returns, for a batch size, what the first step is handed; later steps are handed
+            what the step before returned, without its gradient. An evaluation starts anew.
     """
 
     def __init__(
-        self, loss: Loss, *, variables: Sequence[Any], optimizer: Any, data: Arrays
+        self,
+        loss: Loss,
+        *,
+        variables: Sequence[Any],
+        optimizer: Any,
+        data: Arrays,
+        carry: Callable[[int], Arrays] | None = None,
     ) -> None:
         import keras
 
@@ -132,8 +142,14 @@ class TrainingLoop:
         self.optimizer = optimizer
         self.optimizer.build(self.variables)
         self.data = {k: keras.ops.convert_to_tensor(v) for k, v in data.items()}
+        self._first_carry = carry or (lambda _: {})
+        self._carry: Tensors | None = None
         backend = keras.backend.backend()
         self._train, self._evaluate = _LOOPS[backend](self)
+
+    def restart(self) -> None:
+        """Forgets what earlier steps handed on."""
+        self._carry = None
 
     def train(self, batches: Arrays) -> dict[str, float]:
         """Takes one optimiser step per leading index of `batches`.
@@ -144,19 +160,31 @@ class TrainingLoop:
         Returns:
             The weighted mean of every loss part over all steps.
         """
-        return self._mean(self._train(batches))
+        if self._carry is None:
+            self._carry = self._start(batches)
+        sums, self._carry = self._train(batches, self._carry)
+        return self._mean(sums)
 
     def evaluate(self, batches: Arrays) -> dict[str, float]:
         """Returns the weighted mean of every loss part without moving the weights."""
-        return self._mean(self._evaluate(batches))
+        return self._mean(self._evaluate(batches, self._start(batches)))
 
-    def weighted(self, data: Mapping[str, Any], batch: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns the weighted sums of the loss parts and the weight of one batch."""
+    def weighted(
+        self, data: Tensors, batch: Tensors, carry: Tensors
+    ) -> tuple[dict[str, Any], Tensors]:
+        """Returns the weighted sums of the loss parts, the weight of one batch, and the carry."""
         from keras import ops
 
         weight = batch["weight"]
-        parts = {k: ops.sum(v * weight) for k, v in self.loss(data, batch).items()}
-        return {**parts, "weight": ops.sum(weight)}
+        losses, carry = self.loss(data, batch, carry)
+        parts = {k: ops.sum(v * weight) for k, v in losses.items()}
+        return {**parts, "weight": ops.sum(weight)}, carry
+
+    def _start(self, batches: Arrays) -> Tensors:
+        from keras import ops
+
+        first = self._first_carry(batches["weight"].shape[1])
+        return {k: ops.convert_to_tensor(v) for k, v in first.items()}
 
     @staticmethod
     def _mean(sums: Mapping[str, Any]) -> dict[str, float]:
@@ -169,36 +197,41 @@ def _jax_loop(loop: TrainingLoop) -> tuple[Callable[..., Any], Callable[..., Any
     import jax
     import keras
 
-    def objective(values: Any, data: Any, batch: Any) -> tuple[Any, Any]:
+    def objective(values: Any, data: Any, batch: Any, carry: Any) -> tuple[Any, Any]:
         with keras.StatelessScope(state_mapping=list(zip(loop.variables, values, strict=True))):
-            sums = loop.weighted(data, batch)
-        return sums["loss"] / sums["weight"], sums
+            sums, carry = loop.weighted(data, batch, carry)
+        return sums["loss"] / sums["weight"], (sums, carry)
 
-    def train_step(data: Any, carry: Any, batch: Any) -> tuple[Any, Any]:
-        values, moments = carry
-        gradients, sums = jax.grad(objective, has_aux=True)(values, data, batch)
-        return loop.optimizer.stateless_apply(moments, gradients, values), sums
-
-    @jax.jit
-    def train(values: Any, moments: Any, data: Any, batches: Any) -> Any:
-        return jax.lax.scan(lambda c, b: train_step(data, c, b), (values, moments), batches)
+    def train_step(data: Any, state: Any, batch: Any) -> tuple[Any, Any]:
+        values, moments, carry = state
+        gradients, (sums, carry) = jax.grad(objective, has_aux=True)(values, data, batch, carry)
+        return (*loop.optimizer.stateless_apply(moments, gradients, values), carry), sums
 
     @jax.jit
-    def evaluate(values: Any, data: Any, batches: Any) -> Any:
-        return jax.lax.scan(lambda c, b: (c, objective(values, data, b)[1]), None, batches)[1]
+    def train(state: Any, data: Any, batches: Any) -> Any:
+        return jax.lax.scan(lambda s, b: train_step(data, s, b), state, batches)
 
-    def run_train(batches: Arrays) -> Any:
+    @jax.jit
+    def evaluate(values: Any, carry: Any, data: Any, batches: Any) -> Any:
+        def step(carry: Any, batch: Any) -> tuple[Any, Any]:
+            sums, carry = objective(values, data, batch, carry)[1]
+            return carry, sums
+
+        return jax.lax.scan(step, carry, batches)[1]
+
+    def run_train(batches: Arrays, carry: Any) -> tuple[Any, Any]:
         values = [v.value for v in loop.variables]
         moments = [v.value for v in loop.optimizer.variables]
-        (values, moments), sums = train(values, moments, loop.data, dict(batches))
+        state, sums = train((values, moments, carry), loop.data, dict(batches))
+        values, moments, carry = state
         for variable, value in zip(loop.variables, values, strict=True):
             variable.assign(value)
         for variable, value in zip(loop.optimizer.variables, moments, strict=True):
             variable.assign(value)
-        return sums
+        return sums, carry
 
-    def run_evaluate(batches: Arrays) -> Any:
-        return evaluate([v.value for v in loop.variables], loop.data, dict(batches))
+    def run_evaluate(batches: Arrays, carry: Any) -> Any:
+        return evaluate([v.value for v in loop.variables], carry, loop.data, dict(batches))
 
     return run_train, run_evaluate
 
@@ -206,37 +239,39 @@ def _jax_loop(loop: TrainingLoop) -> tuple[Callable[..., Any], Callable[..., Any
 def _tensorflow_loop(loop: TrainingLoop) -> tuple[Callable[..., Any], Callable[..., Any]]:
     import tensorflow as tf
 
-    def train_step(batch: Any) -> Any:
+    def train_step(batch: Any, carry: Any) -> tuple[Any, Any]:
         with tf.GradientTape() as tape:
-            sums = loop.weighted(loop.data, batch)
+            sums, carry = loop.weighted(loop.data, batch, carry)
             objective = sums["loss"] / sums["weight"]
         gradients = tape.gradient(objective, [v.value for v in loop.variables])
         loop.optimizer.apply(gradients, loop.variables)
-        return sums
+        return sums, carry
 
-    def over(step: Callable[[Any], Any]) -> Callable[..., Any]:
-        def run(batches: Any) -> Any:
-            total = step({k: v[0] for k, v in batches.items()})
+    def over(step: Callable[[Any, Any], tuple[Any, Any]]) -> Callable[..., Any]:
+        def run(batches: Any, carry: Any) -> tuple[Any, Any]:
+            total, carry = step({k: v[0] for k, v in batches.items()}, carry)
             for i in tf.range(1, tf.shape(batches["weight"])[0]):
-                sums = step({k: v[i] for k, v in batches.items()})
+                sums, carry = step({k: v[i] for k, v in batches.items()}, carry)
                 total = {k: total[k] + sums[k] for k in total}
-            return total
+            return total, carry
 
         @cache
-        def graph(shapes: tuple[tuple[str, tuple[int, ...], str], ...]) -> Any:
+        def graph(shapes: Shapes, carried: Shapes) -> Any:
             # Any number of steps: one trace for an epoch's calls of different length.
-            signature = {
-                name: tf.TensorSpec([None, *shape], dtype) for name, shape, dtype in shapes
-            }
-            return tf.function(run).get_concrete_function(signature)
+            batches = {name: tf.TensorSpec([None, *shape], dtype) for name, shape, dtype in shapes}
+            carry = {name: tf.TensorSpec(shape, dtype) for name, shape, dtype in carried}
+            return tf.function(run).get_concrete_function(batches, carry)
 
-        def call(batches: Arrays) -> Any:
+        def call(batches: Arrays, carry: Any) -> Any:
             shapes = tuple((k, v.shape[1:], v.dtype.name) for k, v in sorted(batches.items()))
-            return graph(shapes)({k: tf.convert_to_tensor(v) for k, v in batches.items()})
+            carried = tuple((k, tuple(v.shape), v.dtype.name) for k, v in sorted(carry.items()))
+            tensors = {k: tf.convert_to_tensor(v) for k, v in batches.items()}
+            return graph(shapes, carried)(tensors, dict(carry))
 
         return call
 
-    return over(train_step), over(lambda batch: loop.weighted(loop.data, batch))
+    run_evaluate = over(lambda batch, carry: loop.weighted(loop.data, batch, carry))
+    return over(train_step), lambda batches, carry: run_evaluate(batches, carry)[0]
 
 
 def _torch_loop(loop: TrainingLoop) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -249,21 +284,25 @@ def _torch_loop(loop: TrainingLoop) -> tuple[Callable[..., Any], Callable[..., A
     def total(history: list[dict[str, Any]]) -> dict[str, Any]:
         return {k: torch.stack([h[k].detach() for h in history]).cpu() for k in history[0]}
 
-    def train(batches: Arrays) -> Any:
+    def train(batches: Arrays, carry: Any) -> tuple[Any, Any]:
         history = []
         for i in range(len(batches["weight"])):
-            sums = loop.weighted(loop.data, tensors(batches, i))
+            sums, carry = loop.weighted(loop.data, tensors(batches, i), carry)
+            carry = {k: v.detach() for k, v in carry.items()}
             values = [v.value for v in loop.variables]
             gradients = torch.autograd.grad(sums["loss"] / sums["weight"], values)
             with torch.no_grad():
                 loop.optimizer.apply(gradients, loop.variables)
             history.append(sums)
-        return total(history)
+        return total(history), carry
 
-    def evaluate(batches: Arrays) -> Any:
+    def evaluate(batches: Arrays, carry: Any) -> Any:
+        history = []
         with torch.no_grad():
-            steps = range(len(batches["weight"]))
-            return total([loop.weighted(loop.data, tensors(batches, i)) for i in steps])
+            for i in range(len(batches["weight"])):
+                sums, carry = loop.weighted(loop.data, tensors(batches, i), carry)
+                history.append(sums)
+        return total(history)
 
     return train, evaluate
 

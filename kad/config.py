@@ -17,8 +17,8 @@ import pydantic
 import tomli_w
 
 from kad.detector import Detector
-from kad.options import AlarmOptions, DataOptions, Options, TrainingOptions
 from kad.detectors import detector_class
+from kad.options import AlarmOptions, DataOptions, Options, TrainingOptions
 from runtime.errors import ConfigError, InputError
 
 DEFAULT_DETECTOR = "vae-lstm"

@@ -65,13 +65,23 @@ class Adam(NamedTuple):
     """Second decay rate."""
     clip: float | None = None
     """Each gradient is clipped to ± this value."""
+    clip_norm: float | None = None
+    """The norm of all gradients together is clipped to this value."""
+    weight_decay: float | None = None
+    """Share of every weight that is taken off per unit of learning rate and step."""
 
     def build(self, steps: int) -> keras.optimizers.Optimizer:
         """Returns the optimiser for epochs of `steps` steps."""
         schedule = keras.optimizers.schedules.ExponentialDecay(
             self.learning_rate, steps, self.decay, staircase=True
         )
-        return keras.optimizers.Adam(schedule, beta_2=self.beta_2, clipvalue=self.clip)
+        return keras.optimizers.Adam(
+            schedule,
+            beta_2=self.beta_2,
+            clipvalue=self.clip,
+            global_clipnorm=self.clip_norm,
+            weight_decay=self.weight_decay,
+        )
 
 
 class TrainingSession:
@@ -137,6 +147,8 @@ class TrainingSession:
         epochs: int,
         optimizer: Adam,
         last: bool,
+        steps: int,
+        carry: Callable[[int], Arrays] | None = None,
     ) -> None:
         """Trains one network until its epochs are over or its validation loss stops falling.
 
@@ -153,6 +165,8 @@ class TrainingSession:
             epochs: Longest training.
             optimizer: Settings of its optimiser.
             last: Whether the detector can score once this phase has run an epoch.
+            steps: Optimiser steps of an epoch.
+            carry: See `TrainingLoop`; every epoch starts anew.
 
         Raises:
             TrainingInterruptedError: Ctrl+C.
@@ -162,8 +176,9 @@ class TrainingSession:
             self._load(f"{name}/best", network)
             return
         self._forget_later_phases(name)
-        steps = len(batches(self._rng(name, 0))["weight"])
-        loop = TrainingLoop(loss, variables=network, optimizer=optimizer.build(steps), data=data)
+        loop = TrainingLoop(
+            loss, variables=network, optimizer=optimizer.build(steps), data=data, carry=carry
+        )
         self._load(f"{name}/last", network)
         self._load(f"{name}/optimizer", loop.optimizer.variables)
         if self.progress:
@@ -206,6 +221,7 @@ class TrainingSession:
         drawn = batches(self._rng(name, phase["epoch"] + 1))
         steps = len(drawn["weight"])
         totals: dict[str, float] = {}
+        loop.restart()
         for a, b in _calls(steps):
             if self.breaker.interrupted:
                 raise KeyboardInterrupt
@@ -316,6 +332,18 @@ def _calls(steps: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + size, steps)
 
 
+def epoch_steps(wanted: int) -> int:
+    """Returns the optimiser steps of an epoch: at least `wanted`, a multiple of its calls."""
+    calls = -(-wanted // STEPS_PER_CALL)
+    return -(-wanted // calls) * calls
+
+
+def batch_steps(examples: int, *, batch_size: int, most: int) -> int:
+    """Returns the optimiser steps of an epoch of `epoch_batches`."""
+    count = min(examples, most)
+    return epoch_steps(-(-count // min(batch_size, count)))
+
+
 def epoch_batches(
     examples: np.ndarray, *, batch_size: int, most: int, rng: np.random.Generator
 ) -> np.ndarray:
@@ -334,11 +362,8 @@ def epoch_batches(
         int32 `(steps, batch)`.
     """
     order = rng.permutation(examples)[:most]
-    batch_size = min(batch_size, len(order))
-    steps = -(-len(order) // batch_size)
-    calls = -(-steps // STEPS_PER_CALL)
-    steps = -(-steps // calls) * calls
-    return np.resize(order, (steps, batch_size)).astype("int32")
+    steps = batch_steps(len(examples), batch_size=batch_size, most=most)
+    return np.resize(order, (steps, min(batch_size, len(order)))).astype("int32")
 
 
 def padded_batches(examples: np.ndarray, *, batch_size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -19,11 +19,12 @@ def least_squares():
     x = rng.normal(size=(200, 3)).astype("float32")
     y = x @ np.array([[1.0], [-2.0], [0.5]], "float32")
 
-    def loss(data, batch):
+    def loss(data, batch, carry):
         error = ops.matmul(ops.take(data["x"], batch["row"], axis=0), weight) - ops.take(
             data["y"], batch["row"], axis=0
         )
-        return {"loss": ops.mean(ops.square(error), axis=1), "twice": 2 * ops.abs(error[:, 0])}
+        squared = ops.mean(ops.square(error), axis=1)
+        return {"loss": squared, "twice": 2 * ops.abs(error[:, 0])}, carry
 
     return weight, loss, {"x": x, "y": y}
 
@@ -53,6 +54,42 @@ def test_evaluation_weighs_examples_and_moves_nothing():
     parts = loop.evaluate({"row": rows, "weight": weights})
     assert parts["loss"] == pytest.approx(float(np.mean(data["y"][:4] ** 2)), rel=1e-5)
     assert not ops.convert_to_numpy(weight.value).any()
+
+
+def test_state_is_carried_from_step_to_step_without_gradient():
+    """Truncated back-propagation: the next step sees the state, its gradient stops there."""
+    weight = keras.Variable(np.array(0.5, "float32"))
+
+    def loss(data, batch, carry):
+        state = weight * carry["state"] + batch["x"]
+        return {"loss": ops.square(state)}, {"state": state}
+
+    loop = TrainingLoop(
+        loss,
+        variables=[weight],
+        optimizer=keras.optimizers.SGD(0.01),
+        data={},
+        carry=lambda size: {"state": np.ones(size, "float32")},
+    )
+    x = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], "float32")
+    batches = {"x": x, "weight": np.ones(x.shape, "float32")}
+
+    def by_hand(w, state, rows):
+        for row in rows:
+            after = w * state + row
+            w, state = w - 0.01 * np.mean(2 * after * state), after
+        return w, state
+
+    w, state = by_hand(0.5, np.ones(2), x[:2])
+    w, state = by_hand(w, state, x[2:])
+    loop.train({k: v[:2] for k, v in batches.items()})
+    loop.evaluate(batches)
+    loop.train({k: v[2:] for k, v in batches.items()})
+    assert float(ops.convert_to_numpy(weight.value)) == pytest.approx(w, rel=1e-5)
+    loop.restart()
+    loop.train({k: v[:1] for k, v in batches.items()})
+    w, _ = by_hand(w, np.ones(2), x[:1])
+    assert float(ops.convert_to_numpy(weight.value)) == pytest.approx(w, rel=1e-5)
 
 
 def test_compiled_functions_read_current_weights():

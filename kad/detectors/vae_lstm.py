@@ -10,13 +10,20 @@ from keras import layers, ops
 from pydantic import Field
 
 from kad.backend import compile_function
-from kad.networks.conv_plan import conv_plan
 from kad.detector import Component, Detector, TrainingSeries
 from kad.missing import hold_last, is_observed
+from kad.networks.conv_plan import conv_plan
+from kad.networks.vae import Head, embedding_lstm, vae_decoder, vae_encoder
 from kad.options import Count, Fraction, Positive, TrainingOptions
 from kad.state import StateLayout
-from kad.training import Adam, TrainingSession, epoch_batches, padded_batches, split_starts
-from kad.networks.vae import Head, embedding_lstm, vae_decoder, vae_encoder
+from kad.training import (
+    Adam,
+    TrainingSession,
+    batch_steps,
+    epoch_batches,
+    padded_batches,
+    split_starts,
+)
 from runtime.errors import ConfigError, InputError
 
 EMBEDDING_BATCH = 4096
@@ -401,11 +408,12 @@ class VAELSTM(Detector):
     def _fit_vae(
         self, series: TrainingSeries, session: TrainingSession, options: VAELSTMTraining
     ) -> None:
-        def loss(data: Any, batch: Any) -> dict[str, Any]:
+        def loss(data: Any, batch: Any, carry: Any) -> Any:
             rows = batch["start"][:, None] + ops.arange(self.l_win, dtype="int32")
             z, mask = ops.take(data["z"], rows, axis=0), ops.take(data["mask"], rows, axis=0)
             mean, deviation = self.encoder(self._limit(z))
-            return self._elbo(z, mask, mean, deviation, mean + deviation * batch["noise"])
+            code = mean + deviation * batch["noise"]
+            return self._elbo(z, mask, mean, deviation, code), carry
 
         def with_noise(start: np.ndarray, weight: np.ndarray, rng: Any) -> dict[str, np.ndarray]:
             noise = rng.standard_normal((*start.shape, self.code_size), dtype="float32")
@@ -440,18 +448,19 @@ class VAELSTM(Detector):
                 options.gradient_clip,
             ),
             last=False,
+            steps=self._steps(train, options.batch_size, options),
         )
 
     def _fit_lstm(
         self, series: TrainingSeries, session: TrainingSession, options: VAELSTMTraining
     ) -> None:
-        def loss(data: Any, batch: Any) -> dict[str, Any]:
+        def loss(data: Any, batch: Any, carry: Any) -> Any:
             rows = batch["start"][:, None] + ops.arange(
                 0, self.l_seq * self.l_win, self.l_win, dtype="int32"
             )
             codes = ops.take(data["codes"], rows, axis=0)
             error = ops.square(self.lstm(codes[:, :-1], training=True) - codes[:, 1:])
-            return {"loss": ops.mean(error, axis=(1, 2))}
+            return {"loss": ops.mean(error, axis=(1, 2))}, carry
 
         def batches(rng: np.random.Generator) -> dict[str, np.ndarray]:
             start = epoch_batches(
@@ -471,7 +480,12 @@ class VAELSTM(Detector):
             epochs=options.epochs_lstm,
             optimizer=Adam(options.learning_rate_lstm, options.learning_rate_decay_lstm),
             last=True,
+            steps=self._steps(train, options.batch_size_lstm, options),
         )
+
+    @staticmethod
+    def _steps(train: np.ndarray, batch_size: int, options: VAELSTMTraining) -> int:
+        return batch_steps(len(train), batch_size=batch_size, most=options.examples_per_epoch)
 
     def _split(
         self, series: TrainingSeries, length: int, options: VAELSTMTraining
