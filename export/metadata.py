@@ -23,7 +23,7 @@ def detector_metadata(detector: Any, *, weights_sha256: str) -> Metadata:
         )
     channels = [
         InputColumn(name=name, unit=unit)
-        for name, unit in zip(detector.channels, detector.units, strict=True)
+        for name, unit in zip(detector.channels, detector.channel_units, strict=True)
     ]
     context = [InputColumn(name=name, role="context") for name in detector.context]
     return Metadata(

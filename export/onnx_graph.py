@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import tensorflow as tf
 import tf2onnx
 from onnx import numpy_helper
 
+from export.recurrent import Markers
+from kad.networks.recurrent import lowered_by
 from runtime.errors import VerificationError
 
 OPSET = 17
@@ -55,9 +58,14 @@ def to_onnx(
         return {name: tf.identity(value, name=name) for name, value in function(*tensors).items()}
 
     graph = tf.function(traced, input_signature=signature)
-    converted, _ = tf2onnx.convert.from_function(
-        graph, input_signature=signature, opset=OPSET, custom_op_handlers=_HANDLERS
-    )
+    markers = Markers()
+    with lowered_by(markers.lower):
+        converted, _ = tf2onnx.convert.from_function(
+            graph,
+            input_signature=signature,
+            opset=OPSET,
+            custom_op_handlers={**_HANDLERS, "PyFunc": (partial(_recurrent, markers), [])},
+        )
     model: onnx.ModelProto = converted
     model.ir_version = IR_VERSION
     order = {name: position for position, name in enumerate(outputs)}
@@ -78,6 +86,34 @@ def _where(_: Any, node: Any, __: str, ___: Sequence[Any]) -> None:
     # tf2onnx lowers `where` to c*x + (1-c)*y, which lets one NaN through into the state.
     node.type = "Where"
     node.domain = ""
+
+
+def _recurrent(markers: Markers, graph: Any, node: Any, _: str, __: Sequence[Any]) -> None:
+    """Replaces a marker by its operator; ONNX has steps first, and states per direction."""
+    name = next(name for name in markers if name in node.name)
+    operator, attributes, weights = markers[name]
+    x, *states = node.input
+    output, *last = node.output
+    graph.remove_node(node.name)
+
+    def constant(label: str, array: Any) -> Any:
+        return graph.make_const(f"{name}{label}", array).output[0]
+
+    direction = constant("direction", np.array([0], np.int64))
+    axis = constant("axis", np.array([1], np.int64))
+    by_step = graph.make_node("Transpose", [x], attr={"perm": [1, 0, 2]}).output[0]
+    starts = [graph.make_node("Unsqueeze", [state, direction]).output[0] for state in states]
+    constants = [constant(label, array) for label, array in zip("WRB", weights, strict=True)]
+    run = graph.make_node(
+        operator,
+        [by_step, *constants, "", *starts],
+        attr=attributes,
+        output_count=1 + len(states),
+    )
+    squeezed = graph.make_node("Squeeze", [run.output[0], axis]).output[0]
+    graph.make_node("Transpose", [squeezed], attr={"perm": [1, 0, 2]}, outputs=[output])
+    for state, end in zip(run.output[1:], last, strict=True):
+        graph.make_node("Squeeze", [state, direction], outputs=[end])
 
 
 _HANDLERS: dict[str, Any] = {"Select": (_where, []), "SelectV2": (_where, [])}

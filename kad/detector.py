@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from math import ceil
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
@@ -22,7 +23,8 @@ from kad.state import StateLayout
 from kad.training import Progress, TrainingInterruptedError, TrainingSession
 from kad.version import __version__
 from runtime.budget import severity_threshold
-from runtime.errors import InputError, ModelFileError
+from runtime.context import context_columns
+from runtime.errors import ConfigError, InputError, ModelFileError
 from runtime.interrupt import Interruptible
 from runtime.schema import Grid
 from runtime.stream import Scores
@@ -42,31 +44,31 @@ class Component(NamedTuple):
 class Detector(keras.Model):
     """Base of all detectors: one pure function `step`, and weights that hold everything learnt.
 
-    A detector is a file in `kad/` with one subclass, which defines `detector_name`, `layout`,
-    `warmup_steps`, `max_steps`, `step` and `fit_networks`, calls `_ready()` at the end of its
-    constructor, and is listed in `kad.registry`.
+    A detector is a module in `kad/detectors/` with one subclass, which defines `layout`,
+    `warmup_steps`, `max_steps`, `step`, `fit_networks` and `rows_needed`, and calls `_ready()` at
+    the end of its constructor. `docs/adding-a-detector.md` goes through one.
 
     Args:
         channels: Names of the columns it watches.
-        units: Unit of each channel, or `None`.
+        channel_units: Unit of each channel, or `None`.
         period_s: Sampling period in seconds.
         grid: `time`: rows are placed on a regular grid; `rows`: every row is one step.
         max_gap_steps: A gap of more missing rows restarts the warm-up; one sixth of the warm-up
             where not given.
+        context: Context columns after the channels, names of `runtime.context`; for detectors
+            that take them.
         card: What `fit` wrote down about training and calibration, JSON.
     """
 
     detector_name: ClassVar[str]
-    """Name on command lines and in detector files."""
+    """Name on command lines and in detector files: its module's."""
     Training: ClassVar[type[TrainingOptions]] = TrainingOptions
     """The `[training]` section that this detector understands."""
     presets: ClassVar[Mapping[str, Mapping[str, Mapping[str, Any]]]]
     """Values per preset and configuration section."""
 
-    context: ClassVar[tuple[str, ...]] = ()
-    """Context columns after the channels, names of `runtime.context`."""
-    declared_loops: ClassVar[int] = 0
-    """Control flow nodes that the exported graph may have."""
+    takes_context: ClassVar[bool] = False
+    """Whether it can use the time of day and the day of the week."""
 
     layout: StateLayout
     """Parts of the packed state."""
@@ -74,15 +76,18 @@ class Detector(keras.Model):
     """Steps after a start whose severity is 0."""
     max_steps: int
     """Longest chunk that `step` takes."""
+    declared_loops: int = 0
+    """Control flow nodes that the exported graph may have."""
 
     def __init__(
         self,
         channels: Sequence[str],
         *,
-        units: Sequence[str | None] | None = None,
+        channel_units: Sequence[str | None] | None = None,
         period_s: float = 1.0,
         grid: Grid = "time",
         max_gap_steps: int | None = None,
+        context: Sequence[str] = (),
         card: str = "{}",
         **kwargs: Any,
     ) -> None:
@@ -98,15 +103,20 @@ class Detector(keras.Model):
                 f"The scores would have two columns {twice!r}: the channel of that name and the "
                 "detector's own. Rename the channel."
             )
-        if units is not None and len(units) != len(channels):
+        if channel_units is not None and len(channel_units) != len(channels):
             raise InputError(
-                f"`units` must have one entry for each of {len(channels)} channels. "
-                f"Received: {units!r}."
+                f"`channel_units` must have one entry for each of {len(channels)} channels. "
+                f"Received: {channel_units!r}."
             )
         if not period_s > 0:
             raise InputError(f"`period_s` must be above 0. Received: {period_s}.")
+        if context and not self.takes_context:
+            raise ConfigError(
+                f"The detector {self.detector_name} takes no context. Leave out [data] context."
+            )
         self.channels = tuple(channels)
-        self.units = tuple(units) if units is not None else (None,) * len(channels)
+        self.context = tuple(context)
+        self.channel_units = tuple(channel_units) if channel_units is not None else (None,) * len(channels)
         self.period_s = float(period_s)
         self.grid = grid
         self._max_gap_steps = max_gap_steps
@@ -114,10 +124,14 @@ class Detector(keras.Model):
         self.scaler = Scaler(len(channels), name="scaler")
         self.calibration = Calibration(name="calibration")
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.detector_name = cls.__module__.rpartition(".")[2].replace("_", "-")
+
     def _ready(self) -> None:
         """Marks the model as built; every layer builds in the constructor."""
         self.built = True
-        self._compiled: Callable[..., Any] | None = None
+        self._compiled: dict[Callable[..., Any], Callable[..., Any]] = {}
 
     # The detector itself
 
@@ -274,7 +288,9 @@ class Detector(keras.Model):
                 f"has {longest}. Give more rows, or a smaller detector (--preset tiny)."
             )
         self.scaler.fit(_finite(np.concatenate([s.values for s in segments])), names=self.channels)
-        series = TrainingSeries(segments, self.scaler, validation=training.validation)
+        series = TrainingSeries(
+            segments, self.scaler, validation=training.validation, context=self.context
+        )
         self.check_series(series, training)
         held_out = self._held_out(segments, series.held_out_rows)
         usable = sum(int(mask.sum()) for _, mask in held_out)
@@ -344,8 +360,8 @@ class Detector(keras.Model):
             rows: How many of the last rows are held out.
 
         Returns:
-            Per segment the values `(rows, channels)`, context before them included, and a mask:
-            held out, observed, and after the warm-up.
+            Per segment the inputs `(rows, inputs)`, rows before them included, and a mask: held
+            out, observed, and after the warm-up.
         """
         parts, left = [], rows
         for segment in reversed(segments):
@@ -354,10 +370,11 @@ class Detector(keras.Model):
                 break
             context = min(len(segment.values), taken + 2 * self.warmup_steps + 1)
             values = segment.values[-context:]
+            inputs = self.inputs(Segment(segment.times_ns[-context:], values))
             observed = np.isfinite(values).any(axis=1)
             mask = observed & (np.cumsum(observed) > self.warmup_steps)
             mask[: context - taken] = False
-            parts.append((values, mask))
+            parts.append((inputs, mask))
             left -= taken
         return parts[::-1]
 
@@ -382,22 +399,43 @@ class Detector(keras.Model):
 
     # Scoring
 
-    def score_segment(self, values: np.ndarray) -> dict[str, np.ndarray]:
+    def inputs(self, segment: Segment) -> np.ndarray:
+        """Returns the channels of a segment and the context columns: `(rows, inputs)`."""
+        if not self.context:
+            return segment.values
+        context = context_columns(self.context, segment.times_ns)
+        return np.concatenate([segment.values, context], axis=1)
+
+    def score_segment(self, inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Scores one stream from a new state.
 
         Args:
-            values: `(rows, inputs)` in raw units on the grid; NaN where missing.
+            inputs: `(rows, inputs)` in raw units on the grid; NaN where missing.
 
         Returns:
             float32 arrays: `score`, `severity` `(rows,)`, `channel_scores`, `expected`
             `(rows, channels)`.
         """
-        if self._compiled is None:
-            self._compiled = compile_function(self.step, self.variables)
+        return self.run_segment(self.step, inputs)
+
+    def run_segment(
+        self, step: Callable[[Any, Any], dict[str, Any]], inputs: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Runs `step`, or a method that takes and hands on state as it does, over one stream.
+
+        Args:
+            step: The method; its outputs have the axes `(streams, steps, ...)`.
+            inputs: `(rows, inputs)` in raw units on the grid; NaN where missing.
+
+        Returns:
+            The outputs but `next_state`, float32 `(rows, ...)`.
+        """
+        if step not in self._compiled:
+            self._compiled[step] = compile_function(step, self.variables)
         state = np.zeros((1, self.state_size), "float32")
         parts: dict[str, list[np.ndarray]] = {}
-        for chunk, rows in _chunks(values, self.max_steps):
-            out = self._compiled(chunk, state)
+        for chunk, rows in _chunks(inputs, self.max_steps):
+            out = self._compiled[step](chunk, state)
             state = out.pop("next_state")
             for name, array in out.items():
                 parts.setdefault(name, []).append(array[0, :rows])
@@ -415,7 +453,7 @@ class Detector(keras.Model):
         """
         self._check_columns(frame)
         placed, counts = frames.to_grid(frame[list(self.channels)], self.grid_options())
-        parts = [self.score_segment(s.values) for s in frames.to_segments(placed)]
+        parts = [self.score_segment(self.inputs(s)) for s in frames.to_segments(placed)]
         names = ("score", "severity", "channel_scores", "expected")
         outputs = [np.concatenate([part[name] for part in parts]) for name in names]
         threshold = float(self.card.get("threshold", np.inf))
@@ -509,10 +547,11 @@ class Detector(keras.Model):
         return {
             "name": self.name,
             "channels": list(self.channels),
-            "units": list(self.units),
+            "channel_units": list(self.channel_units),
             "period_s": self.period_s,
             "grid": self.grid,
             "max_gap_steps": self._max_gap_steps,
+            "context": list(self.context),
             "card": self._card,
         }
 
@@ -541,9 +580,17 @@ class TrainingSeries:
         segments: Rows on the grid in raw units.
         scaler: A fitted scaler.
         validation: Share of the rows at the end that is held out.
+        context: Names of context columns.
     """
 
-    def __init__(self, segments: Sequence[Segment], scaler: Scaler, *, validation: float) -> None:
+    def __init__(
+        self,
+        segments: Sequence[Segment],
+        scaler: Scaler,
+        *,
+        validation: float,
+        context: Sequence[str] = (),
+    ) -> None:
         mean = keras.ops.convert_to_numpy(scaler.mean.value).astype("float64")
         std = keras.ops.convert_to_numpy(scaler.std.value).astype("float64")
         z = [
@@ -553,7 +600,14 @@ class TrainingSeries:
         """float32 `(rows, channels)`: 1 where a sample was measured."""
         self.values = np.concatenate([_interpolate(v) for v in z]).astype("float32")
         """float32 `(rows, channels)`: standardised, missing samples interpolated."""
+        self.context = np.concatenate([context_columns(context, s.times_ns) for s in segments])
+        """float32 `(rows, context)`."""
+        self.segments = list(segments)
+        """The rows in raw units."""
         lengths = np.array([len(v) for v in z])
+        bounds = np.concatenate([[0], np.cumsum(lengths)]).tolist()
+        self.ranges = list(pairwise(bounds))
+        """Half-open range of rows of each segment."""
         self.ends = np.repeat(np.cumsum(lengths), lengths)
         """int `(rows,)`: the row after the last one of the same segment."""
         self.held_out_rows = max(1, round(validation * len(self.values)))

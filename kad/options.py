@@ -35,6 +35,9 @@ class DataOptions(Options):
     """A gap of more missing rows than this restarts the warm-up; the detector's where not given."""
     reorder: Annotated[int, Field(ge=0)] = 16
     """Rows may arrive this many sampling periods late."""
+    context: bool | None = None
+    """Give the detector the time of day and the day of the week; where not given, when it takes
+    them, the period is between one minute and six hours, and there are two days to train on."""
     grid: Grid = "time"
     """`time`: place rows on a regular time grid. `rows`: every row is one step."""
 

@@ -115,7 +115,7 @@ def find(
     events = [*finder.update(scores), *finder.finish()]
     return Findings(
         channels=detector.channels,
-        units=detector.units,
+        units=detector.channel_units,
         period_s=detector.period_s,
         warmup_steps=detector.warmup_steps,
         scores=scores,

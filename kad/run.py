@@ -14,6 +14,7 @@ from kad.files import write_atomically
 from kad.frames import infer_period, times_ns
 from kad.tables import read_table, select_rows
 from kad.training import Progress, TrainingInterruptedError
+from runtime.context import CONTEXT_COLUMNS
 from runtime.errors import InputError
 
 MODEL = "model.keras"
@@ -151,9 +152,23 @@ def _build(config: Config, rows: pd.DataFrame, names: tuple[str, ...]) -> Detect
         period = infer_period(times_ns(rows), mixed=config.data.grid == "rows")
     return config.detector(
         names,
-        units=[config.data.units.get(name) for name in names],
+        channel_units=[config.data.units.get(name) for name in names],
         period_s=period,
         grid=config.data.grid,
         max_gap_steps=config.data.max_gap,
+        context=CONTEXT_COLUMNS if _wants_context(config, rows, period) else (),
         **config.arguments,
+    )
+
+
+def _wants_context(config: Config, rows: pd.DataFrame, period_s: float) -> bool:
+    if config.data.context is not None:
+        return config.data.context
+    times = times_ns(rows)
+    return (
+        config.detector.takes_context
+        and isinstance(rows.index, pd.DatetimeIndex)
+        and config.data.grid == "time"
+        and 60 <= period_s <= 6 * 3600
+        and int(times.max() - times.min()) >= 2 * 86_400 * 10**9
     )

@@ -111,7 +111,6 @@ class VAELSTM(Detector):
     ours.
     """
 
-    detector_name = "vae-lstm"
     Training = VAELSTMTraining
     presets: ClassVar = {
         "default": {},

@@ -1,0 +1,498 @@
+"""The RNN multi-step predictor with Gaussian error scores."""
+
+from collections.abc import Sequence
+from math import ceil
+from typing import Annotated, Any, ClassVar, Literal, cast
+
+import keras
+import numpy as np
+from keras import ops
+from pydantic import Field
+
+from kad.backend import scan
+from kad.chunks import Segments, chunk_steps, held_out_chunks, training_chunks
+from kad.detector import Detector, TrainingSeries
+from kad.error_gaussian import ErrorGaussian, Gaussian
+from kad.missing import hold_last, is_observed
+from kad.networks.predictor import Head, Predictor
+from kad.networks.recurrent import Activation, Cell
+from kad.options import Count, Positive, TrainingOptions
+from kad.state import StateLayout
+from kad.training import Adam, TrainingSession
+from runtime.errors import ConfigError, InputError
+
+STATISTICS_ROWS = 200_000
+"""Most rows whose errors the Gaussian is fitted on: bounds memory for long series."""
+_KEEP = 256
+"""Dropout masks are drawn as bytes."""
+
+Weight = Annotated[float, Field(ge=0)]
+
+
+class RNNTraining(TrainingOptions):
+    """`[training]` of the RNN predictor."""
+
+    epochs: Count = 60
+    """Longest training in epochs."""
+    batch_size: Count = 64
+    """Parallel streams that the training rows are cut into."""
+    examples_per_epoch: Count = 100_000
+    """Rows of an epoch: a shorter series is repeated with noise, a longer one drawn from."""
+    chunk: Annotated[int, Field(ge=2)] = 50
+    """Steps of truncated back-propagation; the state is carried from chunk to chunk."""
+    learning_rate: Positive = 2e-3
+    """Adam's learning rate in the first epoch."""
+    free_running: Weight = 1.0
+    """Weight of the loss of a run that is fed its own predictions from the chunk's first row."""
+    teacher_forced: Weight = 1.0
+    """Weight of the loss of a run that is fed the rows."""
+    professor_forced: Weight = 1.0
+    """Weight of the distance between the hidden states of both runs."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    """Share dropped after the encoder, between recurrent layers and before the decoder."""
+    noise: Weight = 0.05
+    """Most noise that is added to repeated rows, in standard deviations of the channel."""
+    gradient_norm: Positive = 10.0
+    """The norm of all gradients together is clipped to this value."""
+    weight_decay: Weight = 1e-4
+    """Share of every weight that is taken off per unit of learning rate and step."""
+    split: Literal["chronological"] = "chronological"
+    """Held-out rows are the last ones."""
+
+
+@keras.saving.register_keras_serializable("kad")
+class RNNPredictor(Detector):
+    """A recurrent network predicts the next `horizon` samples; errors are scored by Gaussians.
+
+    The error vector of a sample has the differences between the predictions made for it 1 to
+    `horizon` samples before and its value. The score is the squared Mahalanobis distance of error
+    vectors from those of the training rows, summed over channels. A missing sample has no error;
+    the network sees the last observed sample, or its own forecast, in its place.
+
+    Args:
+        channels: Names of the columns it watches.
+        cell: `lstm`, `gru` or `simple_rnn`.
+        activation: `tanh` or `relu`.
+        embedding: Size of the encoder's output.
+        units: Size of each recurrent layer.
+        layers: Recurrent layers.
+        horizon: Predictions per sample.
+        head: `recursive`: each prediction is fed back for the next; `direct`: the decoder gives
+            all of them at once, which is several times cheaper.
+        residual: The network predicts the difference from the last sample.
+        tied: The decoder uses the encoder's weights.
+        gaussian: `channel`: one Gaussian per channel; `joint`: one over all channels, which also
+            sees a correlation between channels that breaks.
+        impute: What replaces a missing sample: the `last` observed one, or the detector's own
+            `forecast`, which makes the exported graph a loop over samples and its batches slow.
+        clip: The network sees standardised values within ± this; 0 for no limit.
+        uniform: Initial weights are uniform within ± this; 0: Glorot and orthogonal.
+        **kwargs: See `Detector`.
+
+    Reference: P. Malhotra, L. Vig, G. Shroff, P. Agarwal (2015), "Long Short Term Memory Networks
+    for Anomaly Detection in Time Series", ESANN; J. Park (2018), "RNN-Time-series-Anomaly-
+    Detection", for recursion and training; A. Lamb et al. (2016), "Professor Forcing". Shrinkage,
+    the joint Gaussian, the direct head, missing samples and context columns are ours.
+    """
+
+    takes_context = True
+    Training = RNNTraining
+    presets: ClassVar = {
+        "default": {},
+        "paper": {
+            "data": {"grid": "rows", "context": False},
+            "detector": {"embedding": 128, "units": 128, "clip": 0.0, "uniform": 0.1},
+            "training": {
+                "epochs": 400,
+                "learning_rate": 2e-4,
+                "learning_rate_decay": 1.0,
+                "patience": 0,
+            },
+        },
+        "tiny": {
+            "detector": {"embedding": 8, "units": 8, "layers": 1, "horizon": 4},
+            "training": {
+                "epochs": 5,
+                "batch_size": 16,
+                "chunk": 16,
+                "examples_per_epoch": 4096,
+                "learning_rate": 1e-2,
+            },
+        },
+    }
+
+    def __init__(
+        self,
+        channels: Sequence[str],
+        *,
+        cell: Cell = "lstm",
+        activation: Activation = "tanh",
+        embedding: Count = 32,
+        units: Count = 32,
+        layers: Count = 2,
+        horizon: Count = 10,
+        head: Head = "recursive",
+        residual: bool = False,
+        tied: bool = False,
+        gaussian: Gaussian = "channel",
+        impute: Literal["last", "forecast"] = "last",
+        clip: Annotated[float, Field(ge=0)] = 8.0,
+        uniform: Annotated[float, Field(ge=0)] = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(channels, **kwargs)
+        if tied and (embedding != units or head == "direct"):
+            raise ConfigError(
+                "`tied` needs `embedding` equal to `units` and the recursive head. Received: "
+                f"embedding {embedding}, units {units}, head {head!r}."
+            )
+        features = len(self.channels)
+
+        # Layers
+        self.predictor = Predictor(
+            features,
+            context=len(self.context),
+            period_s=self.period_s,
+            embedding=embedding,
+            units=units,
+            depth=layers,
+            cell=cell,
+            activation=activation,
+            horizon=horizon,
+            head=head,
+            residual=residual,
+            tied=tied,
+            clip=clip,
+            uniform=uniform,
+            name="predictor",
+        )
+        self.error_gaussian = ErrorGaussian(
+            features, horizon=horizon, gaussian=gaussian, name="error_gaussian"
+        )
+
+        # Config
+        self.cell, self.activation, self.head = cell, activation, head
+        self.embedding, self.units, self.depth = embedding, units, layers
+        self.horizon, self.residual, self.tied = horizon, residual, tied
+        self.gaussian, self.impute, self.clip, self.uniform = gaussian, impute, clip, uniform
+        self.warmup_steps = 4 * horizon
+        self.max_steps = 256
+        self.declared_loops = 1 if impute == "forecast" else 0
+        self.layout = StateLayout(
+            count=(1,),
+            last=(features,),
+            pending=(horizon, horizon, features),
+            **{
+                f"layer{i}_{j}": (units,)
+                for i, layer in enumerate(self.predictor.recurrent)
+                for j in range(layer.states)
+            },
+        )
+        self._ready()
+
+    # The detector itself
+
+    def step(self, x: Any, state: Any) -> dict[str, Any]:
+        """See `Detector.step`."""
+        out = self.predict_step(x, state)
+        observed, ready = out["observed"], float(self.warmup_steps + 1)
+        channel_scores = self.error_gaussian(self._errors(out), observed)
+        is_warm = ops.greater_equal(out["count"], ready)
+        channel_scores = ops.where(
+            is_warm[..., None], channel_scores, ops.zeros_like(channel_scores)
+        )
+        score = ops.sum(channel_scores, axis=-1)
+        severity = ops.where(is_warm, self.calibration(score), ops.zeros_like(score))
+        expected = ops.where(is_warm[..., None], out["forecasts"][:, :, 0], out["z"])
+        return {
+            "score": score,
+            "severity": severity,
+            "channel_scores": channel_scores,
+            "expected": self.scaler.inverse(expected),
+            "next_state": out["next_state"],
+        }
+
+    def predict_step(self, x: Any, state: Any) -> dict[str, Any]:
+        """Predicts, without scoring.
+
+        Args:
+            x: See `Detector.step`.
+            state: See `Detector.step`.
+
+        Returns:
+            `z` `(streams, steps, channels)`, the standardised samples with missing ones imputed;
+            `observed`, the same shape, 1 where a sample was observed; `forecasts`
+            `(streams, steps, horizon, channels)`, the predictions made for each sample 1 to
+            `horizon` steps before; `hidden` `(streams, steps, units)`, the hidden state before
+            each sample; `count` `(streams, steps)`; `next_state`.
+        """
+        if self.impute == "last":
+            return self._predict_chunk(x, state)
+
+        def one(state: Any, sample: Any) -> tuple[Any, dict[str, Any]]:
+            out = self._predict_chunk(sample[:, None], state)
+            following = out.pop("next_state")
+            return following, {name: value[:, 0] for name, value in out.items()}
+
+        last, out = scan(one, state, ops.transpose(x, (1, 0, 2)))
+        swapped = {
+            name: ops.transpose(value, (1, 0, *range(2, len(value.shape))))
+            for name, value in out.items()
+        }
+        return {**swapped, "next_state": last}
+
+    def _predict_chunk(self, x: Any, state: Any) -> dict[str, Any]:
+        old = self.layout.unpack(state)
+        steps, features, horizon = ops.shape(x)[1], len(self.channels), self.horizon
+        samples, context = x[..., :features], x[..., features:]
+        observed = is_observed(samples)
+        anything = ops.cast(ops.any(observed, axis=-1), "float32")
+        ready = float(self.warmup_steps + 1)
+        count = ops.minimum(old["count"] + ops.cumsum(anything, axis=1), ready)
+
+        held = hold_last(self.scaler(samples), observed, old["last"])
+        if self.impute == "forecast":
+            foreseen = old["pending"][:, -1:, 0]
+            is_warm = ops.greater_equal(count, ready)[..., None]
+            held = ops.where(ops.logical_or(observed, ops.logical_not(is_warm)), held, foreseen)
+
+        states = [
+            [old[f"layer{i}_{j}"] for j in range(layer.states)]
+            for i, layer in enumerate(self.predictor.recurrent)
+        ]
+        read = self.predictor.read(held, context, states)
+        pending = ops.concatenate([old["pending"], read.predicted], axis=1)
+        made = ops.reshape(pending, (-1, (steps + horizon) * horizon, features))
+        ahead = ops.arange(1, horizon + 1)
+        row = ops.arange(steps)[:, None] + (horizon - ahead)[None]
+        forecasts = ops.take(made, row * horizon + (ahead - 1)[None], axis=1)
+        before = ops.concatenate([states[-1][0][:, None], read.hidden[:, :-1]], axis=1)
+        return {
+            "z": held,
+            "observed": ops.cast(observed, "float32"),
+            "forecasts": forecasts,
+            "hidden": before,
+            "count": count,
+            "next_state": self.layout.pack(
+                {
+                    "count": count[:, -1:],
+                    "last": held[:, -1],
+                    "pending": pending[:, steps:],
+                    **{
+                        f"layer{i}_{j}": part
+                        for i, layer in enumerate(read.states)
+                        for j, part in enumerate(layer)
+                    },
+                }
+            ),
+        }
+
+    def _errors(self, out: dict[str, Any]) -> Any:
+        """Returns error vectors `(streams, steps, channels, horizon)`."""
+        return ops.transpose(out["forecasts"] - out["z"][:, :, None], (0, 1, 3, 2))
+
+    # Training
+
+    def rows_needed(self, options: TrainingOptions) -> int:
+        """See `Detector.rows_needed`: one chunk to learn from and one held-out."""
+        chunk = cast("RNNTraining", options).chunk + self.predictor.ahead
+        return max(ceil(chunk / (1 - options.validation)), ceil(chunk / options.validation))
+
+    def check_series(self, series: TrainingSeries, _options: TrainingOptions) -> None:
+        """See `Detector.check_series`: rows to predict on both sides of the split."""
+        for part, segments in zip(("training", "held-out"), self._split(series), strict=True):
+            if not segments:
+                raise InputError(
+                    f"The {part} rows have no two rows without a long gap between them. Train on "
+                    "other rows with --train, or raise training.validation."
+                )
+
+    def fit_networks(self, series: TrainingSeries, session: TrainingSession) -> None:
+        """Trains the predictor by truncated back-propagation through parallel streams."""
+        options = cast("RNNTraining", session.options)
+        train, held_out = self._split(series)
+        layout = {"length": options.chunk, "streams": options.batch_size}
+        rows = options.examples_per_epoch
+
+        def batches(rng: np.random.Generator) -> dict[str, np.ndarray]:
+            drawn = training_chunks(train, **layout, rows=rows, rng=rng)
+            shape = (*drawn["start"].shape, options.chunk)
+            if options.noise:
+                size = (*shape[:2], options.chunk + self.predictor.ahead, len(self.channels))
+                level = rng.uniform(0, options.noise, (*shape[:2], 1, 1)).astype("float32")
+                drawn["noise"] = level * rng.standard_normal(size, dtype="float32")
+            if options.dropout:
+                for i, width in enumerate(self.predictor.dropout_widths):
+                    drawn[f"dropout{i}"] = rng.integers(0, 256, (*shape, width), dtype="uint8")
+            return drawn
+
+        session.run_phase(
+            "predictor",
+            loss=self._loss(options),
+            network=self.predictor.trainable_variables,
+            data={"z": series.values, "mask": series.observed, "context": series.context},
+            batches=batches,
+            validation=held_out_chunks(held_out, **layout),
+            epochs=options.epochs,
+            optimizer=Adam(
+                options.learning_rate,
+                options.learning_rate_decay,
+                clip_norm=options.gradient_norm,
+                weight_decay=options.weight_decay or None,
+            ),
+            last=True,
+            steps=chunk_steps(**layout, rows=rows),
+            carry=self._zero_states,
+        )
+
+    def _zero_states(self, streams: int) -> dict[str, np.ndarray]:
+        return {
+            f"layer{i}_{j}": np.zeros((streams, self.units), "float32")
+            for i, layer in enumerate(self.predictor.recurrent)
+            for j in range(layer.states)
+        }
+
+    def _loss(self, options: RNNTraining) -> Any:
+        """Returns the loss of one chunk.
+
+        Both runs, fed the rows and fed its own predictions, go through the network as one batch.
+        """
+        chunk, ahead, depth = options.chunk, self.predictor.ahead, self.depth
+        two = bool(options.free_running or options.professor_forced)
+        kept = round((1 - options.dropout) * _KEEP)
+
+        def loss(data: Any, batch: Any, carry: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+            rows = batch["start"][:, None] + ops.arange(chunk + ahead, dtype="int32")
+            inside = ops.cast(ops.less(rows, batch["end"][:, None]), "float32")
+            rows = ops.minimum(rows, batch["end"][:, None] - 1)
+            z = ops.take(data["z"], rows, axis=0)
+            z = z + batch["noise"] if "noise" in batch else z
+            mask = ops.take(data["mask"], rows, axis=0) * inside[..., None]
+            context = ops.take(data["context"], rows[:, :chunk], axis=0)
+
+            def doubled(x: Any) -> Any:
+                return ops.concatenate([x, x], axis=0) if two else x
+
+            def by_time(x: Any) -> Any:
+                return ops.transpose(x, (1, 0, *range(2, len(x.shape))))
+
+            keep = 1.0 - batch["fresh"][:, None]
+            states = [
+                [doubled(carry[f"layer{i}_{j}"] * keep) for j in range(layer.states)]
+                for i, layer in enumerate(self.predictor.recurrent)
+            ]
+            fed = {"x": by_time(z[:, :chunk]), "context": by_time(context)}
+            for i in range(1 + depth):
+                if f"dropout{i}" in batch:
+                    fed[f"dropout{i}"] = by_time(batch[f"dropout{i}"])
+
+            def advance(past: Any, now: Any) -> tuple[Any, Any]:
+                states, own = past
+                dropout = None
+                if "dropout0" in now:
+                    dropout = [
+                        doubled(ops.cast(ops.less(now[f"dropout{i}"], kept), "float32"))
+                        * (_KEEP / kept)
+                        for i in range(1 + depth)
+                    ]
+                x = ops.concatenate([now["x"], own], axis=0) if two else now["x"]
+                out = self.predictor.step(x, doubled(now["context"]), states, dropout)
+                own = out.predicted[-ops.shape(own)[0] :, 0]
+                return (out.states, own), (out.predicted, out.hidden)
+
+            (states, _), (predicted, hidden) = scan(advance, (states, z[:, 0]), fed)
+            streams = ops.shape(z)[0]
+            forced, free = predicted[:, :streams], predicted[:, -streams:, :1]
+            parts = {
+                "teacher_forced": _masked_mse(forced, by_time(z), by_time(mask), chunk),
+            }
+            if two:
+                parts["free_running"] = _masked_mse(free, by_time(z), by_time(mask), chunk)
+                gap = hidden[:, -streams:] - ops.stop_gradient(hidden[:, :streams])
+                there = by_time(inside[:, 1 : chunk + 1])[..., None]
+                parts["professor_forced"] = ops.sum(ops.square(gap) * there, axis=(0, 2)) / (
+                    ops.sum(there, axis=(0, 2)) * self.units + 1e-6
+                )
+            total = sum(getattr(options, name) * value for name, value in parts.items())
+            following = {
+                f"layer{i}_{j}": part[:streams]
+                for i, layer in enumerate(states)
+                for j, part in enumerate(layer)
+            }
+            return {"loss": total, **parts}, following
+
+        return loss
+
+    def _split(self, series: TrainingSeries) -> tuple[Segments, Segments]:
+        """Returns the rows to train on and the held-out rows, in segments of two rows or more."""
+        cut = len(series.values) - series.held_out_rows
+        train = [(a, min(b, cut)) for a, b in series.ranges]
+        held_out = [(max(a, cut), b) for a, b in series.ranges]
+        return tuple([(a, b) for a, b in part if b - a >= 2] for part in (train, held_out))
+
+    def fit_statistics(self, series: TrainingSeries) -> None:
+        """Fits the error Gaussian on the rows before the held-out ones."""
+        cut = len(series.values) - series.held_out_rows
+        errors, observed = [], []
+        for (start, end), segment in zip(series.ranges, series.segments, strict=True):
+            rows = min(end, cut) - start
+            if rows < 1:
+                break
+            inputs = self.inputs(segment)[:rows]
+            for part in _stretches(inputs, STATISTICS_ROWS * rows // max(cut, 1)):
+                out = self.run_segment(self._measure, part)
+                ready = out["count"] > self.warmup_steps
+                errors.append(out["errors"][ready])
+                observed.append(out["observed"][ready] > 0)
+        self.error_gaussian.fit(np.concatenate(errors), np.concatenate(observed))
+
+    def _measure(self, x: Any, state: Any) -> dict[str, Any]:
+        out = self.predict_step(x, state)
+        names = ("observed", "hidden", "count", "next_state")
+        return {"errors": self._errors(out), **{name: out[name] for name in names}}
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "cell": self.cell,
+            "activation": self.activation,
+            "embedding": self.embedding,
+            "units": self.units,
+            "layers": self.depth,
+            "horizon": self.horizon,
+            "head": self.head,
+            "residual": self.residual,
+            "tied": self.tied,
+            "gaussian": self.gaussian,
+            "impute": self.impute,
+            "clip": self.clip,
+            "uniform": self.uniform,
+        }
+
+
+def _masked_mse(predicted: Any, z: Any, mask: Any, chunk: int) -> Any:
+    """Mean squared error per stream over steps, predictions ahead, and channels.
+
+    Args:
+        predicted: `(chunk, streams, ahead, channels)`.
+        z: `(chunk + ahead, streams, channels)`, or longer.
+        mask: As `z`; 0 where a sample does not count.
+        chunk: Steps.
+    """
+    ahead = predicted.shape[2]
+    total, count = 0.0, 0.0
+    for k in range(ahead):
+        target, counts = z[k + 1 : k + 1 + chunk], mask[k + 1 : k + 1 + chunk]
+        total = total + ops.sum(ops.square(predicted[:, :, k] - target) * counts, axis=(0, 2))
+        count = count + ops.sum(counts, axis=(0, 2))
+    return total / (count + 1e-6)
+
+
+def _stretches(inputs: np.ndarray, most: int) -> list[np.ndarray]:
+    """Returns the rows, or stretches evenly spread over them that have `most` rows together."""
+    length = 10_000
+    if len(inputs) <= max(most, length):
+        return [inputs]
+    starts = np.linspace(0, len(inputs) - length, max(1, most // length)).astype(int)
+    return [inputs[start : start + length] for start in starts]

@@ -1,0 +1,216 @@
+"""The network of the RNN predictor: encoder, recurrent layers, decoder."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from kad.networks.recurrent import Activation, Cell, Recurrent, kernel_initializers
+
+Head = Literal["recursive", "direct"]
+_DAY_S, _WEEK_S = 86_400.0, 604_800.0
+
+States = list[list[Any]]
+"""Per recurrent layer its states."""
+
+
+class Step(NamedTuple):
+    """What the network makes of one step."""
+
+    predicted: Any
+    """`(batch, ahead, channels)`: one step ahead, or all of the horizon with a direct head."""
+    hidden: Any
+    """`(batch, units)`: the last recurrent layer's output."""
+    states: States
+    """The next states."""
+
+
+class Reading(NamedTuple):
+    """What the network makes of a sequence."""
+
+    predicted: Any
+    """`(batch, steps, horizon, channels)`: predictions made at each step, 1 to `horizon` ahead."""
+    hidden: Any
+    """`(batch, steps, units)`: the last recurrent layer's output."""
+    states: States
+    """The states after the last step."""
+
+
+@keras.saving.register_keras_serializable("kad")
+class Predictor(layers.Layer):
+    """Dense encoder, stacked recurrent layers, Dense decoder.
+
+    Args:
+        channels: Values predicted per step.
+        context: Context columns after them.
+        period_s: Sampling period in seconds: moves the context on.
+        embedding: Size of the encoder's output.
+        units: Size of each recurrent layer.
+        depth: Recurrent layers.
+        cell: `lstm`, `gru` or `simple_rnn`.
+        activation: `tanh` or `relu`.
+        horizon: Steps predicted.
+        head: `recursive`: one step, fed back; `direct`: the decoder gives all of them.
+        residual: Adds the input to the prediction.
+        tied: The decoder uses the encoder's weights; needs `embedding == units` and the
+            recursive head.
+        clip: Inputs are limited to ± this; 0 for no limit.
+        uniform: See `Recurrent`.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        context: int,
+        period_s: float,
+        embedding: int,
+        units: int,
+        depth: int,
+        cell: Cell,
+        activation: Activation,
+        horizon: int,
+        head: Head,
+        residual: bool,
+        tied: bool,
+        clip: float,
+        uniform: float,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._config = {
+            "channels": channels,
+            "context": context,
+            "period_s": period_s,
+            "embedding": embedding,
+            "units": units,
+            "depth": depth,
+            "cell": cell,
+            "activation": activation,
+            "horizon": horizon,
+            "head": head,
+            "residual": residual,
+            "tied": tied,
+            "clip": clip,
+            "uniform": uniform,
+        }
+        self.channels, self.context, self.period_s = channels, context, period_s
+        self.horizon, self.head, self.units = horizon, head, units
+        self.residual, self.tied, self.clip = residual, tied, clip
+        self.ahead = horizon if head == "direct" else 1
+
+        kernel, _ = kernel_initializers(uniform)
+        self.encoder_kernel = self.add_weight(
+            name="encoder_kernel", shape=(channels + context, embedding), initializer=kernel
+        )
+        self.encoder_bias = self.add_weight(
+            name="encoder_bias", shape=(embedding,), initializer="zeros"
+        )
+        self.recurrent = [
+            Recurrent(
+                units,
+                inputs=units if i else embedding,
+                cell=cell,
+                activation=activation,
+                uniform=uniform,
+                name=f"recurrent_{i + 1}",
+            )
+            for i in range(depth)
+        ]
+        if not tied:
+            self.decoder_kernel = self.add_weight(
+                name="decoder_kernel", shape=(units, self.ahead * channels), initializer=kernel
+            )
+        self.decoder_bias = self.add_weight(
+            name="decoder_bias", shape=(self.ahead * channels,), initializer="zeros"
+        )
+        self.built = True
+
+    @property
+    def dropout_widths(self) -> list[int]:
+        """Widths of the places where dropout acts: encoder and every recurrent layer."""
+        return [int(self.encoder_bias.shape[0]), *(self.units for _ in self.recurrent)]
+
+    def step(
+        self, x: Any, context: Any, states: States, dropout: Sequence[Any] | None = None
+    ) -> Step:
+        """Takes one step.
+
+        Args:
+            x: `(batch, channels)`, standardised.
+            context: `(batch, context)`.
+            states: Per layer, each `(batch, units)`.
+            dropout: Factors per place of `dropout_widths`, each `(batch, width)`.
+        """
+        factors = dropout or [1.0] * (1 + len(self.recurrent))
+        y = self._encode(x, context) * factors[0]
+        following = []
+        for layer, past, factor in zip(self.recurrent, states, factors[1:], strict=True):
+            now = layer.advance(y, past)
+            following.append(now)
+            y = now[0] * factor
+        return Step(self._decode(y, x), following[-1][0], following)
+
+    def read(self, x: Any, context: Any, states: States) -> Reading:
+        """Runs over a sequence and predicts `horizon` steps from each of its steps.
+
+        Args:
+            x: `(batch, steps, channels)`, standardised.
+            context: `(batch, steps, context)`.
+            states: Before the first step.
+        """
+        recursive = self.head == "recursive" and self.horizon > 1
+        y = self._encode(x, context)
+        last, every = [], []
+        for layer, past in zip(self.recurrent, states, strict=True):
+            run = layer(y, past, every=recursive)
+            y = run.output
+            last.append(list(run.last))
+            if run.every is not None:
+                every.append([self._flat(part, self.units) for part in run.every])
+        predicted = self._decode(self._flat(y, self.units), self._flat(x, self.channels))
+        if recursive:
+            parts, now = [predicted[:, 0]], every
+            for ahead in range(1, self.horizon):
+                out = self.step(parts[-1], self._context_in(context, ahead), now)
+                now = out.states
+                parts.append(out.predicted[:, 0])
+            predicted = ops.stack(parts, axis=1)
+        shape = (-1, ops.shape(x)[1], self.horizon, self.channels)
+        return Reading(ops.reshape(predicted, shape), y, last)
+
+    def _encode(self, x: Any, context: Any) -> Any:
+        x = ops.clip(x, -self.clip, self.clip) if self.clip else x
+        joined = ops.concatenate([x, context], axis=-1) if self.context else x
+        return ops.matmul(joined, self.encoder_kernel) + self.encoder_bias
+
+    def _decode(self, y: Any, x: Any) -> Any:
+        if self.tied:
+            kernel = ops.transpose(self.encoder_kernel[: self.channels])
+        else:
+            kernel = self.decoder_kernel
+        out = ops.matmul(y, kernel) + self.decoder_bias
+        out = ops.reshape(out, (-1, self.ahead, self.channels))
+        if not self.residual:
+            return out
+        return out + (ops.clip(x, -self.clip, self.clip) if self.clip else x)[:, None]
+
+    def _flat(self, rows: Any, width: int) -> Any:
+        return ops.reshape(rows, (-1, width))
+
+    def _context_in(self, context: Any, ahead: int) -> Any:
+        """Returns the context `ahead` steps after each step: a turn of sine and cosine."""
+        if not self.context:
+            return context
+        matrix = np.zeros((self.context, self.context), "float32")
+        for i, cycle in enumerate((_DAY_S, _WEEK_S)):
+            angle = 2 * np.pi * ahead * self.period_s / cycle
+            sine, cosine = np.sin(angle), np.cos(angle)
+            matrix[2 * i : 2 * i + 2, 2 * i : 2 * i + 2] = [[cosine, -sine], [sine, cosine]]
+        return ops.matmul(self._flat(context, self.context), matrix)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), **self._config}
