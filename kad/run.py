@@ -167,7 +167,6 @@ def _wants_context(config: Config, rows: pd.DataFrame, period_s: float) -> bool:
     times = times_ns(rows)
     return (
         config.detector.takes_context
-        and isinstance(rows.index, pd.DatetimeIndex)
         and config.data.grid == "time"
         and 60 <= period_s <= 6 * 3600
         and int(times.max() - times.min()) >= 2 * 86_400 * 10**9
