@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from math import ceil
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
@@ -258,12 +259,11 @@ class Detector(keras.Model):
         options = self.grid_options(reorder=reorder)
         placed, counts = frames.to_grid(frame[list(self.channels)], options)
         segments = frames.to_segments(placed)
-        unsorted = counts["late"] + counts["backward"]
-        if unsorted > max(10, 0.05 * len(frame)):
+        if counts.is_unsorted:
             raise InputError(
                 f"Training rows must be sorted by time. Received: timestamps that are not sorted, "
-                f"{unsorted} of {len(frame)} rows come too late. Sort the file, or raise [data] "
-                "reorder, or ignore the timestamps with [data] grid = 'rows'."
+                f"{counts.unsorted} of {len(frame)} rows come too late. Sort the file, or raise "
+                "[data] reorder, or ignore the timestamps with [data] grid = 'rows'."
             )
         longest = max((len(s.values) for s in segments), default=0)
         needed = self.rows_needed(training)
@@ -286,7 +286,7 @@ class Detector(keras.Model):
                 f"last {series.held_out_rows} training rows. Give {enough} training rows or more, "
                 "or raise training.validation."
             )
-        return Prepared(segments, counts, series, held_out, training, false_alarms)
+        return Prepared(segments, asdict(counts), series, held_out, training, false_alarms)
 
     def fit_prepared(
         self,
@@ -419,7 +419,7 @@ class Detector(keras.Model):
         names = ("score", "severity", "channel_scores", "expected")
         outputs = [np.concatenate([part[name] for part in parts]) for name in names]
         threshold = float(self.card.get("threshold", np.inf))
-        return Scores.of(placed, tuple(outputs), threshold), counts
+        return Scores.of(placed, tuple(outputs), threshold), asdict(counts)
 
     def score(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Scores a frame as the runtime would, as a table.

@@ -28,8 +28,6 @@ from runtime.writers import EventWriter, Format, ScoreWriter, open_output
 __all__ = ["main"]
 
 _FILE_REORDER = 16
-_UNSORTED_SHARE = 0.05
-_UNSORTED_ROWS = 10
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -205,13 +203,13 @@ class _Job:
 def _judge(counts: GridCounts, longest: int, detector: Detector, *, live: bool, name: str) -> None:
     """Refuses a file whose scores would mean nothing; warns where they are out already."""
     problem = None
-    unsorted = counts.late + counts.backward
     meta = detector.metadata
     needed = meta.warmup_steps + 1
-    if unsorted > max(_UNSORTED_ROWS, _UNSORTED_SHARE * counts.received):
+    if counts.is_unsorted:
         problem = (
-            f"timestamps are not sorted: {name} must be in order of time. Received: {unsorted} "
-            f"of {counts.received} rows too late. Sort it by time, or raise --reorder."
+            f"timestamps are not sorted: {name} must be in order of time. "
+            f"Received: {counts.unsorted} of {counts.received} rows too late. "
+            "Sort it by time, or raise --reorder."
         )
     elif longest < needed:
         problem = (

@@ -8,6 +8,7 @@ from conftest import wave
 from kad.frames import GridOptions, infer_period, time_index, times_ns, to_grid, to_segments
 from kad.tables import read_labels, read_table, select_rows
 from runtime.errors import InputError
+from runtime.grid import GridCounts
 
 MINUTE = 60 * 10**9
 
@@ -126,9 +127,7 @@ def test_segments_are_what_the_gateway_sees():
     segments = to_segments(placed)
     assert [len(s.values) for s in segments] == [30, 10]
     assert np.isnan(segments[0].values[10:12]).all()
-    assert counts["duplicates"] == 1
-    assert counts["missing"] == 2
-    assert counts["restarts"] == 1
+    assert counts == GridCounts(received=39, duplicates=1, missing=2, restarts=1)
     assert (np.diff(segments[0].times_ns) == MINUTE).all()
 
 
