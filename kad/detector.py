@@ -27,6 +27,7 @@ from runtime.errors import InputError, ModelFileError
 from runtime.interrupt import Interruptible
 from runtime.schema import Grid
 from runtime.stream import Scores
+from runtime.writers import score_columns
 
 
 class Component(NamedTuple):
@@ -92,7 +93,7 @@ class Detector(keras.Model):
             raise InputError(
                 f"`channels` must be a list of distinct column names. Received: {channels!r}."
             )
-        columns = [name for names in self._columns(channels).values() for name in names]
+        columns = [name for names in score_columns(channels).values() for name in names]
         if len(set(columns)) < len(columns):
             twice = next(name for name in columns if columns.count(name) > 1)
             raise InputError(
@@ -434,22 +435,10 @@ class Detector(keras.Model):
         """
         scores, _ = self.scores(frame)
         columns = {}
-        for output, names in self._columns(self.channels).items():
+        for output, names in score_columns(self.channels).items():
             array = getattr(scores, output)
             columns |= dict(zip(names, np.atleast_2d(array.T), strict=True))
         return pd.DataFrame(columns, index=frames.time_index(scores.times_ns, frame.index))
-
-    @staticmethod
-    def _columns(channels: Sequence[str]) -> dict[str, list[str]]:
-        """Returns the column names of `score` per output."""
-        return {
-            "values": list(channels),
-            "score": ["score"],
-            "severity": ["severity"],
-            "expected": [f"expected_{name}" for name in channels],
-            "channel_scores": [f"score_{name}" for name in channels],
-            "alarm": ["alarm"],
-        }
 
     def _check_columns(self, frame: pd.DataFrame) -> None:
         absent = [c for c in self.channels if c not in frame.columns]

@@ -19,16 +19,28 @@ from runtime.events import Event
 from runtime.stream import Scores
 from runtime.timestamps import TimeStyle, format_times
 
-__all__ = ["EventWriter", "Format", "ScoreWriter", "number_texts", "open_output"]
+__all__ = ["EventWriter", "Format", "ScoreWriter", "number_texts", "open_output", "score_columns"]
 
 Format = Literal["csv", "jsonl"]
 
 _EVENT_COLUMNS = ("start", "end", "peak_time", "peak_severity", "channels")
 
 
+def score_columns(channels: Sequence[str]) -> dict[str, list[str]]:
+    """Returns the column names of every field of `Scores` that tables have, in their order."""
+    return {
+        "values": list(channels),
+        "score": ["score"],
+        "severity": ["severity"],
+        "expected": [f"expected_{name}" for name in channels],
+        "channel_scores": [f"score_{name}" for name in channels],
+        "alarm": ["alarm"],
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreWriter:
-    """Writes scored steps: time, channels, score, severity, expected_*, score_*, alarm.
+    """Writes scored steps: the time and `score_columns`.
 
     Missing values are empty cells in CSV and null in JSON.
     """
@@ -51,18 +63,19 @@ class ScoreWriter:
         """Writes steps and flushes them."""
         if len(scores):
             cells = [format_times(scores.times_ns, self.style)]
-            floats: list[npt.NDArray[Any]] = [*scores.values.T, scores.score, scores.severity]
-            floats += [*scores.expected.T, *scores.channel_scores.T]
-            cells += [number_texts(column, self.form) for column in floats]
             yes, no = ("1", "0") if self.form == "csv" else ("true", "false")
-            cells.append([yes if alarm else no for alarm in scores.alarm.tolist()])
+            for output in score_columns(self.channels):
+                for column in np.atleast_2d(getattr(scores, output).T):
+                    if column.dtype == np.bool_:
+                        cells.append([yes if alarm else no for alarm in column.tolist()])
+                    else:
+                        cells.append(number_texts(column, self.form))
             self.file.write(self._lines(cells))
         self.file.flush()
 
     def _columns(self) -> list[str]:
-        expected = [f"expected_{name}" for name in self.channels]
-        parts = [f"score_{name}" for name in self.channels]
-        return ["time", *self.channels, "score", "severity", *expected, *parts, "alarm"]
+        names = score_columns(self.channels).values()
+        return ["time", *(name for some in names for name in some)]
 
     def _lines(self, cells: list[list[str]]) -> bytes:
         rows = zip(*cells, strict=True)
