@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from kad.files import write_atomically
 from runtime.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
     from typing import Any
 
     Rows = tuple[int, int]
@@ -119,11 +117,11 @@ class Series:
             InputError: A file cannot be written.
         """
         timed = isinstance(self.frame.index, pd.DatetimeIndex)
-        with _replacing(path) as part:
-            self.frame.to_csv(part, index=timed, index_label="time" if timed else None)
+        text = self.frame.to_csv(index=timed, index_label="time" if timed else None)
+        write_atomically(path, text)
         if labels is not None:
-            with _replacing(labels) as part:
-                pd.DataFrame(self.windows, columns=["start", "end"]).to_csv(part, index=False)
+            windows = pd.DataFrame(self.windows, columns=["start", "end"])
+            write_atomically(labels, windows.to_csv(index=False))
 
     def _mask(self, segments: tuple[Rows, ...]) -> np.ndarray:
         mask = np.zeros(len(self.frame), dtype=bool)
@@ -143,16 +141,3 @@ def runs(mask: np.ndarray) -> list[tuple[int, int]]:
     """The half-open row ranges in which `mask` (rows,) is true."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
     return [(int(first), int(last)) for first, last in edges.reshape(-1, 2)]
-
-
-@contextlib.contextmanager
-def _replacing(path: str | Path) -> Iterator[Path]:
-    """A file beside `path` that takes its place when the block ends well."""
-    path = Path(path)
-    try:
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".kad-") as folder:
-            part = Path(folder) / path.name
-            yield part
-            part.replace(path)
-    except OSError as error:
-        raise InputError(f"Cannot write {path}: {error.strerror or error}.") from error

@@ -17,13 +17,14 @@ from runtime.budget import severity_threshold
 from runtime.detector import Detector
 from runtime.errors import InputError, KadError
 from runtime.events import EventDetector
+from runtime.files import open_output
 from runtime.grid import GridCounts
 from runtime.interrupt import Interruptible
 from runtime.stream import Scores, Stream
 from runtime.tables import TableReader
 from runtime.timestamps import TimeStyle
 from runtime.verify import TOLERANCE, verify
-from runtime.writers import EventWriter, Format, ScoreWriter, open_output
+from runtime.writers import EventWriter, Format, ScoreWriter
 
 __all__ = ["main"]
 

@@ -1,25 +1,20 @@
-"""Writes scores and events as CSV or JSON lines; files appear whole or not at all."""
+"""Writes scores and events as CSV or JSON lines."""
 
 import csv
 import io
 import json
-import os
-import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from runtime.errors import InputError
 from runtime.events import Event
 from runtime.stream import Scores
 from runtime.timestamps import TimeStyle, format_times
 
-__all__ = ["EventWriter", "Format", "ScoreWriter", "number_texts", "open_output", "score_columns"]
+__all__ = ["EventWriter", "Format", "ScoreWriter", "number_texts", "score_columns"]
 
 Format = Literal["csv", "jsonl"]
 
@@ -124,43 +119,6 @@ class EventWriter:
                 text = json.dumps(pairs, allow_nan=False, ensure_ascii=False)
                 self.file.write(f"{text}\n".encode())
         self.file.flush()
-
-
-@contextmanager
-def open_output(path: str) -> Iterator[BinaryIO]:
-    """Opens a file that appears under its name only when all of it has been written.
-
-    It is written beside its place, synced and moved there; on any error it is removed and an
-    older file of that name stays. `-` is stdout; devices and pipes are written directly.
-
-    Raises:
-        InputError: The file cannot be created.
-    """
-    if path == "-":
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    target = Path(path).resolve()
-    special = target.exists() and not target.is_file()
-    part = target if special else target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        file = part.open("wb")
-    except OSError as error:
-        raise InputError(
-            f"The output {path} must be a file that can be written. Received: {error.strerror}."
-        ) from error
-    try:
-        with file:
-            yield file
-            file.flush()
-            if not special:
-                os.fsync(file.fileno())
-        if not special:
-            part.replace(target)
-    except BaseException:
-        if not special:
-            part.unlink(missing_ok=True)
-        raise
 
 
 def number_texts(numbers: npt.NDArray[np.floating[Any]], form: Format = "csv") -> list[str]:

@@ -131,7 +131,7 @@ def test_missing_file():
 
 def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path):
     series = Series(name="x", frame=pd.DataFrame({"a": [1.0]}))
-    with pytest.raises(InputError, match="Cannot write"):
+    with pytest.raises(InputError, match="cannot be written"):
         series.to_csv(tmp_path / "none" / "x.csv")
     assert list(tmp_path.iterdir()) == []
 
