@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kad.files import write_atomically
+from kad.frames import times_ns
 from runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ class Series:
     name: str
     """The name that `load` takes."""
     frame: pd.DataFrame
-    """(rows, channels) float64, NaN = missing; DatetimeIndex `time` or RangeIndex `row`."""
+    """(rows, channels) float64, NaN = missing; index `time`, or RangeIndex `row`. In your own CSV
+    numbers stay numbers, of seconds, and times with a zone become UTC."""
     windows: tuple[tuple[Any, Any], ...] = ()
     """Labelled anomalies as (start, end) values of the index, both inside."""
     points: tuple[int, ...] = ()
@@ -116,7 +118,7 @@ class Series:
         Raises:
             InputError: A file cannot be written.
         """
-        timed = isinstance(self.frame.index, pd.DatetimeIndex)
+        timed = not isinstance(self.frame.index, pd.RangeIndex)
         text = self.frame.to_csv(index=timed, index_label="time" if timed else None)
         write_atomically(path, text)
         if labels is not None:
@@ -130,11 +132,11 @@ class Series:
         return mask
 
 
-def median_period_s(times: pd.DatetimeIndex) -> float | None:
-    """The median of the positive steps between time stamps, in seconds."""
-    steps = np.diff(times.to_numpy()) / np.timedelta64(1, "s")
+def median_period_s(frame: pd.DataFrame) -> float | None:
+    """The median of the positive steps between the frame's time stamps, in seconds."""
+    steps = np.diff(times_ns(frame))
     steps = steps[steps > 0]
-    return float(np.median(steps)) if len(steps) else None
+    return float(np.median(steps)) / 1e9 if len(steps) else None
 
 
 def runs(mask: np.ndarray) -> list[tuple[int, int]]:

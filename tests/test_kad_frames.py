@@ -30,6 +30,18 @@ def test_csv_round_trip(tmp_path):
     assert list(read.index) == list(frame.index)
 
 
+def test_rows_without_times_are_numbered(tmp_path):
+    """One second apart, as their labels; times 0, 1, 2 of the file's own stay times."""
+    frame = read_table(write(tmp_path, "a\n5\n6\n7\n")).frame
+    assert frame.index.equals(pd.RangeIndex(3))
+    assert times_ns(frame).tolist() == [0, 10**9, 2 * 10**9]
+    labels = tmp_path / "labels.csv"
+    labels.write_text("start,end\n1,2\n")
+    assert read_labels(labels) == [(10**9, 2 * 10**9)]
+    timed = read_table(write(tmp_path, "time,a\n0,5\n1,6\n2,7\n")).frame
+    assert (timed.index.name, timed.index.dtype) == ("time", float)
+
+
 def test_numeric_columns_are_found(tmp_path):
     """Text columns are left out, empty ones and mostly numeric ones are not."""
     path = write(tmp_path, "time;a;note;b\n2025-01-01;1;x;\n2025-01-02;2;y;3\n")
@@ -104,6 +116,8 @@ def test_labels(tmp_path):
     assert read_labels(path) == [(10**9, 2 * 10**9)]
     with pytest.raises(InputError, match="Row 2 .* ends before"):
         read_labels(write(tmp_path, "start,end\n2025-01-02,2025-01-01\n"))
+    with pytest.raises(InputError, match="data.csv cannot be read: Times must be .*'' in row 3"):
+        read_labels(write(tmp_path, "start,end\n2025-01-01,2025-01-02\n2025-01-03\n"))
     with pytest.raises(InputError, match="start and end"):
         read_labels(write(tmp_path, "from,to\n2025-01-02,2025-01-01\n"))
 
