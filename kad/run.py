@@ -32,6 +32,8 @@ class Run(NamedTuple):
     """The trained detector."""
     history: pd.DataFrame
     """Losses per phase and epoch."""
+    frame: pd.DataFrame
+    """The whole series, rows that did not train included."""
 
 
 def train(
@@ -104,7 +106,7 @@ def train(
     detector.save(folder / MODEL)
     if interrupted:
         raise interrupted
-    return Run(folder, detector, history)
+    return Run(folder, detector, history, frame)
 
 
 def load(path: str | os.PathLike[str]) -> Detector:
