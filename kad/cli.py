@@ -130,7 +130,7 @@ def _run_training(
         raise TrainingInterruptedError(
             f"{error} {kept}Continue with: {again}", usable=error.usable, history=error.history
         ) from error
-    write_report(folder, data, labels=labels)
+    write_report(run, run.frame, labels=labels)
     card = run.detector.card
     _say_counts(card["training"]["grid"])
     console.print(

@@ -33,6 +33,8 @@ class Run(NamedTuple):
     """The trained detector."""
     history: pd.DataFrame
     """Losses per phase and epoch."""
+    frame: pd.DataFrame
+    """The whole series, rows that did not train included."""
 
 
 def train(
@@ -105,7 +107,7 @@ def train(
     detector.save(folder / MODEL)
     if interrupted:
         raise interrupted
-    return Run(folder, detector, history)
+    return Run(folder, detector, history, frame)
 
 
 def load(path: str | os.PathLike[str]) -> Detector:
