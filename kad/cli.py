@@ -184,7 +184,7 @@ def score(
     if output.exists() and output.samefile(data):
         raise InputError(f"--output {output} is the data itself. Name another file.")
     detector = load(run)
-    table = read_table(data, time=time, channels=detector.channels)
+    table = read_table(data, time=time, channels=detector.channels, period_s=detector.period_s)
     scores, counts = detector.scores(table.frame)
     content = io.BytesIO()
     writer = ScoreWriter(content, detector.channels, table.style)

@@ -103,7 +103,7 @@ def _settings(run: Path) -> dict[str, Any]:
 def _frame(data: Data, detector: Detector, *, time: str | None) -> pd.DataFrame:
     if isinstance(data, pd.DataFrame):
         return data
-    return read_table(data, time=time, channels=detector.channels).frame
+    return read_table(data, time=time, channels=detector.channels, period_s=detector.period_s).frame
 
 
 def _windows(labels: Labels) -> list[tuple[int, int]]:

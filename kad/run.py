@@ -75,7 +75,12 @@ def train(
         names = config.data.channels or tuple(data.columns)
         frame = data
     else:
-        frame = read_table(data, time=config.data.time, channels=config.data.channels).frame
+        frame = read_table(
+            data,
+            time=config.data.time,
+            channels=config.data.channels,
+            period_s=config.data.period,
+        ).frame
         names = tuple(frame.columns)
     rows = select_rows(frame, config.data.train)
 

@@ -42,6 +42,7 @@ def read_table(
     *,
     time: str | None = None,
     channels: Sequence[str] | None = None,
+    period_s: float | None = None,
 ) -> Table:
     """Reads a CSV or JSON-lines file.
 
@@ -50,6 +51,7 @@ def read_table(
         time: The time column; `time`, `timestamp`, `date`, `datetime` or `ts` where not given.
         channels: Columns to read; all numeric ones where not given. A column is numeric when most
             of its first cells are numbers.
+        period_s: Seconds between the rows of a file without a time column; 1 where not given.
 
     Raises:
         InputError: A file, header, column, cell or timestamp that cannot be read; the message
@@ -63,7 +65,9 @@ def read_table(
         channels = _numeric_columns(path, columns, time)
     try:
         with path.open("rb") as file:
-            reader = TableReader(file, channels, period_s=1.0, time=time, name=str(path))
+            reader = TableReader(
+                file, channels, period_s=period_s or 1.0, time=time, name=str(path)
+            )
             blocks = list(reader)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
@@ -71,7 +75,7 @@ def read_table(
     values = np.concatenate([block.values for block in blocks])
     style = reader.style
     index: pd.Index
-    if not reader.has_times:
+    if not reader.has_times and period_s in (None, 1.0):
         index = pd.RangeIndex(len(times), name="row")
     elif style.kind == "number":
         index = pd.Index(times / 1e9, name="time")

@@ -20,6 +20,12 @@ def write(tmp_path, text):
     return path
 
 
+def test_rows_without_times_are_one_period_apart(tmp_path):
+    """As the gateway numbers them, so that `[data] period` makes no row a duplicate."""
+    frame = read_table(write(tmp_path, "a\n5\n6\n7\n"), period_s=300.0).frame
+    np.testing.assert_array_equal(times_ns(frame), np.array([0, 300, 600]) * 10**9)
+
+
 def test_csv_round_trip(tmp_path):
     """A frame written by pandas is read back exactly."""
     frame = wave(50)
