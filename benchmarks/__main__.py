@@ -31,6 +31,22 @@ def paper(
     benchmark.show(benchmark.run(seeds=seeds, fresh=fresh, console=console), console)
 
 
+@app.command()
+def discords(
+    variants: Annotated[
+        str | None, typer.Option(help="Such as rnn,gaussian.", show_default="all")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Seeds per series.")] = 1,
+    fresh: Fresh = False,
+) -> None:
+    """The sixteen discords and the year of taxi rides, by every detector."""
+    from benchmarks import discords as benchmark
+
+    chosen = variants.split(",") if variants else list(benchmark.VARIANTS)
+    table = benchmark.run(variants=chosen, seeds=seeds, fresh=fresh, console=console)
+    benchmark.show(table[table["variant"].isin(chosen)], console)
+
+
 def _text(cell: object) -> str:
     return f"{cell:.3g}" if isinstance(cell, float) else str(cell)
 
