@@ -47,6 +47,14 @@ def discords(
     benchmark.show(table[table["variant"].isin(chosen)], console)
 
 
+@app.command()
+def compensation(fresh: Fresh = False) -> None:
+    """The RNN predictor's compensation on the discords: a network or support vectors."""
+    from benchmarks import compensation as benchmark
+
+    benchmark.show(benchmark.run(fresh=fresh, console=console), console)
+
+
 def _text(cell: object) -> str:
     return f"{cell:.3g}" if isinstance(cell, float) else str(cell)
 
@@ -76,6 +84,15 @@ def scoring() -> None:
     from benchmarks import scoring as benchmark
 
     _record("scoring", benchmark.run())
+
+
+@app.command()
+def predictor() -> None:
+    """The RNN predictor: seconds per epoch, µs per sample, beside the original's loops."""
+    from benchmarks import predictor as benchmark
+
+    _record("predictor_training", benchmark.training())
+    _record("predictor_scoring", benchmark.scoring())
 
 
 @app.command()

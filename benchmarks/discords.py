@@ -77,7 +77,7 @@ def _case(variant: str, name: str, seed: int, exporter: ExportProcess) -> dict[s
     from kad.run import train
 
     series = load(name)
-    frame = _frame(series)
+    frame = on_clock(series)
     settings = VARIANTS[variant]
     config = build_config(
         detector=settings["detector"],
@@ -93,7 +93,7 @@ def _case(variant: str, name: str, seed: int, exporter: ExportProcess) -> dict[s
         return {**_judge(file, series, frame), **_training(trained.history)}
 
 
-def _frame(series: Series) -> pd.DataFrame:
+def on_clock(series: Series) -> pd.DataFrame:
     """Returns the channels; rows without time stamps are a period apart, where it is known."""
     frame = series.frame
     if isinstance(frame.index, pd.DatetimeIndex):

@@ -20,15 +20,35 @@ def fitted(*, hidden_units: int, channels: int = 1, l_win: int = 48, score_windo
     detector = VAELSTM(
         names, l_win=l_win, hidden_units=hidden_units, score_windows=score_windows, period_s=60.0
     )
-    rng = np.random.default_rng(0)
-    rows = max(1000, 3 * detector.warmup_steps)
-    values = 20 + np.sin(np.arange(rows) / 20)[:, None] + 0.1 * rng.normal(size=(rows, channels))
-    index = pd.date_range("2025-01-01", periods=rows, freq="min")
     detector.fit(
-        pd.DataFrame(values, index=index, columns=names),
+        _noisy_sine(max(1000, 3 * detector.warmup_steps), names),
         training=VAELSTMTraining(epochs=3, epochs_lstm=3, examples_per_epoch=1000),
     )
     return detector
+
+
+def fitted_rnn(*, channels: int = 1, **options):
+    """Returns an RNN predictor after three short epochs on a noisy sine."""
+    select_backend("tensorflow")
+    import keras
+
+    from kad.detectors.rnn import RNNPredictor, RNNTraining
+
+    keras.utils.set_random_seed(0)
+    names = [f"c{i}" for i in range(channels)]
+    detector = RNNPredictor(names, period_s=60.0, **options)
+    detector.fit(
+        _noisy_sine(2000, names), training=RNNTraining(epochs=3, examples_per_epoch=10_000)
+    )
+    return detector
+
+
+def _noisy_sine(rows: int, names: list[str]) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    wave = np.sin(np.arange(rows) / 20)[:, None]
+    index = pd.date_range("2025-01-01", periods=rows, freq="min")
+    values = 20 + wave + 0.1 * rng.normal(size=(rows, len(names)))
+    return pd.DataFrame(values, index=index, columns=names)
 
 
 def export_fitted(detector, folder: Path) -> Path:

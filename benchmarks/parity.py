@@ -1,15 +1,18 @@
 """The same detector on all backends and in ONNX."""
 
 import importlib.util
+import itertools
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.models import export_fitted, fitted
+from benchmarks.models import export_fitted, fitted, fitted_rnn
 from runtime.compare import relative_gap
 from runtime.schema import OUTPUTS
 
@@ -21,11 +24,10 @@ def run() -> pd.DataFrame:
 
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for units, channels in ((512, 1), (128, 5)):
-            detector = fitted(hidden_units=units, channels=channels)
+        for case, detector in _cases():
             file = export_fitted(detector, Path(folder))
             onnx = Detector(file)
-            x = replay_series(detector, streams=3, steps=20 * detector.max_steps)
+            x = replay_series(detector, streams=3, steps=2000)
             np.save(Path(folder) / "x.npy", x)
             reference = onnx.step(x, onnx.initial_state(3))._asdict()
             for backend in ("jax", "tensorflow", "torch"):
@@ -47,7 +49,15 @@ def run() -> pd.DataFrame:
                 )
                 with np.load(out) as outputs:
                     gaps = {n: relative_gap(outputs[n], reference[n]) for n in OUTPUTS}
-                rows.append(
-                    {"hidden_units": units, "channels": channels, "backend": backend, **gaps}
-                )
+                rows.append({"detector": case, "backend": backend, **gaps})
     return pd.DataFrame(rows)
+
+
+def _cases() -> Iterator[tuple[str, Any]]:
+    for units, channels in ((512, 1), (128, 5)):
+        name = f"vae-lstm, {units} units, {channels} channels"
+        yield name, fitted(hidden_units=units, channels=channels)
+    cells = (("lstm", "tanh"), ("gru", "tanh"), ("simple_rnn", "tanh"), ("simple_rnn", "relu"))
+    for (cell, activation), head in itertools.product(cells, ("recursive", "direct")):
+        options = {"cell": cell, "activation": activation, "head": head}
+        yield f"rnn, {cell} {activation}, {head}", fitted_rnn(channels=2, **options)

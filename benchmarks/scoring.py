@@ -57,7 +57,7 @@ def _measure(files: dict[str, tuple[str, int, int]]) -> list[dict[str, object]]:
             samples = streams * steps
             chunk = min(steps, detector.metadata.max_steps)
             products = _products(units, windows, streams * chunk)
-            ours, bare = _interleaved(lambda d=detector, x=x, s=state: d.step(x, s), products)
+            ours, bare = interleaved(lambda d=detector, x=x, s=state: d.step(x, s), products)
             bare *= steps / chunk
             rows.append(
                 {
@@ -139,9 +139,7 @@ def _products(units: int, windows: int, samples: int) -> Callable[[], None]:
     return products
 
 
-def _interleaved(
-    ours: Callable[[], object], reference: Callable[[], object]
-) -> tuple[float, float]:
+def interleaved(ours: Callable[[], object], reference: Callable[[], object]) -> tuple[float, float]:
     """Returns the medians of both, measured in turn so that drift hits both."""
     for _ in range(3):
         ours()

@@ -85,7 +85,7 @@ def train(
     rows = select_rows(frame, config.data.train)
 
     keras.utils.set_random_seed(config.training.seed)
-    detector = _build(config, rows, names)
+    detector = build_detector(config, rows, names)
     prepared = detector.prepare(
         rows,
         training=config.training,
@@ -148,7 +148,17 @@ def _make_room(folder: Path, *, overwrite: bool) -> None:
             (folder / name).unlink(missing_ok=True)
 
 
-def _build(config: Config, rows: pd.DataFrame, names: tuple[str, ...]) -> Detector:
+def build_detector(config: Config, rows: pd.DataFrame, names: tuple[str, ...]) -> Detector:
+    """Returns an untrained detector.
+
+    Args:
+        config: From `build_config`.
+        rows: Training rows, which give what the configuration leaves open: period, context.
+        names: The channels.
+
+    Raises:
+        InputError: Units for unknown channels, or rows that mix sampling periods.
+    """
     unknown = sorted(set(config.data.units) - set(names))
     if unknown:
         raise InputError(

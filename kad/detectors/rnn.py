@@ -471,13 +471,18 @@ class RNNPredictor(Detector):
 
     def fit_statistics(self, series: TrainingSeries) -> None:
         """Fits the error Gaussian, and the usual distance, on the rows before the held-out ones."""
-        self.error_gaussian.fit(*self._measured(series, "errors", "observed"))
+        self.error_gaussian.fit(*self.measured(series, "errors", "observed"))
         if self.usual_distance is not None:
             self.usual_distance.reset()
-            self.usual_distance.fit(*self._measured(series, "hidden", "distances", "observed"))
+            self.usual_distance.fit(*self.measured(series, "hidden", "distances", "observed"))
 
-    def _measured(self, series: TrainingSeries, *names: str) -> list[np.ndarray]:
-        """Returns outputs of `measure_step` after the warm-up, over the rows to train on."""
+    def measured(self, series: TrainingSeries, *names: str) -> list[np.ndarray]:
+        """Returns outputs of `measure_step` over the rows to train on, after the warm-up.
+
+        Args:
+            series: The training rows.
+            *names: Outputs; each array is `(rows, ...)`.
+        """
         cut = len(series.values) - series.held_out_rows
         parts = []
         for (start, end), segment in zip(series.ranges, series.segments, strict=True):

@@ -1,0 +1,216 @@
+"""Speed of the RNN predictor beside the original's loops, written in today's PyTorch."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.scoring import SHAPES, interleaved
+
+EPOCHS = 5
+UNITS, DEPTH, STREAMS, CHUNK, ROWS, HORIZON = 32, 2, 64, 50, 100_000, 10
+HEADS = ("recursive", "direct")
+
+
+def training() -> pd.DataFrame:
+    """Measures seconds per epoch on every installed backend, each in a process of its own."""
+    rows = []
+    for backend in ("jax", "tensorflow", "torch", "original"):
+        if importlib.util.find_spec("torch" if backend == "original" else backend) is None:
+            continue
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.predictor", backend],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        rows.append(json.loads(done.stdout.splitlines()[-1]))
+    table = pd.DataFrame(rows)
+    original = table.loc[table["backend"] == "original", "epoch_s"]
+    if len(original):
+        table["times_faster"] = (original.iloc[0] / table["epoch_s"]).round(1)
+    return table
+
+
+def _measure(backend: str) -> dict[str, Any]:
+    from datasets import load
+
+    series = load("discords/nyc_taxi")
+    frame = series.train_frame()
+    if backend == "original":
+        z = ((frame - frame.mean()) / frame.std()).to_numpy("float32")
+        seconds = _original_training(z)
+        return {"backend": "original", "epoch_s": round(float(np.median(seconds[1:])), 3)}
+    from kad.backend import select_backend
+
+    select_backend(backend)
+    import keras
+
+    from kad.config import build_config
+
+    config = build_config(
+        detector="rnn",
+        overrides={"training": {"epochs": EPOCHS, "patience": 0, "learning_rate": 2e-4}},
+    )
+    keras.utils.set_random_seed(0)
+    detector = config.detector(series.channels, period_s=series.period_s, **config.arguments)
+    history = detector.fit(frame, training=config.training)
+    return {
+        "backend": backend,
+        "epoch_s": round(float(history["seconds"].iloc[1:].median()), 3),
+        "first_epoch_s": round(float(history["seconds"].iloc[0]), 1),
+    }
+
+
+def _original_training(z: np.ndarray) -> list[float]:
+    """Park's epochs: 100,000 rows in 64 streams, chunks of 50, three losses."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    channels = z.shape[1]
+    rows = np.resize(z, (ROWS // STREAMS * STREAMS, channels))
+    streams = torch.tensor(rows.reshape(STREAMS, -1, channels).transpose(1, 0, 2))
+    encoder, decoder = nn.Linear(channels, UNITS), nn.Linear(UNITS, channels)
+    recurrent, drop = nn.LSTM(UNITS, UNITS, DEPTH, dropout=0.2), nn.Dropout(0.2)
+    parameters = [p for part in (encoder, recurrent, decoder) for p in part.parameters()]
+    optimizer = torch.optim.Adam(parameters, lr=2e-4, weight_decay=1e-4)
+    criterion = nn.MSELoss()
+
+    def forward(x: Any, state: Any) -> tuple[Any, Any, Any]:
+        hidden, state = recurrent(drop(encoder(x)), state)
+        return decoder(drop(hidden)), state, hidden
+
+    seconds = []
+    for _ in range(EPOCHS):
+        start = time.perf_counter()
+        state = tuple(torch.zeros(DEPTH, STREAMS, UNITS) for _ in range(2))
+        for first in range(0, len(streams) - 1, CHUNK):
+            length = min(CHUNK, len(streams) - 1 - first)
+            x = streams[first : first + length]
+            target = streams[first + 1 : first + 1 + length]
+            state = tuple(part.detach() for part in state)
+            own, value, outputs, hiddens = state, x[0][None], [], []
+            for _step in range(length):
+                value, own, hidden = forward(value, own)
+                outputs.append(value)
+                hiddens.append(hidden)
+            predicted, state, forced = forward(x, state)
+            loss = (
+                criterion(torch.cat(outputs), target)
+                + criterion(predicted, target)
+                + criterion(torch.cat(hiddens), forced.detach())
+            )
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(parameters, 10.0)
+            optimizer.step()
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+def scoring() -> pd.DataFrame:
+    """Measures µs per sample of the exported file, one thread, beside numpy's matrix products."""
+    from benchmarks.models import export_fitted, fitted_rnn
+
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for head in HEADS:
+            detector = fitted_rnn(head=head)
+            file = export_fitted(detector, Path(folder))
+            rows += _score(file, head)
+    rows.append({"model": "original", "streams": 1, "steps": 1, **_original_scoring()})
+    return pd.DataFrame(rows)
+
+
+def _score(file: Path, head: str) -> list[dict[str, Any]]:
+    from runtime import Detector
+
+    rng = np.random.default_rng(0)
+    detector, rows = Detector(file), []
+    for streams, steps in SHAPES:
+        x = rng.normal(20, 1, (streams, steps, 1)).astype("float32")
+        state = rng.normal(0, 0.1, (streams, detector.metadata.state_size)).astype("float32")
+        state[:, 0] = detector.metadata.warmup_steps + 1
+        chunk = min(steps, detector.metadata.max_steps)
+        products = _products(head, streams, chunk)
+        ours, bare = interleaved(lambda x=x, s=state: detector.step(x, s), products)
+        samples = streams * steps
+        bare *= steps / chunk
+        rows.append(
+            {
+                "model": head,
+                "streams": streams,
+                "steps": steps,
+                "us_per_sample": round(ours / samples * 1e6, 1),
+                "products_us_per_sample": round(bare / samples * 1e6, 1),
+                "share_of_products": round(bare / ours, 2),
+            }
+        )
+    return rows
+
+
+def _products(head: str, streams: int, steps: int) -> Any:
+    """Returns the detector's matrix products in numpy, with the shapes of one call."""
+    samples = streams * steps
+    gates = 4 * UNITS
+    layer = [(samples, UNITS, gates), *[(streams, UNITS, gates)] * steps]
+    shapes = [(samples, 1, UNITS), *layer * DEPTH]
+    if head == "direct":
+        shapes.append((samples, UNITS, HORIZON))
+    else:
+        again = [(samples, 1, UNITS), *[(samples, UNITS, gates)] * 2 * DEPTH, (samples, UNITS, 1)]
+        shapes += [(samples, UNITS, 1), *again * (HORIZON - 1)]
+    shapes.append((samples, HORIZON, HORIZON))
+    rng = np.random.default_rng(0)
+    pairs = [
+        (rng.normal(size=(n, k)).astype("float32"), rng.normal(size=(k, m)).astype("float32"))
+        for n, k, m in shapes
+    ]
+
+    def products() -> None:
+        for a, b in pairs:
+            np.matmul(a, b)
+
+    return products
+
+
+def _original_scoring() -> dict[str, float]:
+    """Park's scoring: a recursion per sample in PyTorch, the covariance inverted every time."""
+    if importlib.util.find_spec("torch") is None:
+        return {}
+    import torch
+    from torch import nn
+
+    encoder, decoder = nn.Linear(1, UNITS), nn.Linear(UNITS, 1)
+    recurrent = nn.LSTM(UNITS, UNITS, DEPTH)
+    covariance = torch.eye(HORIZON) + 0.1
+    times = []
+    with torch.no_grad():
+        state = tuple(torch.zeros(DEPTH, 1, UNITS) for _ in range(2))
+        for _ in range(200):
+            start = time.perf_counter()
+            value = torch.randn(1, 1, 1)
+            hidden, state = recurrent(encoder(value), state)
+            value, own, errors = decoder(hidden), state, []
+            for _ahead in range(HORIZON):
+                errors.append(value)
+                hidden, own = recurrent(encoder(value), own)
+                value = decoder(hidden)
+            error = torch.cat(errors).view(1, -1)
+            float(error @ torch.inverse(covariance) @ error.T)
+            times.append(time.perf_counter() - start)
+    return {"us_per_sample": round(float(np.median(times)) * 1e6, 1)}
+
+
+if __name__ == "__main__":
+    print(json.dumps(_measure(sys.argv[1])))
