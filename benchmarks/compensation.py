@@ -19,7 +19,7 @@ from datasets import load
 from kad.backend import select_backend
 
 SMOOTH = 25
-MOST_ROWS = 2000
+MOST_ROWS = 1000
 """Rows that regressors are fitted on: support vectors cost the square of it."""
 SMALLEST = 1e-2
 
