@@ -116,7 +116,7 @@ class Detector(keras.Model):
             )
         self.channels = tuple(channels)
         self.context = tuple(context)
-        self.channel_units = tuple(channel_units) if channel_units is not None else (None,) * len(channels)
+        self.channel_units = tuple(channel_units or (None,) * len(channels))
         self.period_s = float(period_s)
         self.grid = grid
         self._max_gap_steps = max_gap_steps

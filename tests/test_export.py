@@ -8,8 +8,8 @@ from conftest import TINY, wave
 
 from export import export
 from export.replay import replay_series, uneven
-from kad.networks.vae import embedding_lstm
 from kad.detectors.vae_lstm import VAELSTM
+from kad.networks.vae import embedding_lstm
 from runtime import Detector, Stream, verify
 from runtime.compare import relative_gap
 from runtime.errors import InputError, VerificationError

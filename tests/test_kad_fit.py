@@ -10,9 +10,9 @@ from conftest import TINY, wave
 
 import kad
 from kad.config import build_config
+from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining
 from kad.run import load, train
 from kad.training import TrainingInterruptedError, epoch_batches, padded_batches, split_starts
-from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining
 from runtime.errors import InputError, KadError, ModelFileError
 
 OPTIONS = VAELSTMTraining(**TINY["training"])

@@ -5,9 +5,9 @@ import pytest
 from conftest import wave
 from keras import ops
 
+from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining
 from kad.missing import hold_last, is_observed
 from kad.state import StateLayout
-from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining
 from runtime.compare import relative_gap
 
 OUTPUTS = ("score", "severity", "channel_scores", "expected")
