@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from kad.backend import select_backend
+from kad.detectors import detector_names
 from runtime.errors import InputError, KadError
 
 app = typer.Typer(
@@ -50,7 +51,8 @@ def _command(function: Callable[_P, None]) -> Callable[_P, None]:
 def train(
     data: _DataFile,
     detector: Annotated[
-        str | None, typer.Option(help="Detector name.", show_default="vae-lstm")
+        str | None,
+        typer.Option(help=f"One of {', '.join(detector_names())}.", show_default="vae-lstm"),
     ] = None,
     preset: Annotated[str, typer.Option(help="default, paper or tiny.")] = "default",
     config: Annotated[
@@ -100,7 +102,7 @@ def train(
     settings = build_config(file=config, preset=preset, detector=detector, overrides=kept)
     if epochs is not None:
         phases = [name for name in type(settings.training).model_fields if "epochs" in name]
-        kept["training"] |= dict.fromkeys(phases, epochs)
+        kept["training"] |= dict.fromkeys(phases or ["epochs"], epochs)
         settings = build_config(file=config, preset=preset, detector=detector, overrides=kept)
     _run_training(settings, data, folder, resume=resume, overwrite=overwrite)
 
