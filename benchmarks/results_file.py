@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from kad.files import write_atomically
+
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -37,6 +39,4 @@ class ResultsFile:
         self.table = pd.concat([self.table, pd.DataFrame([row])], ignore_index=True)
         self.table = self.table.sort_values(self.keys, kind="stable", ignore_index=True)
         RESULTS.mkdir(exist_ok=True)
-        temporary = self.path.with_suffix(".tmp")
-        self.table.to_csv(temporary, index=False, float_format="%.6g")
-        temporary.replace(self.path)
+        write_atomically(self.path, self.table.to_csv(index=False, float_format="%.6g"))

@@ -101,7 +101,7 @@ def load(name: str) -> Series:
         table = pd.read_csv(fetch(path), header=None, index_col=0, parse_dates=[0])
         frame = table.set_axis(_COLUMNS[family], axis=1).astype(float)
         frame.index = pd.DatetimeIndex(frame.index, name="time")
-        period_s = median_period_s(frame.index)
+        period_s = median_period_s(frame)
     else:
         path = f"discords/{short}.txt"
         # Some files end their lines with CR CR LF, which a CSV reader takes for empty rows.

@@ -108,10 +108,11 @@ def _download(path: str) -> Path:
             f"or set {ENVIRONMENT} to a folder that has {path}."
         ) from error
     except OSError as error:  # requests' exceptions among them
+        reason = " ".join(str(error).split())
         raise DownloadError(
-            f"Cannot fetch {address} ({type(error).__name__}). Check the network, or set "
+            f"Cannot fetch {address} ({type(error).__name__}: {reason}). Check the network, or set "
             f"{ENVIRONMENT} to a folder that has {path}."
-        ) from error
+        ) from None  # the chain is a hundred lines of urllib3
     return target
 
 

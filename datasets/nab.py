@@ -57,7 +57,7 @@ def load(name: str) -> Series:
         points=tuple(int(row) for row in np.flatnonzero(frame.index.isin(points))),
         train=(0, probation),
         test=((probation, rows),),
-        period_s=median_period_s(frame.index),
+        period_s=median_period_s(frame),
         source=url(path),
         licence=LICENCE,
     )

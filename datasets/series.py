@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from kad.files import write_atomically
+from kad.frames import times_ns
 from runtime.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
     from typing import Any
 
     Rows = tuple[int, int]
@@ -33,7 +32,8 @@ class Series:
     name: str
     """The name that `load` takes."""
     frame: pd.DataFrame
-    """(rows, channels) float64, NaN = missing; DatetimeIndex `time` or RangeIndex `row`."""
+    """(rows, channels) float64, NaN = missing; index `time`, or RangeIndex `row`. In your own CSV
+    numbers stay numbers, of seconds, and times with a zone become UTC."""
     windows: tuple[tuple[Any, Any], ...] = ()
     """Labelled anomalies as (start, end) values of the index, both inside."""
     points: tuple[int, ...] = ()
@@ -118,12 +118,12 @@ class Series:
         Raises:
             InputError: A file cannot be written.
         """
-        timed = isinstance(self.frame.index, pd.DatetimeIndex)
-        with _replacing(path) as part:
-            self.frame.to_csv(part, index=timed, index_label="time" if timed else None)
+        timed = not isinstance(self.frame.index, pd.RangeIndex)
+        text = self.frame.to_csv(index=timed, index_label="time" if timed else None)
+        write_atomically(path, text)
         if labels is not None:
-            with _replacing(labels) as part:
-                pd.DataFrame(self.windows, columns=["start", "end"]).to_csv(part, index=False)
+            windows = pd.DataFrame(self.windows, columns=["start", "end"])
+            write_atomically(labels, windows.to_csv(index=False))
 
     def _mask(self, segments: tuple[Rows, ...]) -> np.ndarray:
         mask = np.zeros(len(self.frame), dtype=bool)
@@ -132,27 +132,14 @@ class Series:
         return mask
 
 
-def median_period_s(times: pd.DatetimeIndex) -> float | None:
-    """The median of the positive steps between time stamps, in seconds."""
-    steps = np.diff(times.to_numpy()) / np.timedelta64(1, "s")
+def median_period_s(frame: pd.DataFrame) -> float | None:
+    """The median of the positive steps between the frame's time stamps, in seconds."""
+    steps = np.diff(times_ns(frame))
     steps = steps[steps > 0]
-    return float(np.median(steps)) if len(steps) else None
+    return float(np.median(steps)) / 1e9 if len(steps) else None
 
 
 def runs(mask: np.ndarray) -> list[tuple[int, int]]:
     """The half-open row ranges in which `mask` (rows,) is true."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
     return [(int(first), int(last)) for first, last in edges.reshape(-1, 2)]
-
-
-@contextlib.contextmanager
-def _replacing(path: str | Path) -> Iterator[Path]:
-    """A file beside `path` that takes its place when the block ends well."""
-    path = Path(path)
-    try:
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".kad-") as folder:
-            part = Path(folder) / path.name
-            yield part
-            part.replace(path)
-    except OSError as error:
-        raise InputError(f"Cannot write {path}: {error.strerror or error}.") from error

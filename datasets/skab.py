@@ -67,7 +67,7 @@ def load(name: str) -> Series:
         points=points,
         train=(0, train),
         test=((train, rows),) if train < rows else (),
-        period_s=median_period_s(index),
+        period_s=median_period_s(frame),
         units=dict(_UNITS),
         source=url(path),
         licence="GPL-3.0",

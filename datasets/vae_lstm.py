@@ -55,7 +55,7 @@ def load(name: str) -> Series:
         points=split.points,
         train=split.train,
         test=(((0, first),) if first else ()) + ((last, len(frame)),),
-        period_s=median_period_s(frame.index),
+        period_s=median_period_s(frame),
         source=url(path),
         licence=nab.LICENCE,
     )

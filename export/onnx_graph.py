@@ -1,6 +1,7 @@
 """From a pure function in `keras.ops` to an ONNX graph: the only place that knows tf2onnx."""
 
 import hashlib
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -57,6 +58,8 @@ def to_onnx(
     def traced(*tensors: Any) -> Mapping[str, Any]:
         return {name: tf.identity(value, name=name) for name, value in function(*tensors).items()}
 
+    # It warns of every marker and loop that it cannot infer a shape through.
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     graph = tf.function(traced, input_signature=signature)
     markers = Markers()
     with lowered_by(markers.lower):

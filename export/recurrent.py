@@ -36,7 +36,7 @@ class RecurrentOperator(NamedTuple):
 class Markers(dict[str, RecurrentOperator]):
     """The operators of a graph, by the name of the marker that stands for each."""
 
-    def lower(self, layer: Recurrent, x: Any, states: Sequence[Any], every: bool) -> Unrolled:
+    def lower(self, layer: Recurrent, x: Any, states: Sequence[Any], *, every: bool) -> Unrolled:
         """Marks the place of a layer's recurrence; see `Recurrent.call`."""
         output, *last = self._mark(_operator(layer), layer.units, x, states)
         if not every:

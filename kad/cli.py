@@ -132,7 +132,7 @@ def _run_training(
         raise TrainingInterruptedError(
             f"{error} {kept}Continue with: {again}", usable=error.usable, history=error.history
         ) from error
-    write_report(folder, data, labels=labels)
+    write_report(run, run.frame, labels=labels)
     card = run.detector.card
     _say_counts(card["training"]["grid"])
     console.print(
@@ -186,7 +186,7 @@ def score(
     if output.exists() and output.samefile(data):
         raise InputError(f"--output {output} is the data itself. Name another file.")
     detector = load(run)
-    table = read_table(data, time=time, channels=detector.channels)
+    table = read_table(data, time=time, channels=detector.channels, period_s=detector.period_s)
     scores, counts = detector.scores(table.frame)
     content = io.BytesIO()
     writer = ScoreWriter(content, detector.channels, table.style)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
@@ -28,6 +29,7 @@ from runtime.errors import ConfigError, InputError, ModelFileError
 from runtime.interrupt import Interruptible
 from runtime.schema import Grid
 from runtime.stream import Scores
+from runtime.writers import score_columns
 
 
 class Component(NamedTuple):
@@ -96,7 +98,7 @@ class Detector(keras.Model):
             raise InputError(
                 f"`channels` must be a list of distinct column names. Received: {channels!r}."
             )
-        columns = [name for names in self._columns(channels).values() for name in names]
+        columns = [name for names in score_columns(channels).values() for name in names]
         if len(set(columns)) < len(columns):
             twice = next(name for name in columns if columns.count(name) > 1)
             raise InputError(
@@ -271,12 +273,11 @@ class Detector(keras.Model):
         options = self.grid_options(reorder=reorder)
         placed, counts = frames.to_grid(frame[list(self.channels)], options)
         segments = frames.to_segments(placed)
-        unsorted = counts["late"] + counts["backward"]
-        if unsorted > max(10, 0.05 * len(frame)):
+        if counts.is_unsorted:
             raise InputError(
                 f"Training rows must be sorted by time. Received: timestamps that are not sorted, "
-                f"{unsorted} of {len(frame)} rows come too late. Sort the file, or raise [data] "
-                "reorder, or ignore the timestamps with [data] grid = 'rows'."
+                f"{counts.unsorted} of {len(frame)} rows come too late. Sort the file, or raise "
+                "[data] reorder, or ignore the timestamps with [data] grid = 'rows'."
             )
         longest = max((len(s.values) for s in segments), default=0)
         needed = self.rows_needed(training)
@@ -302,7 +303,7 @@ class Detector(keras.Model):
                 f"last {series.held_out_rows} training rows. Give {enough} training rows or more, "
                 "or raise training.validation."
             )
-        return Prepared(segments, counts, series, held_out, training, false_alarms)
+        return Prepared(segments, asdict(counts), series, held_out, training, false_alarms)
 
     def fit_prepared(
         self,
@@ -457,7 +458,7 @@ class Detector(keras.Model):
         names = ("score", "severity", "channel_scores", "expected")
         outputs = [np.concatenate([part[name] for part in parts]) for name in names]
         threshold = float(self.card.get("threshold", np.inf))
-        return Scores.of(placed, tuple(outputs), threshold), counts
+        return Scores.of(placed, tuple(outputs), threshold), asdict(counts)
 
     def score(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Scores a frame as the runtime would, as a table.
@@ -472,22 +473,10 @@ class Detector(keras.Model):
         """
         scores, _ = self.scores(frame)
         columns = {}
-        for output, names in self._columns(self.channels).items():
+        for output, names in score_columns(self.channels).items():
             array = getattr(scores, output)
             columns |= dict(zip(names, np.atleast_2d(array.T), strict=True))
         return pd.DataFrame(columns, index=frames.time_index(scores.times_ns, frame.index))
-
-    @staticmethod
-    def _columns(channels: Sequence[str]) -> dict[str, list[str]]:
-        """Returns the column names of `score` per output."""
-        return {
-            "values": list(channels),
-            "score": ["score"],
-            "severity": ["severity"],
-            "expected": [f"expected_{name}" for name in channels],
-            "channel_scores": [f"score_{name}" for name in channels],
-            "alarm": ["alarm"],
-        }
 
     def _check_columns(self, frame: pd.DataFrame) -> None:
         absent = [c for c in self.channels if c not in frame.columns]

@@ -53,8 +53,9 @@ class ErrorGaussian(layers.Layer):
 
         Args:
             errors: float32 `(rows, channels, horizon)` of normal rows.
-            observed: bool `(rows, channels)`: errors of other samples do not count.
+            observed: `(rows, channels)`, not 0 where there was a sample: only these count.
         """
+        observed = observed.astype(bool)
         rows = [errors[observed[:, c], c].astype("float64") for c in range(self.channels)]
         self.mean.assign(np.stack([_mean(r, self.horizon) for r in rows]))
         if self.gaussian == "channel":

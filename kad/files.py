@@ -1,10 +1,9 @@
 """Writing files whole or not at all."""
 
-import contextlib
 import os
-from pathlib import Path
 
 from runtime.errors import InputError
+from runtime.files import replacing
 
 
 def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None:
@@ -13,13 +12,8 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None
     Raises:
         InputError: The file cannot be written.
     """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-        temporary.replace(path)
+        with replacing(path) as file:
+            file.write(content.encode() if isinstance(content, str) else content)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)

@@ -1,14 +1,14 @@
 """From frames to segments on the detector's time grid."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
 from runtime.errors import InputError
-from runtime.grid import Placed, RowGrid, TimeGrid
+from runtime.grid import GridCounts, Placed, RowGrid, TimeGrid
 from runtime.schema import Grid
 
 
@@ -87,7 +87,7 @@ def infer_period(times: np.ndarray, *, mixed: bool = False) -> float:
     return period / 1e9
 
 
-def to_grid(frame: pd.DataFrame, options: GridOptions) -> tuple[Placed, dict[str, int]]:
+def to_grid(frame: pd.DataFrame, options: GridOptions) -> tuple[Placed, GridCounts]:
     """Places a frame's rows on the time grid, by the code that the gateway runs.
 
     Args:
@@ -95,8 +95,7 @@ def to_grid(frame: pd.DataFrame, options: GridOptions) -> tuple[Placed, dict[str
         options: The grid.
 
     Returns:
-        The steps in order, and how many rows were received, duplicate, late, missing, and how
-        often the warm-up restarts.
+        The steps in order, and what happened to the rows.
     """
     values = frame.to_numpy("float64")
     period_ns = round(options.period_s * 1e9)
@@ -109,7 +108,7 @@ def to_grid(frame: pd.DataFrame, options: GridOptions) -> tuple[Placed, dict[str
         )
     parts = [grid.place(times_ns(frame), values), grid.flush()]
     placed = Placed(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-    return placed, asdict(grid.counts)
+    return placed, grid.counts
 
 
 def to_segments(placed: Placed) -> list[Segment]:

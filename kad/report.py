@@ -21,7 +21,7 @@ from kad.frames import times_ns
 from kad.report_findings import Findings, Window, find, threshold_score
 from kad.report_picture import take_picture
 from kad.report_words import budget, count, duration, span
-from kad.run import CALIBRATION, CONFIG, HISTORY, load
+from kad.run import CALIBRATION, CONFIG, HISTORY, Run, load
 from kad.tables import read_labels, read_table
 from runtime.errors import InputError
 from runtime.timestamps import to_ns
@@ -35,7 +35,7 @@ Labels = str | os.PathLike[str] | Sequence[tuple[Any, Any]]
 
 
 def write_report(
-    run: str | os.PathLike[str],
+    run: Run | str | os.PathLike[str],
     data: Data | None = None,
     *,
     labels: Labels | None = None,
@@ -49,7 +49,7 @@ def write_report(
     around events stay.
 
     Args:
-        run: Run folder of `kad train`.
+        run: Run folder of `kad train`, or what `kad.train` returned.
         data: Series to score and show: a CSV or JSON-lines file, or a frame indexed by time.
             Without it the page is about the training alone.
         labels: Labelled windows, for comparison: a CSV with the columns start and end, or pairs
@@ -65,11 +65,11 @@ def write_report(
         InputError: No run, a run without training, data or labels that cannot be used, a place
             that cannot be written, no browser for the picture.
     """
-    run = Path(run)
-    detector = load(run)
+    known = isinstance(run, Run)
+    folder, detector = (run.folder, run.detector) if known else (Path(run), load(run))
     if "threshold" not in detector.card:
-        raise InputError(f"The detector in {run} is not trained. Train it with kad train.")
-    settings = _settings(run)
+        raise InputError(f"The detector in {folder} is not trained. Train it with kad train.")
+    settings = _settings(folder)
     if labels is not None and data is None:
         raise InputError("Labels are compared with events: give the data too.")
     findings = None
@@ -81,8 +81,8 @@ def write_report(
             labels=None if labels is None else _windows(labels),
             training=_training_window(detector, frame),
         )
-    page = _page(run, detector, findings)
-    output = Path(output) if output else run / REPORT
+    page = _page(folder, detector, findings)
+    output = Path(output) if output else folder / REPORT
     write_atomically(output, page)
     if png is not None:
         take_picture(output, Path(png))
@@ -103,7 +103,7 @@ def _settings(run: Path) -> dict[str, Any]:
 def _frame(data: Data, detector: Detector, *, time: str | None) -> pd.DataFrame:
     if isinstance(data, pd.DataFrame):
         return data
-    return read_table(data, time=time, channels=detector.channels).frame
+    return read_table(data, time=time, channels=detector.channels, period_s=detector.period_s).frame
 
 
 def _windows(labels: Labels) -> list[tuple[int, int]]:

@@ -33,6 +33,8 @@ class Run(NamedTuple):
     """The trained detector."""
     history: pd.DataFrame
     """Losses per phase and epoch."""
+    frame: pd.DataFrame
+    """The whole series, rows that did not train included."""
 
 
 def train(
@@ -73,7 +75,12 @@ def train(
         names = config.data.channels or tuple(data.columns)
         frame = data
     else:
-        frame = read_table(data, time=config.data.time, channels=config.data.channels).frame
+        frame = read_table(
+            data,
+            time=config.data.time,
+            channels=config.data.channels,
+            period_s=config.data.period,
+        ).frame
         names = tuple(frame.columns)
     rows = select_rows(frame, config.data.train)
 
@@ -105,7 +112,7 @@ def train(
     detector.save(folder / MODEL)
     if interrupted:
         raise interrupted
-    return Run(folder, detector, history)
+    return Run(folder, detector, history, frame)
 
 
 def load(path: str | os.PathLike[str]) -> Detector:
@@ -167,7 +174,6 @@ def _wants_context(config: Config, rows: pd.DataFrame, period_s: float) -> bool:
     times = times_ns(rows)
     return (
         config.detector.takes_context
-        and isinstance(rows.index, pd.DatetimeIndex)
         and config.data.grid == "time"
         and 60 <= period_s <= 6 * 3600
         and int(times.max() - times.min()) >= 2 * 86_400 * 10**9

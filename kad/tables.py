@@ -19,6 +19,11 @@ from runtime.tables import TIME_COLUMNS, TableReader, find_delimiter
 from runtime.timestamps import TimestampParser, TimeStyle
 
 _PROBED_ROWS = 1000
+_KINDS = {
+    "naive": "times without a time zone",
+    "aware": "times with a time zone",
+    "number": "numbers",
+}
 _ROWS = re.compile(r"(-?\d*):(-?\d*)")
 
 
@@ -26,8 +31,8 @@ class Table(NamedTuple):
     """A file's rows."""
 
     frame: pd.DataFrame
-    """One float64 column per channel, in file order. Index: timestamps, or seconds where the file
-    has numbers or no time column."""
+    """One float64 column per channel, in file order. Index `time`: timestamps, or seconds where
+    the file has numbers; `row`: row numbers where it has no time column."""
     style: TimeStyle
     """How the file writes times."""
 
@@ -37,6 +42,7 @@ def read_table(
     *,
     time: str | None = None,
     channels: Sequence[str] | None = None,
+    period_s: float | None = None,
 ) -> Table:
     """Reads a CSV or JSON-lines file.
 
@@ -45,6 +51,7 @@ def read_table(
         time: The time column; `time`, `timestamp`, `date`, `datetime` or `ts` where not given.
         channels: Columns to read; all numeric ones where not given. A column is numeric when most
             of its first cells are numbers.
+        period_s: Seconds between the rows of a file without a time column; 1 where not given.
 
     Raises:
         InputError: A file, header, column, cell or timestamp that cannot be read; the message
@@ -58,29 +65,42 @@ def read_table(
         channels = _numeric_columns(path, columns, time)
     try:
         with path.open("rb") as file:
-            reader = TableReader(file, channels, period_s=1.0, time=time, name=str(path))
+            reader = TableReader(
+                file, channels, period_s=period_s or 1.0, time=time, name=str(path)
+            )
             blocks = list(reader)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
     times = np.concatenate([block.times_ns for block in blocks])
     values = np.concatenate([block.values for block in blocks])
     style = reader.style
-    if style.kind == "number":
-        index: pd.Index = pd.Index(times / 1e9, name="time")
+    index: pd.Index
+    if not reader.has_times and period_s in (None, 1.0):
+        index = pd.RangeIndex(len(times), name="row")
+    elif style.kind == "number":
+        index = pd.Index(times / 1e9, name="time")
     else:
         index = pd.DatetimeIndex(times.view("M8[ns]"), name="time")
         index = index.tz_localize("UTC") if style.kind == "aware" else index
     return Table(pd.DataFrame(values, index=index, columns=list(channels)), style)
 
 
-def read_labels(path: str | os.PathLike[str]) -> list[tuple[int, int]]:
+def read_labels(
+    path: str | os.PathLike[str], *, style: TimeStyle | None = None
+) -> list[tuple[int, int]]:
     """Reads labelled windows from a CSV with the columns `start` and `end`.
+
+    Args:
+        path: The file. Row numbers of a table without times count as seconds.
+        style: The data's, where labels with times of another kind are refused: dates for numbers,
+            or a time zone for none.
 
     Returns:
         Both ends of each window, inside, in nanoseconds since the epoch.
 
     Raises:
-        InputError: The file cannot be read, lacks a column, or a window ends before it starts.
+        InputError: The file cannot be read, lacks a column, has a time that cannot be read or is
+            of another kind, or a window ends before it starts.
     """
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
@@ -92,8 +112,17 @@ def read_labels(path: str | os.PathLike[str]) -> list[tuple[int, int]]:
             f"{path} must have the columns start and end. Received: {', '.join(rows[0])}."
         )
     parser = TimestampParser()
-    starts = parser.parse([row["start"] for row in rows], 2)
-    ends = parser.parse([row["end"] for row in rows], 2)
+    try:
+        starts, ends = (
+            parser.parse([row[side] or "" for row in rows], 2) for side in ("start", "end")
+        )
+    except InputError as error:
+        raise InputError(f"The labels {path} cannot be read: {error}") from error
+    if style and parser.style and parser.style.kind != style.kind:
+        raise InputError(
+            f"The labels {path} must be {_KINDS[style.kind]}, as the data. "
+            f"Received: {rows[0]['start']!r}."
+        )
     for row, (start, end) in enumerate(zip(starts, ends, strict=True), start=2):
         if end < start:
             raise InputError(f"Row {row} of {path} ends before it starts.")

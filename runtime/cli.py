@@ -17,19 +17,18 @@ from runtime.budget import severity_threshold
 from runtime.detector import Detector
 from runtime.errors import InputError, KadError
 from runtime.events import EventDetector
+from runtime.files import open_output
 from runtime.grid import GridCounts
 from runtime.interrupt import Interruptible
 from runtime.stream import Scores, Stream
 from runtime.tables import TableReader
 from runtime.timestamps import TimeStyle
 from runtime.verify import TOLERANCE, verify
-from runtime.writers import EventWriter, Format, ScoreWriter, open_output
+from runtime.writers import EventWriter, Format, ScoreWriter
 
 __all__ = ["main"]
 
 _FILE_REORDER = 16
-_UNSORTED_SHARE = 0.05
-_UNSORTED_ROWS = 10
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -205,13 +204,13 @@ class _Job:
 def _judge(counts: GridCounts, longest: int, detector: Detector, *, live: bool, name: str) -> None:
     """Refuses a file whose scores would mean nothing; warns where they are out already."""
     problem = None
-    unsorted = counts.late + counts.backward
     meta = detector.metadata
     needed = meta.warmup_steps + 1
-    if unsorted > max(_UNSORTED_ROWS, _UNSORTED_SHARE * counts.received):
+    if counts.is_unsorted:
         problem = (
-            f"timestamps are not sorted: {name} must be in order of time. Received: {unsorted} "
-            f"of {counts.received} rows too late. Sort it by time, or raise --reorder."
+            f"timestamps are not sorted: {name} must be in order of time. "
+            f"Received: {counts.unsorted} of {counts.received} rows too late. "
+            "Sort it by time, or raise --reorder."
         )
     elif longest < needed:
         problem = (

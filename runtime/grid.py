@@ -40,6 +40,16 @@ class GridCounts:
     backward: int = 0
     """Those restarts that went back in time."""
 
+    @property
+    def unsorted(self) -> int:
+        """Rows that came too late: the late ones and those that went back in time."""
+        return self.late + self.backward
+
+    @property
+    def is_unsorted(self) -> bool:
+        """Whether so many came too late, over 10 rows and 5 %, that the rest means nothing."""
+        return self.unsorted > max(10, 0.05 * self.received)
+
     def __add__(self, other: "GridCounts") -> "GridCounts":
         mine, theirs = asdict(self), asdict(other)
         return GridCounts(**{name: mine[name] + theirs[name] for name in mine})

@@ -76,6 +76,11 @@ class TableReader:
         """How the file writes times; known after the first block."""
         return self._times.style or TimeStyle("number")
 
+    @property
+    def has_times(self) -> bool:
+        """Whether the file has a time column; known after the first block."""
+        return self._times.style is not None
+
     def __iter__(self) -> Iterator[Block]:
         read = getattr(self._file, "read1", self._file.read)
         head = b""

@@ -1,34 +1,41 @@
-"""Writes scores and events as CSV or JSON lines; files appear whole or not at all."""
+"""Writes scores and events as CSV or JSON lines."""
 
 import csv
 import io
 import json
-import os
-import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from runtime.errors import InputError
 from runtime.events import Event
 from runtime.stream import Scores
 from runtime.timestamps import TimeStyle, format_times
 
-__all__ = ["EventWriter", "Format", "ScoreWriter", "number_texts", "open_output"]
+__all__ = ["EventWriter", "Format", "ScoreWriter", "number_texts", "score_columns"]
 
 Format = Literal["csv", "jsonl"]
 
 _EVENT_COLUMNS = ("start", "end", "peak_time", "peak_severity", "channels")
 
 
+def score_columns(channels: Sequence[str]) -> dict[str, list[str]]:
+    """Returns the column names of every field of `Scores` that tables have, in their order."""
+    return {
+        "values": list(channels),
+        "score": ["score"],
+        "severity": ["severity"],
+        "expected": [f"expected_{name}" for name in channels],
+        "channel_scores": [f"score_{name}" for name in channels],
+        "alarm": ["alarm"],
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreWriter:
-    """Writes scored steps: time, channels, score, severity, expected_*, score_*, alarm.
+    """Writes scored steps: the time and `score_columns`.
 
     Missing values are empty cells in CSV and null in JSON.
     """
@@ -51,18 +58,19 @@ class ScoreWriter:
         """Writes steps and flushes them."""
         if len(scores):
             cells = [format_times(scores.times_ns, self.style)]
-            floats: list[npt.NDArray[Any]] = [*scores.values.T, scores.score, scores.severity]
-            floats += [*scores.expected.T, *scores.channel_scores.T]
-            cells += [number_texts(column, self.form) for column in floats]
             yes, no = ("1", "0") if self.form == "csv" else ("true", "false")
-            cells.append([yes if alarm else no for alarm in scores.alarm.tolist()])
+            for output in score_columns(self.channels):
+                for column in np.atleast_2d(getattr(scores, output).T):
+                    if column.dtype == np.bool_:
+                        cells.append([yes if alarm else no for alarm in column.tolist()])
+                    else:
+                        cells.append(number_texts(column, self.form))
             self.file.write(self._lines(cells))
         self.file.flush()
 
     def _columns(self) -> list[str]:
-        expected = [f"expected_{name}" for name in self.channels]
-        parts = [f"score_{name}" for name in self.channels]
-        return ["time", *self.channels, "score", "severity", *expected, *parts, "alarm"]
+        names = score_columns(self.channels).values()
+        return ["time", *(name for some in names for name in some)]
 
     def _lines(self, cells: list[list[str]]) -> bytes:
         rows = zip(*cells, strict=True)
@@ -111,43 +119,6 @@ class EventWriter:
                 text = json.dumps(pairs, allow_nan=False, ensure_ascii=False)
                 self.file.write(f"{text}\n".encode())
         self.file.flush()
-
-
-@contextmanager
-def open_output(path: str) -> Iterator[BinaryIO]:
-    """Opens a file that appears under its name only when all of it has been written.
-
-    It is written beside its place, synced and moved there; on any error it is removed and an
-    older file of that name stays. `-` is stdout; devices and pipes are written directly.
-
-    Raises:
-        InputError: The file cannot be created.
-    """
-    if path == "-":
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    target = Path(path).resolve()
-    special = target.exists() and not target.is_file()
-    part = target if special else target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        file = part.open("wb")
-    except OSError as error:
-        raise InputError(
-            f"The output {path} must be a file that can be written. Received: {error.strerror}."
-        ) from error
-    try:
-        with file:
-            yield file
-            file.flush()
-            if not special:
-                os.fsync(file.fileno())
-        if not special:
-            part.replace(target)
-    except BaseException:
-        if not special:
-            part.unlink(missing_ok=True)
-        raise
 
 
 def number_texts(numbers: npt.NDArray[np.floating[Any]], form: Format = "csv") -> list[str]:

@@ -4,6 +4,7 @@ import gc
 import http.server
 import socketserver
 import threading
+import traceback
 import warnings
 from functools import partial
 
@@ -65,11 +66,15 @@ def test_other_bytes_are_refused_and_leave_nothing(server, tmp_path):
 
 
 def test_unreachable_source(server, tmp_path):
+    """One line with the reason, and a traceback without the network library's own."""
     server.unlink()
     with pytest.raises(files.DownloadError, match="KAD_DATA_DIR") as caught:
         files.fetch(PATH)
     assert caught.value.exit_code == 1
     assert cached(tmp_path) == []
+    assert "404" in str(caught.value)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert shown.count("Traceback") == 1
 
 
 def test_data_folder_is_checked(tmp_path, monkeypatch):

@@ -163,4 +163,4 @@ def test_every_series_survives_a_csv_round_trip(tmp_path):
         assert back.channels == series.channels
         assert back.frame.index.equals(series.frame.index)
         assert back.windows == series.windows
-        assert not list(tmp_path.glob(".kad-*"))
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["data.csv", "labels.csv"]

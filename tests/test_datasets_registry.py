@@ -74,64 +74,103 @@ def write(path, text):
 
 
 def test_own_csv(tmp_path):
-    """Rows in the file's order, empty cells missing, labels with both ends inside."""
+    """Rows in the file's order, empty cells missing, text no channel, labels with both ends."""
     data = write(
-        tmp_path / "d.csv", "a,Timestamp,b\n1,2025-01-01,\n2.5,2025-01-03,7\nnan,2025-01-02,inf\n"
+        tmp_path / "d.csv",
+        "a;Timestamp;b;note\n1;2025-01-01;;x\n2.5;2025-01-03;7;y\nnan;2025-01-02;inf;z\n",
     )
     labels = write(tmp_path / "l.csv", "start,end\n2025-01-02,2025-01-03\n")
     series = load(data, labels=labels)
     assert series.channels == ("a", "b")
+    assert series.windows == ((pd.Timestamp("2025-01-02"), pd.Timestamp("2025-01-03")),)
     assert series.labels().tolist() == [False, True, True]
     assert series.frame["a"].tolist()[:2] == [1, 2.5]
     assert series.frame.isna().sum().tolist() == [1, 1]
-    numbered = load(
-        write(tmp_path / "n.csv", "a\n1\n2\n3\n"),
-        labels=write(tmp_path / "m.csv", "start,end\n1,1\n"),
-    )
-    assert numbered.frame.index.name == "row"
-    assert numbered.labels().tolist() == [False, True, False]
+    assert series.period_s == 2 * 86_400
+
+
+def test_own_csv_without_times(tmp_path):
+    """Rows are numbered, also in the labels; the file has no period."""
+    labels = write(tmp_path / "l.csv", "start,end\n1,2\n")
+    series = load(write(tmp_path / "d.csv", "a\n1\n2\n3\n4\n"), labels=labels)
+    assert series.frame.index.equals(pd.RangeIndex(4))
+    assert series.frame.index.name == "row"
+    assert series.windows == ((1, 2),)
+    assert series.labels().tolist() == [False, True, True, False]
+    assert series.period_s is None
+    series.to_csv(tmp_path / "back.csv")
+    assert (tmp_path / "back.csv").read_text().splitlines()[:2] == ["a", "1.0"]
+
+
+@pytest.mark.parametrize(
+    ("times", "index"),
+    [
+        (["0.5", "1", "1.5"], [0.5, 1.0, 1.5]),
+        (["1400000000000", "1400000000500", "1400000001000"], 1.4e9 + np.array([0, 0.5, 1])),
+        (
+            ["2025-01-01T01:00:00+01:00", "2025-01-01T00:00:00.5Z", "2025-01-01T00:00:01Z"],
+            pd.date_range("2025-01-01", periods=3, freq="500ms", tz="UTC"),
+        ),
+    ],
+)
+def test_own_csv_with_other_times(tmp_path, times, index):
+    """Numbers become seconds, times with a zone UTC; labels too; to_csv keeps them."""
+    text = "".join(f"{time},{row}\n" for row, time in enumerate(times))
+    data = write(tmp_path / "d.csv", "ts,a\n" + text)
+    labels = write(tmp_path / "l.csv", f"start,end\n{times[1]},{times[2]}\n")
+    series = load(data, labels=labels)
+    assert list(series.frame.index) == list(index)
+    assert series.labels().tolist() == [False, True, True]
+    assert series.period_s == 0.5
+    series.to_csv(tmp_path / "b.csv", labels=tmp_path / "m.csv")
+    back = load(tmp_path / "b.csv", labels=tmp_path / "m.csv")
+    pd.testing.assert_frame_equal(back.frame, series.frame)
+    assert back.windows == series.windows
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "is empty"),
-        ("a,b\n", "at least one row"),
-        ("time\n2025-01-01\n", "at least one row and one numeric column"),
-        ("a,b\n1,2\n3,x7\n", "line 3, column 'b': 'x7' is not a number"),
-        ("time,a\n2025-01-01,1\nlater,2\n", "ISO 8601"),
-        ("time,a\n2025-01-01,1\n,2\n", "line 3, column 'time': the time is missing"),
-        ("a,b\n1,2,3\n4,5,6\n", "more cells than the header"),
-        ("a,b\n1,2\n4,5,6\n", "not a readable CSV"),
+        ("", "bad.csv must be CSV .*an empty file"),
+        ("a,b\n", "bad.csv must have rows"),
+        ("time\n2025-01-01\n", "bad.csv must have at least one numeric column"),
+        ("a,b\n1,2\n3,4\n5,x7\n", "Column b of .*bad.csv .*'x7' in row 4"),
+        ("time,a\n2025-01-01,1\n,2\n", "Times must be .*'' in row 3"),
+        ("a,b\n1,2\n4,5,6\n", "Every row of .*bad.csv must have 2 cells.* 3 in row 3"),
     ],
 )
 def test_bad_csv(tmp_path, text, message):
+    """What cannot be read is said as `kad train` says it."""
     with pytest.raises(InputError, match=message):
         load(write(tmp_path / "bad.csv", text))
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("times", "text", "message"),
     [
-        ("from,to\n1,2\n", "columns start, end"),
-        ("start,end\n2025-01-02,2025-01-01\n", "ends before it starts"),
-        ("start,end\n2025-01-01T00:00Z,2025-01-02T00:00Z\n", "time zone"),
+        ("time,a\n2025-01-01", "from,to\n1,2\n", "l.csv must have the columns start and end"),
+        ("time,a\n2025-01-01", "start,end\n2025-01-02,2025-01-01\n", "ends before it starts"),
+        ("time,a\n2025-01-01", "start,end\n5,6\n", "must be times without a time zone.*'5'"),
+        ("time,a\n2025-01-01", "start,end\n2025-01-01T00Z,2025-01-02T00Z\n", "without a time zone"),
+        ("time,a\n2025-01-01T00Z", "start,end\n2025-01-01,2025-01-02\n", "with a time zone"),
+        ("b,a\n1", "start,end\n2025-01-01,2025-01-02\n", "must be numbers.*'2025-01-01'"),
     ],
 )
-def test_bad_labels(tmp_path, text, message):
-    data = write(tmp_path / "d.csv", "time,a\n2025-01-01,1\n")
+def test_bad_labels(tmp_path, times, text, message):
+    """Labels that cannot be the data's are refused, not quietly without effect."""
+    data = write(tmp_path / "d.csv", f"{times},1\n")
     with pytest.raises(InputError, match=message):
         load(data, labels=write(tmp_path / "l.csv", text))
 
 
 def test_missing_file():
-    with pytest.raises(InputError, match="Cannot read"):
+    with pytest.raises(InputError, match="nowhere.csv cannot be read"):
         load("nowhere.csv")
 
 
 def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path):
     series = Series(name="x", frame=pd.DataFrame({"a": [1.0]}))
-    with pytest.raises(InputError, match="Cannot write"):
+    with pytest.raises(InputError, match="cannot be written"):
         series.to_csv(tmp_path / "none" / "x.csv")
     assert list(tmp_path.iterdir()) == []
 
@@ -161,8 +200,8 @@ def test_command_line(tmp_path):
 
 
 def test_import_does_no_work():
-    """No pooch, typer, rich or keras until they are needed."""
-    heavy = ("pooch", "typer", "rich", "keras")
-    code = f"import sys, datasets; print([m for m in {heavy} if m in sys.modules])"
+    """No pooch, typer, rich, keras or backend until they are needed, nor by `kad.tables`."""
+    heavy = ("pooch", "typer", "rich", "keras", "jax", "tensorflow", "torch")
+    code = f"import sys, datasets, kad.tables; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

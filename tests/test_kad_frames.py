@@ -8,6 +8,7 @@ from conftest import wave
 from kad.frames import GridOptions, infer_period, time_index, times_ns, to_grid, to_segments
 from kad.tables import read_labels, read_table, select_rows
 from runtime.errors import InputError
+from runtime.grid import GridCounts
 
 MINUTE = 60 * 10**9
 
@@ -19,6 +20,12 @@ def write(tmp_path, text):
     return path
 
 
+def test_rows_without_times_are_one_period_apart(tmp_path):
+    """As the gateway numbers them, so that `[data] period` makes no row a duplicate."""
+    frame = read_table(write(tmp_path, "a\n5\n6\n7\n"), period_s=300.0).frame
+    np.testing.assert_array_equal(times_ns(frame), np.array([0, 300, 600]) * 10**9)
+
+
 def test_csv_round_trip(tmp_path):
     """A frame written by pandas is read back exactly."""
     frame = wave(50)
@@ -27,6 +34,18 @@ def test_csv_round_trip(tmp_path):
     read = read_table(path).frame
     np.testing.assert_array_equal(read.to_numpy(), frame.to_numpy())
     assert list(read.index) == list(frame.index)
+
+
+def test_rows_without_times_are_numbered(tmp_path):
+    """One second apart, as their labels; times 0, 1, 2 of the file's own stay times."""
+    frame = read_table(write(tmp_path, "a\n5\n6\n7\n")).frame
+    assert frame.index.equals(pd.RangeIndex(3))
+    assert times_ns(frame).tolist() == [0, 10**9, 2 * 10**9]
+    labels = tmp_path / "labels.csv"
+    labels.write_text("start,end\n1,2\n")
+    assert read_labels(labels) == [(10**9, 2 * 10**9)]
+    timed = read_table(write(tmp_path, "time,a\n0,5\n1,6\n2,7\n")).frame
+    assert (timed.index.name, timed.index.dtype) == ("time", float)
 
 
 def test_numeric_columns_are_found(tmp_path):
@@ -103,6 +122,8 @@ def test_labels(tmp_path):
     assert read_labels(path) == [(10**9, 2 * 10**9)]
     with pytest.raises(InputError, match="Row 2 .* ends before"):
         read_labels(write(tmp_path, "start,end\n2025-01-02,2025-01-01\n"))
+    with pytest.raises(InputError, match="data.csv cannot be read: Times must be .*'' in row 3"):
+        read_labels(write(tmp_path, "start,end\n2025-01-01,2025-01-02\n2025-01-03\n"))
     with pytest.raises(InputError, match="start and end"):
         read_labels(write(tmp_path, "from,to\n2025-01-02,2025-01-01\n"))
 
@@ -126,9 +147,7 @@ def test_segments_are_what_the_gateway_sees():
     segments = to_segments(placed)
     assert [len(s.values) for s in segments] == [30, 10]
     assert np.isnan(segments[0].values[10:12]).all()
-    assert counts["duplicates"] == 1
-    assert counts["missing"] == 2
-    assert counts["restarts"] == 1
+    assert counts == GridCounts(received=39, duplicates=1, missing=2, restarts=1)
     assert (np.diff(segments[0].times_ns) == MINUTE).all()
 
 

@@ -99,6 +99,12 @@ class TestPage:
         again = write_report(run.folder, series(), labels=[WINDOW], output=tmp_path / "again.html")
         assert again.read_bytes() == page.read_bytes()
 
+    def test_a_run_in_memory_is_not_loaded_again(self, run, page, tmp_path, monkeypatch):
+        """What `kad train` holds gives the page that its folder and the data give."""
+        monkeypatch.setattr(report, "load", None)
+        again = write_report(run, run.frame, labels=[WINDOW], output=tmp_path / "again.html")
+        assert again.read_bytes() == page.read_bytes()
+
     def test_training_rows_are_marked(self, run, page):
         """The rows of the training are marked where the series contains them, and only there."""
         frame = series()

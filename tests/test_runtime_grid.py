@@ -217,6 +217,23 @@ def test_unusable_rows_are_errors(times, values):
     assert grid.counts == GridCounts()
 
 
+@pytest.mark.parametrize(
+    ("received", "late", "backward", "unsorted"),
+    [
+        (100, 10, 0, False),
+        (100, 10, 1, True),
+        (100, 0, 11, True),
+        (1000, 30, 20, False),
+        (1000, 30, 21, True),
+    ],
+)
+def test_rows_count_as_unsorted_beyond_10_and_5_percent(received, late, backward, unsorted):
+    """Late rows and clocks set back count together; both bounds must be passed."""
+    counts = GridCounts(received=received, late=late, backward=backward, duplicates=99, restarts=99)
+    assert counts.unsorted == late + backward
+    assert counts.is_unsorted == unsorted
+
+
 def test_unusable_arguments_are_errors():
     """A period of 0 is named."""
     with pytest.raises(InputError, match="Received: 0 ns"):

@@ -1,8 +1,6 @@
 import io
 import json
-import os
 import tracemalloc
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +12,7 @@ from runtime.events import Event
 from runtime.stream import Scores
 from runtime.tables import TableReader
 from runtime.timestamps import TimeStyle
-from runtime.writers import EventWriter, ScoreWriter, number_texts, open_output
+from runtime.writers import EventWriter, ScoreWriter, number_texts
 
 MINUTE = 60 * 10**9
 
@@ -275,29 +273,3 @@ def test_events_are_written():
     assert row == {
         "start": 0, "end": 60, "peak_time": 60, "peak_severity": 4.2, "channels": ["a", "b"],
     }  # fmt: skip
-
-
-def test_files_appear_whole_or_not_at_all(tmp_path):
-    """On an error the old file stays and no temporary is left; on success it is replaced."""
-    target = tmp_path / "scores.csv"
-    target.write_text("old")
-    with pytest.raises(TypeError), open_output(str(target)) as file:
-        file.write("text is no bytes")
-    assert target.read_text() == "old"
-    assert [path.name for path in tmp_path.iterdir()] == ["scores.csv"]
-    with open_output(str(target)) as file:
-        file.write(b"new")
-        assert target.read_text() == "old"
-    assert target.read_text() == "new"
-    assert [path.name for path in tmp_path.iterdir()] == ["scores.csv"]
-
-
-def test_outputs_that_cannot_be_files(tmp_path):
-    """A missing folder is an error; a device is written to, not replaced."""
-    with pytest.raises(InputError, match="No such file"), open_output(str(tmp_path / "no" / "f")):
-        pass
-    with pytest.raises(InputError, match="directory"), open_output(str(tmp_path)):
-        pass
-    with open_output(os.devnull) as file:
-        file.write(b"x")
-    assert Path(os.devnull).is_char_device()

@@ -16,7 +16,9 @@ from kad.error_gaussian import ErrorGaussian, Gaussian
 from kad.missing import hold_last, is_observed
 from kad.networks.predictor import Head, Predictor
 from kad.networks.recurrent import Activation, Cell
+from kad.networks.usual_distance import UsualDistance
 from kad.options import Count, Positive, TrainingOptions
+from kad.rolling import rolling
 from kad.state import StateLayout
 from kad.training import Adam, TrainingSession
 from runtime.errors import ConfigError, InputError
@@ -83,6 +85,10 @@ class RNNPredictor(Detector):
         tied: The decoder uses the encoder's weights.
         gaussian: `channel`: one Gaussian per channel; `joint`: one over all channels, which also
             sees a correlation between channels that breaks.
+        smooth: Samples whose Mahalanobis distances are averaged before they are squared; 1 is the
+            original.
+        compensate: Divides distances by what is usual in the network's state: phases that are
+            hard to predict raise no alarm.
         impute: What replaces a missing sample: the `last` observed one, or the detector's own
             `forecast`, which makes the exported graph a loop over samples and its batches slow.
         clip: The network sees standardised values within ± this; 0 for no limit.
@@ -101,7 +107,13 @@ class RNNPredictor(Detector):
         "default": {},
         "paper": {
             "data": {"grid": "rows", "context": False},
-            "detector": {"embedding": 128, "units": 128, "clip": 0.0, "uniform": 0.1},
+            "detector": {
+                "embedding": 128,
+                "units": 128,
+                "smooth": 1,
+                "clip": 0.0,
+                "uniform": 0.1,
+            },
             "training": {
                 "epochs": 400,
                 "learning_rate": 2e-4,
@@ -135,6 +147,8 @@ class RNNPredictor(Detector):
         residual: bool = False,
         tied: bool = False,
         gaussian: Gaussian = "channel",
+        smooth: Count = 25,
+        compensate: bool = False,
         impute: Literal["last", "forecast"] = "last",
         clip: Annotated[float, Field(ge=0)] = 8.0,
         uniform: Annotated[float, Field(ge=0)] = 0.0,
@@ -169,13 +183,17 @@ class RNNPredictor(Detector):
         self.error_gaussian = ErrorGaussian(
             features, horizon=horizon, gaussian=gaussian, name="error_gaussian"
         )
+        self.usual_distance = (
+            UsualDistance(units, channels=features, name="usual_distance") if compensate else None
+        )
 
         # Config
         self.cell, self.activation, self.head = cell, activation, head
         self.embedding, self.units, self.depth = embedding, units, layers
         self.horizon, self.residual, self.tied = horizon, residual, tied
-        self.gaussian, self.impute, self.clip, self.uniform = gaussian, impute, clip, uniform
-        self.warmup_steps = 4 * horizon
+        self.gaussian, self.smooth, self.compensate = gaussian, smooth, compensate
+        self.impute, self.clip, self.uniform = impute, clip, uniform
+        self.warmup_steps = 4 * horizon + smooth - 1
         self.max_steps = 256
         self.declared_loops = 1 if impute == "forecast" else 0
         self.layout = StateLayout(
@@ -187,6 +205,7 @@ class RNNPredictor(Detector):
                 for i, layer in enumerate(self.predictor.recurrent)
                 for j in range(layer.states)
             },
+            **(dict.fromkeys(("roots", "counts"), (smooth - 1, features)) if smooth > 1 else {}),
         )
         self._ready()
 
@@ -194,10 +213,9 @@ class RNNPredictor(Detector):
 
     def step(self, x: Any, state: Any) -> dict[str, Any]:
         """See `Detector.step`."""
-        out = self.predict_step(x, state)
-        observed, ready = out["observed"], float(self.warmup_steps + 1)
-        channel_scores = self.error_gaussian(self._errors(out), observed)
-        is_warm = ops.greater_equal(out["count"], ready)
+        out = self.measure_step(x, state)
+        is_warm = ops.greater_equal(out["count"], float(self.warmup_steps + 1))
+        channel_scores = out["smoothed"]
         channel_scores = ops.where(
             is_warm[..., None], channel_scores, ops.zeros_like(channel_scores)
         )
@@ -212,37 +230,62 @@ class RNNPredictor(Detector):
             "next_state": out["next_state"],
         }
 
-    def predict_step(self, x: Any, state: Any) -> dict[str, Any]:
-        """Predicts, without scoring.
+    def measure_step(self, x: Any, state: Any) -> dict[str, Any]:
+        """Predicts and measures errors.
 
         Args:
             x: See `Detector.step`.
             state: See `Detector.step`.
 
         Returns:
-            `z` `(streams, steps, channels)`, the standardised samples with missing ones imputed;
-            `observed`, the same shape, 1 where a sample was observed; `forecasts`
-            `(streams, steps, horizon, channels)`, the predictions made for each sample 1 to
-            `horizon` steps before; `hidden` `(streams, steps, units)`, the hidden state before
-            each sample; `count` `(streams, steps)`; `next_state`.
+            What `_predict` returns, and `errors` `(streams, steps, channels, horizon)`; `distances`
+            `(streams, steps, channels)`, each channel's part of the squared Mahalanobis distance;
+            `smoothed`, the same shape, the square of the mean distance over the last `smooth`
+            observed samples; `next_state`.
         """
-        if self.impute == "last":
-            return self._predict_chunk(x, state)
-
-        def one(state: Any, sample: Any) -> tuple[Any, dict[str, Any]]:
-            out = self._predict_chunk(sample[:, None], state)
-            following = out.pop("next_state")
-            return following, {name: value[:, 0] for name, value in out.items()}
-
-        last, out = scan(one, state, ops.transpose(x, (1, 0, 2)))
-        swapped = {
-            name: ops.transpose(value, (1, 0, *range(2, len(value.shape))))
-            for name, value in out.items()
-        }
-        return {**swapped, "next_state": last}
-
-    def _predict_chunk(self, x: Any, state: Any) -> dict[str, Any]:
         old = self.layout.unpack(state)
+        if self.impute == "forecast":
+            following, out = scan(self._predict_one, old, ops.transpose(x, (1, 0, 2)))
+            out = {
+                name: ops.transpose(value, (1, 0, *range(2, len(value.shape))))
+                for name, value in out.items()
+            }
+        else:
+            following, out = self._predict(old, x)
+        errors = ops.transpose(out["forecasts"] - out["z"][:, :, None], (0, 1, 3, 2))
+        distances = self.error_gaussian(errors, out["observed"])
+        if self.compensate:
+            distances = distances / self.usual_distance(out["hidden"])
+        smoothed = distances
+        if self.smooth > 1:
+            steps = ops.shape(x)[1]
+            roots = ops.concatenate([old["roots"], ops.sqrt(distances)], axis=1)
+            counts = ops.concatenate([old["counts"], out["observed"]], axis=1)
+            total = ops.sum(rolling(roots, steps, self.smooth), axis=2)
+            count = ops.sum(rolling(counts, steps, self.smooth), axis=2)
+            smoothed = ops.square(total / ops.maximum(count, 1.0))
+            following = {**following, "roots": roots[:, steps:], "counts": counts[:, steps:]}
+        measured = {"errors": errors, "distances": distances, "smoothed": smoothed}
+        return {**out, **measured, "next_state": self.layout.pack(following)}
+
+    def _predict_one(self, state: Any, sample: Any) -> tuple[Any, dict[str, Any]]:
+        following, out = self._predict(state, sample[:, None])
+        return following, {name: value[:, 0] for name, value in out.items()}
+
+    def _predict(self, old: dict[str, Any], x: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Predicts from the samples of a chunk.
+
+        Args:
+            old: Parts of the state.
+            x: See `Detector.step`.
+
+        Returns:
+            The next parts of the state, and per step: `z` `(streams, steps, channels)`, the
+            standardised samples with missing ones imputed; `observed`, the same shape, 1 where a
+            sample was observed; `forecasts` `(streams, steps, horizon, channels)`, the predictions
+            made for each sample 1 to `horizon` steps before; `hidden` `(streams, steps, units)`,
+            the hidden state before each sample; `count` `(streams, steps)`.
+        """
         steps, features, horizon = ops.shape(x)[1], len(self.channels), self.horizon
         samples, context = x[..., :features], x[..., features:]
         observed = is_observed(samples)
@@ -252,9 +295,9 @@ class RNNPredictor(Detector):
 
         held = hold_last(self.scaler(samples), observed, old["last"])
         if self.impute == "forecast":
-            foreseen = old["pending"][:, -1:, 0]
             is_warm = ops.greater_equal(count, ready)[..., None]
-            held = ops.where(ops.logical_or(observed, ops.logical_not(is_warm)), held, foreseen)
+            known = ops.logical_or(observed, ops.logical_not(is_warm))
+            held = ops.where(known, held, old["pending"][:, -1:, 0])
 
         states = [
             [old[f"layer{i}_{j}"] for j in range(layer.states)]
@@ -267,29 +310,24 @@ class RNNPredictor(Detector):
         row = ops.arange(steps)[:, None] + (horizon - ahead)[None]
         forecasts = ops.take(made, row * horizon + (ahead - 1)[None], axis=1)
         before = ops.concatenate([states[-1][0][:, None], read.hidden[:, :-1]], axis=1)
-        return {
+        following = {
+            **old,
+            "count": count[:, -1:],
+            "last": held[:, -1],
+            "pending": pending[:, steps:],
+            **{
+                f"layer{i}_{j}": part
+                for i, layer in enumerate(read.states)
+                for j, part in enumerate(layer)
+            },
+        }
+        return following, {
             "z": held,
             "observed": ops.cast(observed, "float32"),
             "forecasts": forecasts,
             "hidden": before,
             "count": count,
-            "next_state": self.layout.pack(
-                {
-                    "count": count[:, -1:],
-                    "last": held[:, -1],
-                    "pending": pending[:, steps:],
-                    **{
-                        f"layer{i}_{j}": part
-                        for i, layer in enumerate(read.states)
-                        for j, part in enumerate(layer)
-                    },
-                }
-            ),
         }
-
-    def _errors(self, out: dict[str, Any]) -> Any:
-        """Returns error vectors `(streams, steps, channels, horizon)`."""
-        return ops.transpose(out["forecasts"] - out["z"][:, :, None], (0, 1, 3, 2))
 
     # Training
 
@@ -431,25 +469,26 @@ class RNNPredictor(Detector):
         return tuple([(a, b) for a, b in part if b - a >= 2] for part in (train, held_out))
 
     def fit_statistics(self, series: TrainingSeries) -> None:
-        """Fits the error Gaussian on the rows before the held-out ones."""
+        """Fits the error Gaussian, and the usual distance, on the rows before the held-out ones."""
+        self.error_gaussian.fit(*self._measured(series, "errors", "observed"))
+        if self.usual_distance is not None:
+            self.usual_distance.reset()
+            self.usual_distance.fit(*self._measured(series, "hidden", "distances", "observed"))
+
+    def _measured(self, series: TrainingSeries, *names: str) -> list[np.ndarray]:
+        """Returns outputs of `measure_step` after the warm-up, over the rows to train on."""
         cut = len(series.values) - series.held_out_rows
-        errors, observed = [], []
+        parts = []
         for (start, end), segment in zip(series.ranges, series.segments, strict=True):
             rows = min(end, cut) - start
             if rows < 1:
                 break
             inputs = self.inputs(segment)[:rows]
-            for part in _stretches(inputs, STATISTICS_ROWS * rows // max(cut, 1)):
-                out = self.run_segment(self._measure, part)
+            for stretch in _stretches(inputs, STATISTICS_ROWS * rows // cut):
+                out = self.run_segment(self.measure_step, stretch)
                 ready = out["count"] > self.warmup_steps
-                errors.append(out["errors"][ready])
-                observed.append(out["observed"][ready] > 0)
-        self.error_gaussian.fit(np.concatenate(errors), np.concatenate(observed))
-
-    def _measure(self, x: Any, state: Any) -> dict[str, Any]:
-        out = self.predict_step(x, state)
-        names = ("observed", "hidden", "count", "next_state")
-        return {"errors": self._errors(out), **{name: out[name] for name in names}}
+                parts.append([out[name][ready] for name in names])
+        return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
@@ -465,6 +504,8 @@ class RNNPredictor(Detector):
             "residual": self.residual,
             "tied": self.tied,
             "gaussian": self.gaussian,
+            "smooth": self.smooth,
+            "compensate": self.compensate,
             "impute": self.impute,
             "clip": self.clip,
             "uniform": self.uniform,

@@ -15,6 +15,7 @@ from kad.missing import hold_last, is_observed
 from kad.networks.conv_plan import conv_plan
 from kad.networks.vae import Head, embedding_lstm, vae_decoder, vae_encoder
 from kad.options import Count, Fraction, Positive, TrainingOptions
+from kad.rolling import rolling
 from kad.state import StateLayout
 from kad.training import (
     Adam,
@@ -220,9 +221,9 @@ class VAELSTM(Detector):
         codes = ops.concatenate([old["codes"], self._embed(values, steps)], axis=1)
 
         compared = self.score_windows * self.l_win
-        target = _rolling(values, steps, compared)
+        target = rolling(values, steps, compared)
         expected = ops.reshape(forecast, (-1, steps, compared, features))
-        errors = ops.square(target - expected) * _rolling(mask, steps, compared)
+        errors = ops.square(target - expected) * rolling(mask, steps, compared)
         channel_scores = ops.where(
             is_warm[..., None], ops.sum(errors, axis=2), ops.zeros_like(newest)
         )
@@ -258,7 +259,7 @@ class VAELSTM(Detector):
         Returns:
             `(streams, steps, score_windows, l_win, channels)`, standardised.
         """
-        sequence = _rolling(codes, steps, self.l_seq - 1, stride=self.l_win)
+        sequence = rolling(codes, steps, self.l_seq - 1, stride=self.l_win)
         predicted = self.lstm(ops.reshape(sequence, (-1, self.l_seq - 1, self.code_size)))
         predicted = predicted[:, -self.score_windows :]
         windows = self.decoder(ops.reshape(predicted, (-1, self.code_size)))
@@ -267,7 +268,7 @@ class VAELSTM(Detector):
     def _embed(self, values: Any, steps: Any) -> Any:
         """Embeds the window that ends at each step: `(streams, steps, code_size)`."""
         newest = values[:, self._history - (self.l_win - 1) :]
-        windows = _rolling(newest, steps, self.l_win)
+        windows = rolling(newest, steps, self.l_win)
         flat = ops.reshape(windows, (-1, self.l_win, len(self.channels)))
         return ops.reshape(self.encoder(self._limit(flat))[0], (-1, steps, self.code_size))
 
@@ -534,19 +535,3 @@ class VAELSTM(Detector):
             "score_windows": self.score_windows,
             "clip": self.clip,
         }
-
-
-def _rolling(rows: Any, steps: Any, length: int, *, stride: int = 1) -> Any:
-    """Gathers what each step looks back on.
-
-    Args:
-        rows: `(streams, rows, features)`.
-        steps: Steps of the chunk.
-        length: Rows that one step looks at.
-        stride: Distance between them.
-
-    Returns:
-        `(streams, steps, length, features)`: entry `(n, t, k)` is row `t + k * stride`.
-    """
-    index = ops.arange(steps)[:, None] + ops.arange(0, length * stride, stride)[None]
-    return ops.take(rows, index, axis=1)

@@ -27,7 +27,8 @@ class Unrolled(NamedTuple):
     """Its states after every step, each `(batch, steps, units)`, where asked for."""
 
 
-Lowering = Callable[["Recurrent", Any, Sequence[Any], bool], Unrolled]
+Lowering = Callable[..., Unrolled]
+"""As `Recurrent.call`, with the layer first."""
 _LOWERING: ContextVar[Lowering | None] = ContextVar("recurrent_lowering", default=None)
 
 
@@ -126,7 +127,7 @@ class Recurrent(layers.Layer):
         """
         lowering = _LOWERING.get()
         if lowering:
-            return lowering(self, x, states, every)
+            return lowering(self, x, states, every=every)
 
         def step(past: list[Any], now: Any) -> tuple[list[Any], list[Any]]:
             following = self.advance(now, past)
