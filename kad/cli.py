@@ -82,7 +82,11 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Continue a stopped run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run.")] = False,
 ) -> None:
-    """Train a detector on a CSV without labels."""
+    """Train a detector on a CSV without labels.
+
+    In a checkout, DATA may also be a series of `python -m datasets list`; its published training
+    rows are taken where --train is not given.
+    """
     folder = out or Path("runs") / data.stem
     if resume and config is None and (folder / "config.toml").is_file():
         config = folder / "config.toml"
@@ -104,7 +108,17 @@ def train(
         phases = [name for name in type(settings.training).model_fields if "epochs" in name]
         kept["training"] |= dict.fromkeys(phases or ["epochs"], epochs)
         settings = build_config(file=config, preset=preset, detector=detector, overrides=kept)
-    _run_training(settings, data, folder, resume=resume, overwrite=overwrite)
+    from kad.checkout import named_series
+
+    with named_series(data) as series:
+        options: dict[str, Any] = {"resume": resume, "overwrite": overwrite}
+        if series is None:
+            _run_training(settings, data, folder, **options)
+            return
+        known = series.defaults(settings.data.channels)
+        fresh = {k: v for k, v in known.items() if not getattr(settings.data, k)}
+        settings = settings._replace(data=settings.data.model_copy(update=fresh))
+        _run_training(settings, data, folder, series=series, **options)
 
 
 def _names(channels: str | None) -> list[str] | None:
@@ -117,21 +131,30 @@ def _names(channels: str | None) -> list[str] | None:
 
 
 def _run_training(
-    settings: Any, data: Path, folder: Path, *, labels: Path | None = None, **options: bool
+    settings: Any,
+    data: Path,
+    folder: Path,
+    *,
+    labels: Path | None = None,
+    series: Any = None,
+    **options: Any,
 ) -> None:
     from kad.progress import ProgressBar
     from kad.report import write_report
     from kad.run import train as run_train
     from kad.training import TrainingInterruptedError
 
+    file = data if series is None else series.data
     try:
-        run = run_train(settings, data, out=folder, progress=ProgressBar(console), **options)
+        run = run_train(settings, file, out=folder, progress=ProgressBar(console), **options)
     except TrainingInterruptedError as error:
         kept = "The best weights so far are in the run. " if error.usable else ""
         again = " ".join(["kad train", str(data), "--out", str(folder), "--resume"])
         raise TrainingInterruptedError(
             f"{error} {kept}Continue with: {again}", usable=error.usable, history=error.history
         ) from error
+    if series is not None:
+        labels = series.keep(folder)
     write_report(run, run.frame, labels=labels)
     card = run.detector.card
     _say_counts(card["training"]["grid"])
