@@ -81,6 +81,14 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue a stopped run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run.")] = False,
+    pretrained: Annotated[
+        Path | None,
+        typer.Option(help="Start from the networks of this run.", show_default=False),
+    ] = None,
+    impute: Annotated[
+        str | None,
+        typer.Option(help="What replaces missing samples: last or forecast.", show_default=False),
+    ] = None,
 ) -> None:
     """Train a detector on a CSV without labels.
 
@@ -99,6 +107,7 @@ def train(
             "channels": _names(channels),
             "train": rows,
         },
+        "detector": {"impute": impute},
         "training": {"seed": seed, "backend": chosen},
         "alarm": {"false_alarms": false_alarms},
     }
@@ -111,7 +120,7 @@ def train(
     from kad.checkout import named_series
 
     with named_series(data) as series:
-        options: dict[str, Any] = {"resume": resume, "overwrite": overwrite}
+        options = {"resume": resume, "overwrite": overwrite, "pretrained": pretrained}
         if series is None:
             _run_training(settings, data, folder, **options)
             return
