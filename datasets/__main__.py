@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -55,6 +56,7 @@ def fetch(
     *,
     output: Annotated[Path | None, typer.Option("-o", "--out", help="Default: <name>.csv")] = None,
     labels: Annotated[Path | None, typer.Option(help="Also write the labels: start,end.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Describe it as JSON on stdout.")] = False,
 ) -> None:
     """Writes a series as CSV: time (where it has one) and its channels."""
     series = registry.load(name)
@@ -65,6 +67,8 @@ def fetch(
     Console(stderr=True, highlight=False).print(
         f"{written}; training rows {train}; licence {series.licence}", soft_wrap=True, markup=False
     )
+    if as_json:
+        sys.stdout.write(json.dumps(registry.describe(series)) + "\n")
 
 
 @app.command("registry", hidden=True)

@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from datasets import csv_file, discords, nab, skab, synthetic, vae_lstm
 from runtime.errors import InputError
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     from datasets.series import Series
 
-__all__ = ["CATALOGUE", "catalogue", "load", "make_catalogue", "names"]
+__all__ = ["CATALOGUE", "catalogue", "describe", "load", "make_catalogue", "names"]
 
 CATALOGUE = Path(__file__).with_name("catalogue.csv")
 """Size, period, labels and licence of every series, so that listing them loads none."""
@@ -76,6 +78,23 @@ def catalogue() -> dict[str, dict[str, str]]:
 def make_catalogue() -> list[dict[str, str]]:
     """Loads every series and describes it."""
     return [_describe(load(name)) for name in names()]
+
+
+def describe(series: Series) -> dict[str, Any]:
+    """What a program needs to know about a series, for JSON; rows are 0-based and half-open."""
+    return {
+        "name": series.name,
+        "rows": len(series.frame),
+        "channels": series.channels,
+        "units": series.units,
+        "timed": not isinstance(series.frame.index, pd.RangeIndex),
+        "period_s": series.period_s,
+        "train": series.train,
+        "test": series.test,
+        "anomalies": len(series.windows),
+        "licence": series.licence,
+        "notes": series.notes,
+    }
 
 
 def _describe(series: Series) -> dict[str, str]:

@@ -5,7 +5,8 @@
     detector = kad.load("runs/pump")      # trained by `kad train`, under any Keras backend
     table = kad.score(detector, frame)    # one row per step: score, severity, expected, alarm
 
-Importing kad does no work: Keras and its backend load with the first name that needs them.
+The class of every detector in `kad/detectors/` is here too, such as `kad.VAELSTM`. Importing kad
+does no work: Keras and its backend load with the first name that needs them.
 """
 
 import importlib
@@ -14,7 +15,6 @@ from typing import Any
 from kad.version import __version__
 
 __all__ = [
-    "VAELSTM",
     "Detector",
     "__version__",
     "build_config",
@@ -27,7 +27,6 @@ __all__ = [
 
 _HOME = {
     "Detector": "kad.detector",
-    "VAELSTM": "kad.detectors.vae_lstm",
     "build_config": "kad.config",
     "load": "kad.run",
     "save": "kad.api",
@@ -38,13 +37,23 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    # Only a detector's class has a capital: other names need not load Keras to be unknown.
+    if name not in _HOME and not name[0].isupper():
         raise AttributeError(f"module 'kad' has no attribute {name!r}")
     if name != "select_backend":
         from kad.backend import select_backend
 
         select_backend()
-    return getattr(importlib.import_module(_HOME[name]), name)
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    from kad.detectors import detector_class, detector_names
+
+    classes = {cls.__name__: cls for cls in map(detector_class, detector_names())}
+    if name not in classes:
+        raise AttributeError(
+            f"module 'kad' has no attribute {name!r}. Its detectors: {', '.join(classes)}."
+        )
+    return classes[name]
 
 
 def __dir__() -> list[str]:

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from kad.backend import select_backend
+from kad.detectors import detector_names
 from runtime.errors import InputError, KadError
 
 app = typer.Typer(
@@ -50,7 +51,8 @@ def _command(function: Callable[_P, None]) -> Callable[_P, None]:
 def train(
     data: _DataFile,
     detector: Annotated[
-        str | None, typer.Option(help="Detector name.", show_default="vae-lstm")
+        str | None,
+        typer.Option(help=f"One of {', '.join(detector_names())}.", show_default="vae-lstm"),
     ] = None,
     preset: Annotated[str, typer.Option(help="default, paper or tiny.")] = "default",
     config: Annotated[
@@ -79,8 +81,20 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue a stopped run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run.")] = False,
+    pretrained: Annotated[
+        Path | None,
+        typer.Option(help="Start from the networks of this run.", show_default=False),
+    ] = None,
+    impute: Annotated[
+        str | None,
+        typer.Option(help="What replaces missing samples: last or forecast.", show_default=False),
+    ] = None,
 ) -> None:
-    """Train a detector on a CSV without labels."""
+    """Train a detector on a CSV without labels.
+
+    In a checkout, DATA may also be a series of `python -m datasets list`; its published training
+    rows are taken where --train is not given.
+    """
     folder = out or Path("runs") / data.stem
     if resume and config is None and (folder / "config.toml").is_file():
         config = folder / "config.toml"
@@ -93,6 +107,7 @@ def train(
             "channels": _names(channels),
             "train": rows,
         },
+        "detector": {"impute": impute},
         "training": {"seed": seed, "backend": chosen},
         "alarm": {"false_alarms": false_alarms},
     }
@@ -100,9 +115,19 @@ def train(
     settings = build_config(file=config, preset=preset, detector=detector, overrides=kept)
     if epochs is not None:
         phases = [name for name in type(settings.training).model_fields if "epochs" in name]
-        kept["training"] |= dict.fromkeys(phases, epochs)
+        kept["training"] |= dict.fromkeys(phases or ["epochs"], epochs)
         settings = build_config(file=config, preset=preset, detector=detector, overrides=kept)
-    _run_training(settings, data, folder, resume=resume, overwrite=overwrite)
+    from kad.checkout import named_series
+
+    with named_series(data) as series:
+        options = {"resume": resume, "overwrite": overwrite, "pretrained": pretrained}
+        if series is None:
+            _run_training(settings, data, folder, **options)
+            return
+        known = series.defaults(settings.data.channels)
+        fresh = {k: v for k, v in known.items() if not getattr(settings.data, k)}
+        settings = settings._replace(data=settings.data.model_copy(update=fresh))
+        _run_training(settings, data, folder, series=series, **options)
 
 
 def _names(channels: str | None) -> list[str] | None:
@@ -115,21 +140,30 @@ def _names(channels: str | None) -> list[str] | None:
 
 
 def _run_training(
-    settings: Any, data: Path, folder: Path, *, labels: Path | None = None, **options: bool
+    settings: Any,
+    data: Path,
+    folder: Path,
+    *,
+    labels: Path | None = None,
+    series: Any = None,
+    **options: Any,
 ) -> None:
     from kad.progress import ProgressBar
     from kad.report import write_report
     from kad.run import train as run_train
     from kad.training import TrainingInterruptedError
 
+    file = data if series is None else series.data
     try:
-        run = run_train(settings, data, out=folder, progress=ProgressBar(console), **options)
+        run = run_train(settings, file, out=folder, progress=ProgressBar(console), **options)
     except TrainingInterruptedError as error:
         kept = "The best weights so far are in the run. " if error.usable else ""
         again = " ".join(["kad train", str(data), "--out", str(folder), "--resume"])
         raise TrainingInterruptedError(
             f"{error} {kept}Continue with: {again}", usable=error.usable, history=error.history
         ) from error
+    if series is not None:
+        labels = series.keep(folder)
     write_report(run, run.frame, labels=labels)
     card = run.detector.card
     _say_counts(card["training"]["grid"])

@@ -18,7 +18,7 @@ from kad import frames
 from kad.backend import backend_versions, compile_function
 from kad.calibration import Calibration
 from kad.frames import GridOptions, Segment
-from kad.options import TrainingOptions
+from kad.options import FitOptions, TrainingOptions
 from kad.scaler import Scaler
 from kad.state import StateLayout
 from kad.training import Progress, TrainingInterruptedError, TrainingSession
@@ -47,8 +47,8 @@ class Detector(keras.Model):
     """Base of all detectors: one pure function `step`, and weights that hold everything learnt.
 
     A detector is a module in `kad/detectors/` with one subclass, which defines `layout`,
-    `warmup_steps`, `max_steps`, `step`, `fit_networks` and `rows_needed`, and calls `_ready()` at
-    the end of its constructor. `docs/adding-a-detector.md` goes through one.
+    `warmup_steps`, `max_steps`, `step` and `rows_needed`, with networks `fit_networks`, and calls
+    `_ready()` at the end of its constructor. `docs/adding-a-detector.md` goes through one.
 
     Args:
         channels: Names of the columns it watches.
@@ -64,9 +64,9 @@ class Detector(keras.Model):
 
     detector_name: ClassVar[str]
     """Name on command lines and in detector files: its module's."""
-    Training: ClassVar[type[TrainingOptions]] = TrainingOptions
+    Training: ClassVar[type[FitOptions]] = TrainingOptions
     """The `[training]` section that this detector understands."""
-    presets: ClassVar[Mapping[str, Mapping[str, Mapping[str, Any]]]]
+    presets: ClassVar[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {"default": {}}
     """Values per preset and configuration section."""
 
     takes_context: ClassVar[bool] = False
@@ -163,13 +163,12 @@ class Detector(keras.Model):
         return {}
 
     def fit_networks(self, series: "TrainingSeries", session: TrainingSession) -> None:
-        """Trains the networks.
+        """Trains the networks, if the detector has any.
 
         Args:
             series: The standardised training rows.
             session: Runs training phases: progress, early stopping, checkpoints.
         """
-        raise NotImplementedError
 
     def fit_statistics(self, series: "TrainingSeries") -> None:
         """Fits what follows from trained networks, such as an error distribution.
@@ -177,11 +176,11 @@ class Detector(keras.Model):
         Runs after `fit_networks`, also when Ctrl+C ended its last phase.
         """
 
-    def rows_needed(self, options: TrainingOptions) -> int:
+    def rows_needed(self, options: FitOptions) -> int:
         """Returns how many training rows without long gaps `fit` needs at least."""
         raise NotImplementedError
 
-    def check_series(self, series: "TrainingSeries", options: TrainingOptions) -> None:
+    def check_series(self, series: "TrainingSeries", options: FitOptions) -> None:
         """Checks that the series has training and validation examples.
 
         Raises:
@@ -218,7 +217,7 @@ class Detector(keras.Model):
         self,
         frame: pd.DataFrame,
         *,
-        training: TrainingOptions | None = None,
+        training: FitOptions | None = None,
         false_alarms: str = "1/week",
         checkpoint: str | os.PathLike[str] | None = None,
         resume: bool = False,
@@ -254,7 +253,7 @@ class Detector(keras.Model):
         self,
         frame: pd.DataFrame,
         *,
-        training: TrainingOptions,
+        training: FitOptions,
         false_alarms: str = "1/week",
         reorder: int = 16,
     ) -> "Prepared":
@@ -283,10 +282,11 @@ class Detector(keras.Model):
         longest = max((len(s.values) for s in segments), default=0)
         needed = self.rows_needed(training)
         if longest < needed:
+            smaller = ", or a smaller detector (--preset tiny)" if "tiny" in self.presets else ""
             raise InputError(
                 f"Training needs at least {needed} rows without a gap of more than "
                 f"{self.max_gap_steps} rows. Received: {len(frame)} rows, the longest such part "
-                f"has {longest}. Give more rows, or a smaller detector (--preset tiny)."
+                f"has {longest}. Give more rows{smaller}."
             )
         self.scaler.fit(_finite(np.concatenate([s.values for s in segments])), names=self.channels)
         series = TrainingSeries(
@@ -556,7 +556,7 @@ class Prepared(NamedTuple):
     """The same rows, standardised."""
     held_out: list[tuple[np.ndarray, np.ndarray]]
     """Stretches of rows that end in held-out rows, and which of their rows calibrate."""
-    training: TrainingOptions
+    training: FitOptions
     """Options."""
     false_alarms: str
     """Budget that becomes the default threshold."""

@@ -42,8 +42,19 @@ class DataOptions(Options):
     """`time`: place rows on a regular time grid. `rows`: every row is one step."""
 
 
-class TrainingOptions(Options):
-    """`[training]`: what every detector's training understands."""
+class FitOptions(Options):
+    """`[training]` of a detector without networks, and part of everyone's."""
+
+    validation: Fraction = 0.1
+    """Share of the training rows held out for validation and calibration."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of weights, shuffling and noise: the same seed on the same backend repeats a run."""
+    backend: Literal["jax", "tensorflow", "torch"] | None = None
+    """Keras backend; JAX where installed, then TensorFlow, then Torch."""
+
+
+class TrainingOptions(FitOptions):
+    """`[training]`: what every detector with networks understands."""
 
     epochs: Count = 60
     """Longest training in epochs."""
@@ -55,17 +66,11 @@ class TrainingOptions(Options):
     """Factor on the learning rate after every epoch."""
     patience: Annotated[int, Field(ge=0)] = 10
     """Epochs without a better validation loss before training stops; 0 never stops early."""
-    validation: Fraction = 0.1
-    """Share of the training rows held out for validation and calibration."""
     split: Literal["chronological", "shuffled"] = "chronological"
     """`chronological`: the last rows, after a gap of one window. `shuffled`: windows at random, as
     in the paper; neighbours overlap, so its validation loss is too good."""
     examples_per_epoch: Count = 20_000
     """Examples drawn in an epoch where the training rows give more."""
-    seed: Annotated[int, Field(ge=0)] = 0
-    """Seed of weights, shuffling and noise: the same seed on the same backend repeats a run."""
-    backend: Literal["jax", "tensorflow", "torch"] | None = None
-    """Keras backend; JAX where installed, then TensorFlow, then Torch."""
 
 
 class AlarmOptions(Options):

@@ -22,7 +22,7 @@ from kad.report_findings import Findings, Window, find, threshold_score
 from kad.report_picture import take_picture
 from kad.report_words import budget, count, duration, span
 from kad.run import CALIBRATION, CONFIG, HISTORY, Run, load
-from kad.tables import read_labels, read_table
+from kad.tables import ROWS, read_labels, read_table
 from runtime.errors import InputError
 from runtime.timestamps import to_ns
 
@@ -52,8 +52,9 @@ def write_report(
         run: Run folder of `kad train`, or what `kad.train` returned.
         data: Series to score and show: a CSV or JSON-lines file, or a frame indexed by time.
             Without it the page is about the training alone.
-        labels: Labelled windows, for comparison: a CSV with the columns start and end, or pairs
-            of times, both ends inside.
+        labels: Labelled windows, for comparison: a CSV with the columns start and end, in the
+            data's time or as row numbers where the data have none, or pairs of times; both ends
+            inside.
         output: The page; `report.html` in the run where not given.
         png: A picture of the page as well: a `.png` file, or a folder that gets `report.png`.
             Needs Chromium or Chrome on PATH.
@@ -78,7 +79,7 @@ def write_report(
         findings = find(
             detector,
             frame,
-            labels=None if labels is None else _windows(labels),
+            labels=None if labels is None else _windows(labels, frame),
             training=_training_window(detector, frame),
         )
     page = _page(folder, detector, findings)
@@ -106,9 +107,13 @@ def _frame(data: Data, detector: Detector, *, time: str | None) -> pd.DataFrame:
     return read_table(data, time=time, channels=detector.channels, period_s=detector.period_s).frame
 
 
-def _windows(labels: Labels) -> list[tuple[int, int]]:
+def _windows(labels: Labels, frame: pd.DataFrame) -> list[tuple[int, int]]:
     if isinstance(labels, str | os.PathLike):
-        return read_labels(labels)
+        windows = read_labels(labels)
+        if frame.index.name != ROWS or len(frame) < 2:
+            return windows
+        step = int(np.diff(times_ns(frame)[:2])[0])  # row numbers were read as seconds
+        return [(start // 10**9 * step, end // 10**9 * step) for start, end in windows]
     windows = [(to_ns(start), to_ns(end)) for start, end in labels]
     for start, end in windows:
         if end < start:
@@ -163,6 +168,7 @@ def _page(run: Path, detector: Detector, findings: Findings | None) -> str:
         title=run.resolve().name,
         headline=_headline(findings),
         summary=_summary(detector, findings),
+        has_phases=bool(detector.card["training"]["epochs"]),
         found=None if findings is None else _found(findings),
         labels=None if findings is None else _label_rows(findings),
         notes=_notes(detector, findings),
@@ -324,7 +330,7 @@ def _facts(detector: Detector) -> list[tuple[str, str]]:
         ("Calibration", f"{calibration['rows']:,} held-out rows"),
         ("False alarms", budget(card["false_alarms"])),
         ("Threshold", f"severity {card['threshold']:.3f}, score {threshold_score(detector):.5g}"),
-        ("Epochs", epochs),
+        *([("Epochs", epochs)] if epochs else []),
         ("Backend", training["backend"]),
         ("Versions", versions),
         ("Seed", str(training["seed"])),

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import pandas as pd
@@ -15,7 +15,7 @@ from kad.frames import infer_period, times_ns
 from kad.tables import read_table, select_rows
 from kad.training import Progress, TrainingInterruptedError
 from runtime.context import CONTEXT_COLUMNS
-from runtime.errors import InputError
+from runtime.errors import ConfigError, InputError
 
 MODEL = "model.keras"
 CONFIG = "config.toml"
@@ -44,6 +44,7 @@ def train(
     out: str | os.PathLike[str],
     resume: bool = False,
     overwrite: bool = False,
+    pretrained: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Trains a detector into a run folder.
@@ -57,10 +58,13 @@ def train(
         out: The run folder; its parents are made.
         resume: Continue the training that stopped in `out`.
         overwrite: Replace a finished run.
+        pretrained: A run whose network weights training starts from. Scaler, statistics and
+            calibration are fitted anew.
         progress: Receives epochs and losses.
 
     Raises:
         InputError: Data that cannot be used, a finished run in `out`, nothing to resume.
+        ConfigError: The networks of `pretrained` are others.
         TrainingInterruptedError: Ctrl+C; what was learnt so far is kept in `out`.
     """
     folder = Path(out)
@@ -71,6 +75,8 @@ def train(
         )
     if resume and not (folder / CHECKPOINT).is_file():
         raise InputError(f"There is nothing to resume in {folder}. Train without --resume.")
+    if resume and pretrained:
+        raise ConfigError("Leave out --pretrained: --resume continues with the run's own weights.")
     if isinstance(data, pd.DataFrame):
         names = config.data.channels or tuple(data.columns)
         frame = data
@@ -86,6 +92,8 @@ def train(
 
     keras.utils.set_random_seed(config.training.seed)
     detector = build_detector(config, rows, names)
+    if pretrained:
+        _take_weights(detector, Path(pretrained))
     prepared = detector.prepare(
         rows,
         training=config.training,
@@ -176,6 +184,47 @@ def build_detector(config: Config, rows: pd.DataFrame, names: tuple[str, ...]) -
         context=CONTEXT_COLUMNS if _wants_context(config, rows, period) else (),
         **config.arguments,
     )
+
+
+def _take_weights(detector: Detector, run: Path) -> None:
+    """Gives a detector the network weights of a run with the same networks."""
+    other = load(run)
+    if type(other) is not type(detector):
+        raise ConfigError(
+            f"--pretrained must be a run of {detector.detector_name}. "
+            f"Received: {run}, of {other.detector_name}."
+        )
+    if not detector.trainable_variables:
+        raise ConfigError(f"{detector.detector_name} has no networks. Leave out --pretrained.")
+    if difference := _difference(_networks(detector), _networks(other)):
+        raise ConfigError(
+            f"The networks of --pretrained {run} are others: {difference}. Train with "
+            f"--config {run}/config.toml, or without --pretrained."
+        )
+    for ours, theirs in zip(detector.trainable_variables, other.trainable_variables, strict=True):
+        ours.assign(keras.ops.convert_to_numpy(theirs.value))
+
+
+def _networks(layer: keras.Layer) -> dict[str, Any]:
+    """Returns the configuration of everything that is trained, layer by layer."""
+    if not isinstance(layer, keras.Model):
+        return dict(layer.get_config())
+    parts = layer.layers
+    if isinstance(layer, Detector):
+        parts = [part for part in parts if part.trainable_variables]
+    return {part.name: _networks(part) for part in parts}
+
+
+def _difference(here: Any, there: Any, where: str = "") -> str:
+    """Says where two trees of configurations differ first; nothing where they are the same."""
+    if isinstance(here, list | tuple) and isinstance(there, list | tuple):
+        here, there = dict(enumerate(here)), dict(enumerate(there))
+    if not (isinstance(here, dict) and isinstance(there, dict)):
+        same = here == there
+        return "" if same else f"{where.strip('.')} is {there!r} there and {here!r} here"
+    keys = dict.fromkeys([*here, *there])
+    parts = (_difference(here.get(k), there.get(k), f"{where}.{k}") for k in keys)
+    return next(filter(None, parts), "")
 
 
 def _wants_context(config: Config, rows: pd.DataFrame, period_s: float) -> bool:

@@ -18,6 +18,8 @@ from runtime.errors import InputError
 from runtime.tables import TIME_COLUMNS, TableReader, find_delimiter
 from runtime.timestamps import TimestampParser, TimeStyle
 
+ROWS = "row"
+"""Name of the index of a table without times."""
 _PROBED_ROWS = 1000
 _KINDS = {
     "naive": "times without a time zone",
@@ -32,7 +34,8 @@ class Table(NamedTuple):
 
     frame: pd.DataFrame
     """One float64 column per channel, in file order. Index `time`: timestamps, or seconds where
-    the file has numbers; `row`: row numbers where it has no time column."""
+    the file has numbers; `row`: row numbers, or the seconds of a given period, where it has no time
+    column."""
     style: TimeStyle
     """How the file writes times."""
 
@@ -76,9 +79,9 @@ def read_table(
     style = reader.style
     index: pd.Index
     if not reader.has_times and period_s in (None, 1.0):
-        index = pd.RangeIndex(len(times), name="row")
+        index = pd.RangeIndex(len(times), name=ROWS)
     elif style.kind == "number":
-        index = pd.Index(times / 1e9, name="time")
+        index = pd.Index(times / 1e9, name="time" if reader.has_times else ROWS)
     else:
         index = pd.DatetimeIndex(times.view("M8[ns]"), name="time")
         index = index.tz_localize("UTC") if style.kind == "aware" else index

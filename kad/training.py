@@ -7,7 +7,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import keras
 import numpy as np
@@ -15,14 +15,15 @@ import pandas as pd
 
 from kad.backend import Arrays, Loss, TrainingLoop
 from kad.files import write_atomically
-from kad.options import TrainingOptions
+from kad.options import FitOptions, TrainingOptions
 from runtime.errors import InputError, KadError
 from runtime.interrupt import Interruptible
 
 STEPS_PER_CALL = 64
 """Optimiser steps between two looks at the progress bar and at Ctrl+C."""
 CHECKPOINT_SECONDS = 10.0
-"""Least time between two checkpoints; one is always written when training ends or stops."""
+"""Least time between two checkpoints; one is always written when training starts, ends or stops."""
+_COLUMNS = ("phase", "epoch", "loss", "val_loss", "learning_rate", "seconds")
 
 
 class TrainingInterruptedError(KadError):
@@ -89,7 +90,7 @@ class TrainingSession:
 
     Args:
         model: The detector; its weights are saved and restored.
-        options: The training options.
+        options: The training options; `TrainingOptions` for a detector that has phases.
         fingerprint: SHA-256 of the training data: a checkpoint belongs to its data.
         breaker: Knows whether Ctrl+C was pressed; it is looked at between calls, so that an epoch
             counts whole or not at all.
@@ -104,7 +105,7 @@ class TrainingSession:
     def __init__(
         self,
         model: keras.Model,
-        options: TrainingOptions,
+        options: FitOptions,
         *,
         fingerprint: str,
         breaker: Interruptible,
@@ -124,11 +125,13 @@ class TrainingSession:
         self._written = time.monotonic()
         if resume:
             self._restore()
+        else:
+            self._write()
 
     @property
     def history(self) -> pd.DataFrame:
         """One row per phase and epoch: losses, validation losses, learning rate, seconds."""
-        return pd.DataFrame(self.rows)
+        return pd.DataFrame(self.rows, columns=None if self.rows else _COLUMNS)
 
     @property
     def epochs(self) -> dict[str, int]:
@@ -260,8 +263,8 @@ class TrainingSession:
             phase |= {"best": held_out["loss"], "best_epoch": epoch}
 
     def _is_patient(self, phase: dict[str, Any]) -> bool:
-        waited = phase["epoch"] - phase["best_epoch"]
-        return bool(self.options.patience) and waited >= self.options.patience
+        patience = cast("TrainingOptions", self.options).patience
+        return bool(patience) and phase["epoch"] - phase["best_epoch"] >= patience
 
     def _rng(self, name: str, epoch: int) -> np.random.Generator:
         return np.random.default_rng([self.options.seed, *name.encode(), epoch])

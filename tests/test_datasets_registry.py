@@ -1,5 +1,6 @@
 """Names, own CSV files, Series and the command line, with nothing but the synthetic series."""
 
+import json
 import subprocess
 import sys
 
@@ -192,6 +193,11 @@ def test_command_line(tmp_path):
     assert fetched.returncode == 0, fetched.stderr
     assert out.read_text().startswith("time,flow,pressure,current,temperature,vibration\n")
     assert (tmp_path / "l.csv").read_text().startswith("start,end\n")
+    described = json.loads(cli("fetch", "synthetic/pump", "-o", str(out), "--json").stdout)
+    series = load("synthetic/pump")
+    assert (described["rows"], described["train"]) == (len(series.frame), list(series.train))
+    assert described["channels"] == list(series.channels)
+    assert (described["timed"], described["period_s"]) == (True, 60)
     bad = cli("fetch", "nab/nyc_tax")
     assert bad.returncode == 2
     assert bad.stderr.count("\n") == 1

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from kad.config import build_config
+from kad.detectors import detector_names
 from kad.pump import pump
 
 ROOT = Path(__file__).parent.parent
@@ -63,26 +64,37 @@ def test_readme_commands_and_code(folder):
     assert done.returncode == 0, done.stderr
 
 
-def test_documented_configuration_is_the_default(tmp_path):
-    """The printed configuration names every key, with its default."""
-    (toml,) = blocks("docs/configuration.md", "toml")
+@pytest.mark.parametrize("name", detector_names())
+def test_documented_configuration_is_the_default(name, tmp_path):
+    """The printed configurations name every key of every detector, with its default."""
+    trees = {block: tomllib.loads(block) for block in blocks("docs/configuration.md", "toml")}
+    whole = next(iter(trees.values()))
+    (toml,) = (block for block, tree in trees.items() if tree["detector"]["name"] == name)
     path = tmp_path / "kad.toml"
     path.write_text(toml)
-    documented, default = build_config(file=path), build_config()
+    documented, default = build_config(file=path), build_config(detector=name)
     assert documented.arguments == default.arguments
     assert documented.alarm == default.alarm
     assert documented.training.model_copy(update={"backend": None}) == default.training
-    assert set(tomllib.loads(toml)["data"]) == set(type(default.data).model_fields)
+    assert set(whole["data"]) == set(type(default.data).model_fields)
+    assert set(trees[toml]["detector"]) == {"name", *default.arguments}
+    training = {*whole["training"], *trees[toml].get("training", {})}
+    assert training >= set(type(default.training).model_fields)
 
 
 def test_every_original_key_has_an_equivalent():
-    """All keys of the original's NAB_config.json are in the table."""
+    """All keys of the original's NAB_config.json, and all options of the RNN's, are in a table."""
     text = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
     config = """exp_name dataset y_scale one_image l_seq l_win n_channel TRAIN_VAE TRAIN_LSTM
     TRAIN_sigma batch_size batch_size_lstm load_model load_dir num_epochs_vae num_epochs_lstm
     learning_rate_vae learning_rate_lstm code_size sigma sigma2_offset num_hidden_units
     num_hidden_units_lstm"""
     keys = config.split()
-    table = text.split("| original | kad |")[1]
-    left = " ".join(line.split("|")[1] for line in table.splitlines() if line.count("|") == 3)
-    assert [key for key in keys if f"`{key}`" not in left] == []
+    options = """data filename model augment emsize nhid nlayers res_connection lr weight_decay clip
+    epochs batch_size eval_batch_size bptt teacher_forcing_ratio dropout tied seed device
+    log_interval save_interval save_fig resume pretrained prediction_window_size compensate beta"""
+    tables = text.split("| original | kad |")[1:]
+    wanted = [keys, [f"--{option}" for option in options.split()]]
+    for table, names in zip(tables, wanted, strict=True):
+        left = " ".join(line.split("|")[1] for line in table.splitlines() if line.count("|") == 3)
+        assert [name for name in names if f"`{name}`" not in left] == []

@@ -1,0 +1,166 @@
+"""The moving Gaussian: the baseline that every network has to beat."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+from pydantic import Field
+
+from kad.detector import Detector
+from kad.missing import hold_last, is_observed
+from kad.options import FitOptions, Positive
+from kad.state import StateLayout
+
+
+@keras.saving.register_keras_serializable("kad")
+class MovingGaussian(Detector):
+    """Compares each sample with mean and standard deviation of the samples before it.
+
+    The score of a channel is the squared distance of a sample from the mean of the channel's last
+    `window` observed samples, the sample itself not among them, in standard deviations of these;
+    the detector's score is the sum over channels. Missing samples score 0 and do not count. There
+    is nothing to train: scaler and calibration are all that is fitted.
+
+    Args:
+        channels: Names of the columns it watches.
+        window: Samples before a sample that it is compared with. Places that are not filled yet,
+            because samples were missing, count with the variance of the training rows.
+        floor: Least standard deviation of a window, as a share of the training rows': in constant
+            stretches the smallest change would else be infinitely far away.
+        **kwargs: See `Detector`.
+
+    Reference: `windowedGaussian` of the Numenta Anomaly Benchmark: A. Lavin, S. Ahmad (2015),
+    "Evaluating Real-time Anomaly Detection Algorithms", ICMLA. It has one channel, longer
+    windows, and takes the Gaussian's tail probability as the score; our severity is calibrated on
+    held-out rows instead. Floor and missing samples are ours.
+    """
+
+    Training = FitOptions
+    presets: ClassVar = {"default": {}, "tiny": {"detector": {"window": 20}}}
+
+    def __init__(
+        self,
+        channels: Sequence[str],
+        *,
+        window: Annotated[int, Field(ge=2)] = 100,
+        floor: Positive = 0.1,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(channels, **kwargs)
+
+        # Config
+        self.window, self.floor = window, floor
+        self.warmup_steps = window
+        self.max_steps = 64
+        features = len(self.channels)
+        self.layout = StateLayout(count=(1,), filled=(features,), history=(features, window))
+        self._ready()
+
+    # The detector itself
+
+    def step(self, x: Any, state: Any) -> dict[str, Any]:
+        """See `Detector.step`."""
+        old = self.layout.unpack(state)
+        observed, ready = is_observed(x), float(self.warmup_steps + 1)
+        anything = ops.cast(ops.any(observed, axis=-1), "float32")
+        count = ops.minimum(old["count"] + ops.cumsum(anything, axis=1), ready)
+        is_warm = ops.greater_equal(count, ready)
+
+        z = hold_last(self.scaler(x), observed, old["history"][:, :, -1])
+        seen = ops.cumsum(_swap(ops.cast(observed, "float32")), axis=-1)
+        before = seen - _swap(ops.cast(observed, "float32"))
+        samples = self._samples(z, observed, seen, old["history"])
+        filled = ops.minimum(old["filled"][..., None] + before, float(self.window))
+        distance, variance = self._moments(_swap(z), self._windows(samples, before), filled)
+
+        channel_scores = _swap(ops.square(distance) / ops.maximum(variance, self.floor**2))
+        counts = ops.logical_and(observed, is_warm[..., None])
+        channel_scores = ops.where(counts, channel_scores, ops.zeros_like(z))
+        score = ops.sum(channel_scores, axis=-1)
+        severity = ops.where(is_warm, self.calibration(score), ops.zeros_like(score))
+        mean = self.scaler.inverse(z - _swap(distance))
+        sample = ops.where(observed, x, self.scaler.inverse(z))
+        now = ops.minimum(old["filled"] + seen[..., -1], float(self.window))
+        return {
+            "score": score,
+            "severity": severity,
+            "channel_scores": channel_scores,
+            "expected": ops.where(is_warm[..., None], mean, sample),
+            "next_state": self.layout.pack(
+                {
+                    "count": count[:, -1:],
+                    "filled": now,
+                    "history": self._windows(samples, seen[..., -1:])[:, :, 0],
+                }
+            ),
+        }
+
+    def _samples(self, z: Any, observed: Any, seen: Any, history: Any) -> Any:
+        """Returns the history and then the chunk's observed samples, without holes between them.
+
+        Args:
+            z: `(streams, steps, channels)`, standardised.
+            observed: Boolean, same shape.
+            seen: `(streams, channels, steps)`: observed samples of the chunk up to each step.
+            history: `(streams, channels, window)`.
+
+        Returns:
+            `(streams, channels, window + steps)`; zeros after the last observed sample.
+        """
+        known = _swap(ops.where(observed, z, ops.zeros_like(z)))
+        places = ops.cast(ops.arange(1, ops.shape(z)[1] + 1), "float32")
+        place = ops.cast(ops.equal(places[:, None], seen[:, :, None]), "float32")
+        packed = ops.matmul(place, known[..., None])[..., 0]
+        return ops.concatenate([history, packed], axis=-1)
+
+    def _windows(self, samples: Any, skipped: Any) -> Any:
+        """Gathers the `window` samples that follow the first `skipped` ones.
+
+        Args:
+            samples: `(streams, channels, samples)`.
+            skipped: `(streams, channels, steps)`, whole numbers.
+
+        Returns:
+            `(streams, channels, steps, window)`.
+        """
+        shape, features = ops.shape(samples), len(self.channels)
+        row = ops.reshape(ops.arange(shape[0] * features) * shape[2], (-1, features))
+        start = row[..., None] + ops.cast(skipped, "int32")
+        index = start[..., None] + ops.arange(self.window)
+        return ops.take(ops.reshape(samples, (-1,)), index, axis=0)
+
+    def _moments(self, z: Any, window: Any, filled: Any) -> tuple[Any, Any]:
+        """Returns the distance of each sample from its window's mean, and the window's variance.
+
+        Everything is measured from the sample itself: no precision is lost to a large offset, and
+        the numbers do not depend on how a stream is cut into chunks.
+
+        Args:
+            z: `(streams, channels, steps)`, standardised.
+            window: `(streams, channels, steps, window)`.
+            filled: `(streams, channels, steps)`: how many places of the window are filled.
+        """
+        from_end = np.arange(self.window, 0, -1, dtype="float32")
+        weight = ops.cast(ops.less_equal(from_end, filled[..., None]), "float32")
+        differences = (z[..., None] - window) * weight
+        distance = ops.sum(differences, axis=-1) / ops.maximum(filled, 1.0)
+        squares = ops.square((differences - distance[..., None]) * weight)
+        variance = (ops.sum(squares, axis=-1) + (self.window - filled)) / self.window
+        return distance, variance
+
+    # Training
+
+    def rows_needed(self, _options: FitOptions) -> int:
+        """See `Detector.rows_needed`: one row after a full window."""
+        return self.window + 1
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "window": self.window, "floor": self.floor}
+
+
+def _swap(x: Any) -> Any:
+    """Swaps steps and channels."""
+    return ops.transpose(x, (0, 2, 1))
