@@ -92,6 +92,19 @@ def test_state_is_carried_from_step_to_step_without_gradient():
     assert float(ops.convert_to_numpy(weight.value)) == pytest.approx(w, rel=1e-5)
 
 
+@pytest.mark.parametrize("backend", ["jax", "tensorflow", "torch"])
+def test_scan_is_a_loop(on_backend, backend):
+    """Nested carry and other nested outputs, and the gradient through all steps, as in a loop."""
+    numbers = on_backend(backend)["scan"]
+    names = [name for name in numbers if name.startswith("scan")]
+    assert len(names) == 2 + 3 + 1
+    for name in names:
+        want = numbers[name.replace("scan", "loop")]
+        np.testing.assert_allclose(numbers[name], want, rtol=1e-5, atol=1e-6, err_msg=name)
+    assert numbers["scan2"].shape == (5, 3, 2)
+    assert (np.abs(numbers["scan_gradient"]) > 0.01).all()
+
+
 def test_compiled_functions_read_current_weights():
     """Assigning a weight needs no new compilation."""
     weight = keras.Variable(np.ones((2,), "float32"))
