@@ -333,7 +333,7 @@ def _jax_scan(step: Any, carry: Any, xs: Any) -> tuple[Any, Any]:
 
     # JAX keeps what it traced for a function it has seen: it would miss that weights it read
     # then are to be differentiated, or have other values, now.
-    return jax.lax.scan(lambda past, now: step(past, now), carry, xs)
+    return jax.lax.scan(lambda past, now: step(past, now), carry, xs)  # noqa: PLW0108
 
 
 def _tensorflow_scan(step: Any, carry: Any, xs: Any) -> tuple[Any, Any]:

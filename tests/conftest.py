@@ -72,8 +72,9 @@ def exported(run, tmp_path_factory):
 @pytest.fixture(scope="session")
 def rnn_run(tmp_path_factory):
     """A trained run of a tiny RNN predictor, with context."""
-    from kad.run import train
     from test_kad_rnn import ten_minutes, tiny
+
+    from kad.run import train
 
     return train(tiny(), ten_minutes(), out=tmp_path_factory.mktemp("runs") / "rnn")
 
@@ -100,7 +101,12 @@ def on_backend(tmp_path_factory):
     def another(name):
         done = subprocess.run(
             [sys.executable, here / "rnn_toys.py", name, folder],
-            env={**os.environ, "PYTHONPATH": f"{here.parent}", "KERAS_BACKEND": name},
+            env={
+                **os.environ,
+                "PYTHONPATH": f"{here.parent}",
+                "KERAS_BACKEND": name,
+                "OMP_NUM_THREADS": "1",
+            },
             capture_output=True,
             text=True,
         )
