@@ -331,7 +331,9 @@ def scan(step: Callable[[Any, Any], tuple[Any, Any]], carry: Any, xs: Any) -> tu
 def _jax_scan(step: Any, carry: Any, xs: Any) -> tuple[Any, Any]:
     import jax
 
-    return jax.lax.scan(step, carry, xs)
+    # JAX keeps what it traced for a function it has seen: it would miss that weights it read
+    # then are to be differentiated, or have other values, now.
+    return jax.lax.scan(lambda past, now: step(past, now), carry, xs)  # noqa: PLW0108
 
 
 def _tensorflow_scan(step: Any, carry: Any, xs: Any) -> tuple[Any, Any]:

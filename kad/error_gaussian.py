@@ -18,7 +18,8 @@ class ErrorGaussian(layers.Layer):
 
     `channel`: one Gaussian over the horizon per channel; the score is the sum over channels.
     `joint`: one Gaussian over channels and horizon, which also sees a correlation that breaks; a
-    channel's part is proportional to what its errors add given all the others.
+    channel's part is proportional to what its errors add given all the others. Missing channels
+    are left out of the distance.
 
     Covariances are shrunk so that they can always be inverted, and inverted once, when fitted:
     scoring is a matrix product.
@@ -46,6 +47,7 @@ class ErrorGaussian(layers.Layer):
         self.mean = weight("mean", (channels, horizon))
         self.whiten = weight("whiten", (groups, size, size))
         self.given_others = weight("given_others", (size, size)) if gaussian == "joint" else None
+        self.foreseen = weight("foreseen", (size, size)) if gaussian == "joint" else None
         self.built = True
 
     def fit(self, errors: np.ndarray, observed: np.ndarray) -> None:
@@ -64,12 +66,14 @@ class ErrorGaussian(layers.Layer):
         complete = errors[observed.all(axis=1)].astype("float64").reshape(-1, self.whiten.shape[-1])
         whiten, precision = _whitening(complete, self.whiten.shape[-1])
         self.whiten.assign(whiten[None])
-        given = np.zeros_like(precision)
+        given, foreseen = np.zeros_like(precision), np.zeros_like(precision)
         for c in range(self.channels):
             own = slice(c * self.horizon, (c + 1) * self.horizon)
             lower = np.linalg.cholesky(precision[own, own])
             given[:, own] = np.linalg.solve(lower, precision[own]).T
+            foreseen[:, own] = -given[:, own] @ np.linalg.inv(lower)
         self.given_others.assign(given)
+        self.foreseen.assign(foreseen)
 
     def call(self, errors: Any, observed: Any) -> Any:
         """Scores errors.
@@ -89,12 +93,25 @@ class ErrorGaussian(layers.Layer):
             parts = ops.reshape(squares, (self.channels, -1, ops.shape(errors)[1]))
             return ops.transpose(parts, (1, 2, 0))
         shape = (-1, ops.shape(errors)[1], self.channels * self.horizon)
-        flat = ops.reshape(deviation, shape)
+        flat = self._complete(ops.reshape(deviation, shape), observed)
         total = ops.sum(ops.square(ops.matmul(flat, self.whiten[0])), axis=-1, keepdims=True)
         adds = ops.square(ops.matmul(flat, self.given_others))
         adds = ops.sum(ops.reshape(adds, (*shape[:2], self.channels, self.horizon)), axis=-1)
         adds = adds * observed
         return total * adds / (ops.sum(adds, axis=-1, keepdims=True) + 1e-12)
+
+    def _complete(self, flat: Any, observed: Any) -> Any:
+        """Gives missing samples the error that is expected beside the observed ones.
+
+        No error at all would look like a broken correlation. The step towards the expected errors
+        is as long as makes the distance smallest: exact for one missing channel.
+        """
+        missing = ops.repeat(1.0 - observed, self.horizon, axis=-1)
+        towards = ops.matmul(flat, self.foreseen) * missing
+        now, change = ops.matmul(flat, self.whiten[0]), ops.matmul(towards, self.whiten[0])
+        length = ops.sum(now * change, axis=-1, keepdims=True)
+        square = ops.sum(ops.square(change), axis=-1, keepdims=True)
+        return flat - towards * length / (square + 1e-12)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

@@ -1,6 +1,10 @@
 """Shared fixtures: the backend of this process, a tiny trained run, the real series."""
 
+import importlib.util
 import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +12,7 @@ import pandas as pd
 import pytest
 
 from kad.backend import select_backend
+from runtime.context import CONTEXT_COLUMNS, context_columns
 
 TINY = {
     "detector": {"l_win": 6, "l_seq": 3, "code_size": 2, "hidden_units": 16, "lstm_units": 4},
@@ -62,3 +67,67 @@ def exported(run, tmp_path_factory):
     from export import export
 
     return export(run.folder, tmp_path_factory.mktemp("exported") / "detector.onnx")
+
+
+@pytest.fixture(scope="session")
+def rnn_run(tmp_path_factory):
+    """A trained run of a tiny RNN predictor, with context."""
+    from test_kad_rnn import ten_minutes, tiny
+
+    from kad.run import train
+
+    return train(tiny(), ten_minutes(), out=tmp_path_factory.mktemp("runs") / "rnn")
+
+
+@pytest.fixture(scope="session")
+def on_backend(tmp_path_factory):
+    """A function from a backend to `rnn_toys.backend_numbers` on it; other ones run beside."""
+    import rnn_toys
+
+    folder = tmp_path_factory.mktemp("backends")
+    x = np.stack([wave(40, seed=1).to_numpy(), wave(40, seed=2).to_numpy()])
+    x[0, 25:28, 1], x[1, 30] = np.nan, np.inf
+    times = pd.date_range("2025-01-01", periods=40, freq="10min").as_unit("ns").asi8
+    context = np.broadcast_to(context_columns(CONTEXT_COLUMNS, times), (2, 40, 4))
+    np.save(folder / "x.npy", np.concatenate([x, context], axis=2).astype("float32"))
+    for name, arguments in {
+        "recursive": {"context": CONTEXT_COLUMNS, "residual": True},
+        "joint": {"cell": "gru", "head": "direct", "gaussian": "joint", "smooth": 5},
+        "imputing": {"cell": "simple_rnn", "impute": "forecast", "compensate": True, "layers": 1},
+    }.items():
+        rnn_toys.toy_rnn(**{"horizon": 2, **arguments}).save(folder / f"{name}.keras")
+    here = Path(__file__).parent
+
+    def another(name):
+        done = subprocess.run(
+            [sys.executable, here / "rnn_toys.py", name, folder],
+            env={
+                **os.environ,
+                "PYTHONPATH": f"{here.parent}",
+                "KERAS_BACKEND": name,
+                "OMP_NUM_THREADS": "1",
+            },
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        numbers = {}
+        with np.load(folder / f"{name}.npz") as arrays:
+            for key, array in arrays.items():
+                kind, _, name = key.partition("/")
+                numbers.setdefault(kind, {})[name] = array
+        return numbers
+
+    with ThreadPoolExecutor() as pool:
+        others = [name for name in ("jax", "torch") if importlib.util.find_spec(name)]
+        running = {name: pool.submit(another, name) for name in others}
+        here_and_now = rnn_toys.backend_numbers(folder)
+
+    def numbers(backend):
+        if backend == "tensorflow":
+            return here_and_now
+        if backend not in running:
+            pytest.skip(f"{backend} is not installed")
+        return running[backend].result()
+
+    return numbers

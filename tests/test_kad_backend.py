@@ -9,6 +9,7 @@ import pytest
 from keras import ops
 
 from kad.backend import TrainingLoop, backend_versions, compile_function, select_backend
+from kad.training import Adam
 from runtime.errors import ConfigError
 
 
@@ -43,6 +44,24 @@ def test_training_loop_takes_keras_steps():
         expected -= 0.1 * 2 * data["x"][row].T @ error / len(row)
     np.testing.assert_allclose(ops.convert_to_numpy(weight.value), expected, rtol=1e-4)
     assert parts["loss"] == pytest.approx(np.mean(losses), rel=1e-4)
+
+
+def test_adam_clips_the_norm_and_decays_the_weights():
+    """The first step is Adam's for the gradient at the given norm, after the decay."""
+    weight, loss, data = least_squares()
+    start = np.array([[1.0], [-2.0], [0.5]], "float32") + 1
+    weight.assign(start)
+    optimizer = Adam(0.1, 1.0, clip_norm=1e-5, weight_decay=0.2).build(10)
+    loop = TrainingLoop(loss, variables=[weight], optimizer=optimizer, data=data)
+    row = np.arange(16, dtype="int32")[None]
+    loop.train({"row": row, "weight": np.ones(row.shape, "float32")})
+    x, y = data["x"][row[0]], data["y"][row[0]]
+    gradient = 2 * x.T @ (x @ start - y) / 16
+    gradient *= 1e-5 / np.linalg.norm(gradient)
+    expected = start * (1 - 0.1 * 0.2) - 0.1 * gradient / (
+        np.abs(gradient) + 1e-7 / np.sqrt(1 - 0.999)
+    )
+    np.testing.assert_allclose(ops.convert_to_numpy(weight.value), expected, rtol=1e-4)
 
 
 def test_evaluation_weighs_examples_and_moves_nothing():
@@ -90,6 +109,19 @@ def test_state_is_carried_from_step_to_step_without_gradient():
     loop.train({k: v[:1] for k, v in batches.items()})
     w, _ = by_hand(w, np.ones(2), x[:1])
     assert float(ops.convert_to_numpy(weight.value)) == pytest.approx(w, rel=1e-5)
+
+
+@pytest.mark.parametrize("backend", ["jax", "tensorflow", "torch"])
+def test_scan_is_a_loop(on_backend, backend):
+    """Nested carry and other nested outputs, and the gradient through all steps, as in a loop."""
+    numbers = on_backend(backend)["scan"]
+    names = [name for name in numbers if name.startswith("scan")]
+    assert len(names) == 2 + 3 + 1
+    for name in names:
+        want = numbers[name.replace("scan", "loop")]
+        np.testing.assert_allclose(numbers[name], want, rtol=1e-5, atol=1e-6, err_msg=name)
+    assert numbers["scan2"].shape == (5, 3, 2)
+    assert (np.abs(numbers["scan_gradient"]) > 0.01).all()
 
 
 def test_compiled_functions_read_current_weights():

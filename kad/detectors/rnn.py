@@ -398,7 +398,7 @@ class RNNPredictor(Detector):
         """
         chunk, ahead, depth = options.chunk, self.predictor.ahead, self.depth
         two = bool(options.free_running or options.professor_forced)
-        kept = round((1 - options.dropout) * _KEEP)
+        kept = max(1, round((1 - options.dropout) * _KEEP))
 
         def loss(data: Any, batch: Any, carry: Any) -> tuple[dict[str, Any], dict[str, Any]]:
             rows = batch["start"][:, None] + ops.arange(chunk + ahead, dtype="int32")
@@ -430,7 +430,7 @@ class RNNPredictor(Detector):
                 dropout = None
                 if "dropout0" in now:
                     dropout = [
-                        doubled(ops.cast(ops.less(now[f"dropout{i}"], kept), "float32"))
+                        doubled(ops.cast(ops.cast(now[f"dropout{i}"], "int32") < kept, "float32"))
                         * (_KEEP / kept)
                         for i in range(1 + depth)
                     ]
