@@ -206,6 +206,10 @@ def score(
         "scores.csv"
     ),
     time: Annotated[str | None, typer.Option(help="Time column.", show_default=False)] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(help="Also write 1-step, n-step and mean predictions.", show_default=False),
+    ] = None,
     backend: _Backend = None,
 ) -> None:
     """Score a CSV with a trained run, in Keras."""
@@ -219,6 +223,11 @@ def score(
         raise InputError(f"--output {output} is the data itself. Name another file.")
     detector = load(run)
     table = read_table(data, time=time, channels=detector.channels, period_s=detector.period_s)
+    if predictions is not None:
+        if not hasattr(detector, "predictions"):
+            raise InputError(f"The detector {detector.detector_name} makes no predictions.")
+        predicted = detector.predictions(table.frame)
+        write_atomically(predictions, predicted.to_csv(index_label="time"))
     scores, counts = detector.scores(table.frame)
     content = io.BytesIO()
     writer = ScoreWriter(content, detector.channels, table.style)

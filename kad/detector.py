@@ -269,9 +269,8 @@ class Detector(keras.Model):
             InputError: Rows that cannot be learnt from; nothing was written yet.
         """
         severity_threshold(false_alarms, self.period_s)
-        self._check_columns(frame)
         options = self.grid_options(reorder=reorder)
-        placed, counts = frames.to_grid(frame[list(self.channels)], options)
+        placed, counts = frames.to_grid(self.columns_of(frame), options)
         segments = frames.to_segments(placed)
         if counts.is_unsorted:
             raise InputError(
@@ -452,8 +451,7 @@ class Detector(keras.Model):
             The scored steps of the time grid, with the default threshold's alarms; and how many
             rows were received, duplicate, late, missing, and how often the warm-up restarts.
         """
-        self._check_columns(frame)
-        placed, counts = frames.to_grid(frame[list(self.channels)], self.grid_options())
+        placed, counts = frames.to_grid(self.columns_of(frame), self.grid_options())
         parts = [self.score_segment(self.inputs(s)) for s in frames.to_segments(placed)]
         names = ("score", "severity", "channel_scores", "expected")
         outputs = [np.concatenate([part[name] for part in parts]) for name in names]
@@ -478,7 +476,12 @@ class Detector(keras.Model):
             columns |= dict(zip(names, np.atleast_2d(array.T), strict=True))
         return pd.DataFrame(columns, index=frames.time_index(scores.times_ns, frame.index))
 
-    def _check_columns(self, frame: pd.DataFrame) -> None:
+    def columns_of(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Returns the channels of a frame in the detector's order.
+
+        Raises:
+            InputError: A channel is missing, or there are no rows.
+        """
         absent = [c for c in self.channels if c not in frame.columns]
         if absent:
             raise InputError(
@@ -487,6 +490,7 @@ class Detector(keras.Model):
             )
         if frame.empty:
             raise InputError("The series has no rows.")
+        return frame[list(self.channels)]
 
     # Saving
 

@@ -632,3 +632,22 @@ def test_the_trained_detector_uses_its_context(rnn_run):
     now, then = detector.score(frame)["score"], detector.score(later)["score"]
     assert np.abs(now.to_numpy() - then.to_numpy()).max() > 1e-3
     assert [c for c in detector.score(frame) if "day" in c] == []
+
+
+def test_predictions_are_those_made_before_each_sample():
+    """One step before, `horizon` steps before, and the mean; NaN before the first sample's."""
+    detector = small("smoothed")
+    frame = wave(80).set_axis(pd.date_range("2025-01-01", periods=80, freq="10min", name="time"))
+    table = detector.predictions(frame)
+    scores, _ = detector.scores(frame)
+    warm = slice(detector.warmup_steps, None)
+    np.testing.assert_allclose(
+        table[["one_step_a", "one_step_b"]].to_numpy()[warm], scores.expected[warm], rtol=1e-5
+    )
+    pending = detector.run_segment(detector.measure_step, frame.to_numpy())["forecasts"]
+    raw = ops.convert_to_numpy(detector.scaler.inverse(pending))[warm]
+    np.testing.assert_allclose(table["n_step_b"].to_numpy()[warm], raw[:, 2, 1], rtol=1e-6)
+    np.testing.assert_allclose(table["mean_a"].to_numpy()[warm], raw[:, :, 0].mean(1), rtol=1e-6)
+    assert table["one_step_a"].isna().tolist()[:2] == [True, False]
+    assert table["n_step_a"].isna().sum() == table["mean_a"].isna().sum() == 3
+    assert table.index.equals(frame.index)

@@ -6,9 +6,11 @@ from typing import Annotated, Any, ClassVar, Literal, cast
 
 import keras
 import numpy as np
+import pandas as pd
 from keras import ops
 from pydantic import Field
 
+from kad import frames
 from kad.backend import scan
 from kad.chunks import Segments, chunk_steps, held_out_chunks, training_chunks
 from kad.detector import Detector, TrainingSeries
@@ -329,6 +331,38 @@ class RNNPredictor(Detector):
             "hidden": before,
             "count": count,
         }
+
+    def predictions(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Returns what was predicted for each sample, in raw units.
+
+        Args:
+            frame: One float column per channel, indexed by time; NaN or infinity where missing.
+
+        Returns:
+            One row per step of the time grid, and per channel `<channel>`, the sample;
+            `one_step_<channel>`, predicted one step before; `n_step_<channel>`, predicted
+            `horizon` steps before; `mean_<channel>`, the mean of all `horizon` predictions. NaN
+            where the prediction would have been made before the first sample of a segment.
+        """
+        placed, _ = frames.to_grid(self.columns_of(frame), self.grid_options())
+        parts = []
+        for segment in frames.to_segments(placed):
+            ahead = self.run_segment(self.measure_step, self.inputs(segment))["forecasts"]
+            for step in range(self.horizon):
+                ahead[: step + 1, step] = np.nan
+            parts.append(ahead)
+        raw = ops.convert_to_numpy(self.scaler.inverse(np.concatenate(parts)))
+        columns = {
+            prefix + name: values[:, i]
+            for prefix, values in (
+                ("", placed.values),
+                ("one_step_", raw[:, 0]),
+                ("n_step_", raw[:, -1]),
+                ("mean_", raw.mean(axis=1)),
+            )
+            for i, name in enumerate(self.channels)
+        }
+        return pd.DataFrame(columns, index=frames.time_index(placed.times_ns, frame.index))
 
     # Training
 
