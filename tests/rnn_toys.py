@@ -15,7 +15,7 @@ CELLS = {
     "simple_rnn": {"cell": "simple_rnn"},
     "relu": {"cell": "simple_rnn", "activation": "relu"},
 }
-SIZE = {"embedding": 8, "units": 8, "layers": 2, "horizon": 4, "smooth": 1}
+SIZE = {"embedding": 8, "units": 8, "layers": 2, "horizon": 4, "smooth": 1, "compensate": False}
 
 
 def randomise(network, *, seed=0):

@@ -14,7 +14,7 @@ from kad.backend import compile_function
 from kad.config import build_config
 from kad.detectors.rnn import RNNPredictor, RNNTraining
 from kad.detectors.vae_lstm import VAELSTM
-from kad.run import load, train
+from kad.run import build_detector, load, train
 from kad.training import TrainingInterruptedError, TrainingSession
 from runtime.compare import relative_gap
 from runtime.context import CONTEXT_COLUMNS, context_columns
@@ -349,17 +349,26 @@ def test_without_its_own_predictions_there_is_one_run():
 
 
 def test_only_the_free_run_is_pulled():
-    """The teacher-forced side is detached: alone, professor-forcing cannot move what both share.
+    """Professor-forcing has no gradient through the run that is fed the rows.
 
-    With a decoder that gives the rows themselves, both runs are the same and nothing is pulled.
+    Rows after the first one are fed to that run alone; the first one starts the other run.
     """
+    import tensorflow as tf
+
     detector = untrained()
     data, batch = chunk_of()
-    data["z"][:] = np.array(detector.predictor.decoder_bias)
-    detector.predictor.decoder_kernel.assign(np.zeros((8, 2), "float32"))
-    parts, _ = loss_of(detector, data, batch)
-    assert parts["professor_forced"].max() == 0
-    assert parts["free_running"].max() < 1e-12
+    loss, z = detector._loss(RNNTraining(chunk=6)), tf.constant(data["z"])
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(z)
+        parts, _ = loss({**data, "z": z}, batch, detector._zero_states(2))
+    pulled, fed = (
+        ops.convert_to_numpy(tf.convert_to_tensor(tape.gradient(parts[name], z)))
+        for name in ("professor_forced", "teacher_forced")
+    )
+    first = np.array([0, 20])
+    assert (np.abs(pulled[first]).max(axis=1) > 0).all()
+    assert not np.delete(pulled, first, axis=0).any()
+    assert (np.abs(fed[first + 3]).max(axis=1) > 0).all()
 
 
 def test_state_goes_from_chunk_to_chunk_unless_fresh():
@@ -475,7 +484,7 @@ def tiny(**training):
     return build_config(
         detector="rnn",
         overrides={
-            "detector": {**SIZE, "cell": "gru", "layers": 1},
+            "detector": {**SIZE, "cell": "gru", "layers": 1, "compensate": True},
             "training": {**TRAINING, "learning_rate": 1e-2, **training},
         },
     )
@@ -577,10 +586,8 @@ def test_rows_without_a_neighbour_are_refused():
 
 def built(frame, detector="rnn", **data):
     """The context that a run's detector gets, without training."""
-    from kad.run import _build
-
     config = build_config(detector=detector, overrides={"data": data})
-    return _build(config, frame, tuple(frame.columns)).context
+    return build_detector(config, frame, tuple(frame.columns)).context
 
 
 def every(step, rows):
