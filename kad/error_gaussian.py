@@ -86,14 +86,17 @@ class ErrorGaussian(layers.Layer):
             `(streams, steps, channels)`: each channel's part of the score.
         """
         deviation = (errors - self.mean) * observed[..., None]
-        if self.gaussian == "channel":
+        if self.gaussian == "channel" and self.channels > 1:
             by_channel = ops.transpose(deviation, (2, 0, 1, 3))
             flat = ops.reshape(by_channel, (self.channels, -1, self.horizon))
             squares = ops.sum(ops.square(ops.matmul(flat, self.whiten)), axis=-1)
             parts = ops.reshape(squares, (self.channels, -1, ops.shape(errors)[1]))
             return ops.transpose(parts, (1, 2, 0))
         shape = (-1, ops.shape(errors)[1], self.channels * self.horizon)
-        flat = self._complete(ops.reshape(deviation, shape), observed)
+        flat = ops.reshape(deviation, shape)
+        if self.channels == 1:
+            return ops.sum(ops.square(ops.matmul(flat, self.whiten[0])), axis=-1, keepdims=True)
+        flat = self._complete(flat, observed)
         total = ops.sum(ops.square(ops.matmul(flat, self.whiten[0])), axis=-1, keepdims=True)
         adds = ops.square(ops.matmul(flat, self.given_others))
         adds = ops.sum(ops.reshape(adds, (*shape[:2], self.channels, self.horizon)), axis=-1)

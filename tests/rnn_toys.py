@@ -26,23 +26,24 @@ def randomise(network, *, seed=0):
         weight.assign(size * rng.standard_normal(weight.shape).astype("float32"))
 
 
-def toy_rnn(*, seed=0, period_s=600.0, **arguments):
-    """A small RNN predictor on two channels, with weights and statistics out of the air."""
+def toy_rnn(*, seed=0, period_s=600.0, channels=2, **arguments):
+    """A small RNN predictor, with weights and statistics out of the air."""
     from kad.detectors.rnn import RNNPredictor
 
-    detector = RNNPredictor(["a", "b"], period_s=period_s, **{**SIZE, **arguments})
+    detector = RNNPredictor(["a", "b"][:channels], period_s=period_s, **{**SIZE, **arguments})
     randomise(detector.predictor, seed=seed)
     if detector.usual_distance is not None:
         for i, weight in enumerate(detector.usual_distance.variables):
             weight.assign(np.random.default_rng(i).normal(0, 0.2, weight.shape))
     rng = np.random.default_rng(seed)
-    detector.scaler.mean.assign([20.0, 21.0])
-    detector.scaler.std.assign([2.0, 3.0])
-    mixed = rng.standard_normal((300, 2 * detector.horizon, 2 * detector.horizon)) / 3
-    errors = (mixed @ rng.standard_normal(2 * detector.horizon))[..., : 2 * detector.horizon]
-    errors = errors.reshape(300, 2, detector.horizon).astype("float32")
-    detector.error_gaussian.fit(errors, np.ones((300, 2), bool))
-    summary = detector.calibration.fit(rng.chisquare(2 * detector.horizon, 1000))
+    detector.scaler.mean.assign([20.0, 21.0][:channels])
+    detector.scaler.std.assign([2.0, 3.0][:channels])
+    size = channels * detector.horizon
+    mixed = rng.standard_normal((300, size, size)) / 3
+    errors = mixed @ rng.standard_normal(size)
+    errors = errors.reshape(300, channels, detector.horizon).astype("float32")
+    detector.error_gaussian.fit(errors, np.ones((300, channels), bool))
+    summary = detector.calibration.fit(rng.chisquare(size, 1000))
     card = {"training": {}, "calibration": summary, "threshold": 4.0, "false_alarms": "1/week"}
     detector._card = json.dumps(card)
     return detector

@@ -81,13 +81,21 @@ def test_imputing_with_its_own_forecast_is_one_loop(tmp_path):
             "compensate": True,
             "clip": 0.0,
         },
+        {"channels": 1, "layers": 1, "smooth": 3, "compensate": True},
+        {"channels": 1, "layers": 1, "cell": "gru", "impute": "forecast", "gaussian": "joint"},
     ],
-    ids=["joint and smooth", "residual, tied, compensated, one step ahead, no clip"],
+    ids=[
+        "joint and smooth",
+        "residual, tied, compensated, one step ahead, no clip",
+        "one channel",
+        "one channel, joint, forecast",
+    ],
 )
 def test_options_export(arguments, tmp_path):
     """The other options are in the graph, too."""
     done = exported_toy(tmp_path, **arguments)
-    assert not CONTROL_FLOW & set(operators(done.path))
+    loops = {"Loop"} if arguments.get("impute") == "forecast" else set()
+    assert CONTROL_FLOW & set(operators(done.path)) == loops
     assert max(gap for gaps in done.gaps.values() for gap in gaps.values()) <= 1e-5
 
 
