@@ -18,7 +18,7 @@ import pandas as pd
 SHAPES = ((1, 1), (64, 1), (256, 1), (1, 512))
 MODELS = (("512 units", 512, 1), ("128 units", 128, 1), ("512 units, paper's score", 512, 11))
 L_WIN, L_SEQ, CODE, LSTM = 48, 12, 6, 64
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 def run() -> pd.DataFrame:
@@ -38,7 +38,7 @@ def run() -> pd.DataFrame:
             text=True,
             capture_output=True,
             check=True,
-            env={**os.environ, **_ONE_THREAD},
+            env={**os.environ, **ONE_THREAD},
         )
     return pd.DataFrame(json.loads(done.stdout))
 
