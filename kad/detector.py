@@ -314,7 +314,7 @@ class Detector(keras.Model):
     ) -> pd.DataFrame:
         """Does the work of `fit` on what `prepare` returned; see there."""
         segments = prepared.segments
-        fingerprint = _data_sha256(segments)
+        fingerprint = data_sha256(segments)
         with Interruptible() as breaker:
             session = TrainingSession(
                 self,
@@ -640,7 +640,8 @@ def _interpolate(z: np.ndarray) -> np.ndarray:
     return filled
 
 
-def _data_sha256(segments: Sequence[Segment]) -> str:
+def data_sha256(segments: Sequence[Segment]) -> str:
+    """Returns the fingerprint of training rows on the grid."""
     digest = hashlib.sha256()
     for segment in segments:
         digest.update(segment.times_ns.tobytes())

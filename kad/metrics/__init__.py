@@ -14,12 +14,15 @@ from kad.metrics.points import (
     sequence_labels,
 )
 from kad.metrics.ranges import range_based, to_mask, to_ranges
+from kad.metrics.summary import METRICS, Metric, aggregate, evaluate
 from kad.metrics.volume import Volume, volume_under_surface
 
 __all__ = [
+    "METRICS",
     "NAB_PROFILES",
     "BestF1",
     "EventFigures",
+    "Metric",
     "NABProfile",
     "NABScore",
     "NABSeries",
@@ -27,8 +30,10 @@ __all__ = [
     "Volume",
     "adjust_points",
     "affiliation",
+    "aggregate",
     "average_precision",
     "best_f1",
+    "evaluate",
     "event_figures",
     "nab_scores",
     "precision_recall",
