@@ -111,7 +111,7 @@ def evaluate_run(
     lost = sum(not keep[start:end].any() for start, end in ranges)
     if lost:
         notes.append(f"{lost} of {len(ranges)} labelled windows lie in rows that do not count.")
-    source = frame if trained is None else frame.iloc[trained]
+    source = None if trained is None else frame.iloc[trained]
     if training is not None:
         other, _ = _read(training, subject, time)
         rows = _training_rows(other, subject)
@@ -119,7 +119,7 @@ def evaluate_run(
             raise InputError(
                 f"The training data must hold the rows that trained {run}. Received: others."
             )
-        source, trained = other.iloc[rows], rows
+        source = other.iloc[rows]
 
     def judge(scores: Scores, warmup_steps: int) -> dict[str, float]:
         score = scores.score.astype("float64")
@@ -139,7 +139,7 @@ def evaluate_run(
     figures[RANDOM] = {
         name: mean_of_known(np.array([draw[name] for draw in noise])) for name in noise[0]
     }
-    if trained is None:
+    if source is None:
         notes.append(
             f"The {BASELINE} needs the rows that trained the detector, which these data do not "
             "hold: name the file with --training."
@@ -150,8 +150,7 @@ def evaluate_run(
         except InputError as error:
             notes.append(f"There is no {BASELINE}: {error}")
         else:
-            theirs, _ = baseline.scores(frame)
-            figures[BASELINE] = judge(theirs, baseline.warmup_steps)
+            figures[BASELINE] = judge(baseline.scores(frame)[0], baseline.warmup_steps)
     table = pd.DataFrame(
         [
             (detector, METRICS[metric].threshold, metric, value)
