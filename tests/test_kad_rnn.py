@@ -581,6 +581,29 @@ def test_rows_without_a_neighbour_are_refused():
         detector.fit(frame, training=RNNTraining(**TRAINING))
 
 
+def test_a_horizon_that_leaves_no_errors_is_refused():
+    """The Gaussian needs rows after the warm-up: a long horizon needs more rows."""
+    detector = untrained(horizon=120)
+    assert detector.warmup_steps == 480
+    with pytest.raises(InputError, match=r"at least 589 rows.*Received: 570"):
+        detector.fit(wave(570), training=RNNTraining(**TRAINING))
+
+
+def test_sensors_that_report_in_turn_are_learnt():
+    """Where no row has all channels there is no usual distance, but scores of each channel."""
+    frame = wave(600)
+    frame = frame.where((np.arange(600)[:, None] + [0, 1]) % 2 == 0)
+    detector = untrained(compensate=True, layers=1, cell="simple_rnn", head="direct")
+    history = detector.fit(frame, training=RNNTraining(**{**TRAINING, "epochs": 1}))
+    assert np.isfinite(history["loss"]).all()
+    np.testing.assert_array_equal(
+        detector.usual_distance(np.ones((1, 8), "float32")), np.ones((1, 2))
+    )
+    scores = detector.score(frame).iloc[detector.warmup_steps + 2 :]
+    assert (scores["score_a"][::2] > 0).all()
+    assert (scores["score_b"][1::2] > 0).all()
+
+
 # Context
 
 
