@@ -628,6 +628,8 @@ def test_context_needs_times():
     """Rows without timestamps, or whose timestamps do not count, have no time of day."""
     assert built(every("10min", 400).reset_index(drop=True)) == ()
     assert built(every("10min", 400), grid="rows") == ()
+    spaced = every("10min", 400).set_axis(pd.Index(600.0 * np.arange(400), name="row"))
+    assert built(spaced) == ()
 
 
 def test_the_configuration_decides_on_context():
@@ -639,6 +641,8 @@ def test_the_configuration_decides_on_context():
         built(every("10min", 400), "vae-lstm", context=True)
     with pytest.raises(ConfigError, match="takes no context"):
         VAELSTM(["a"], context=CONTEXT_COLUMNS)
+    with pytest.raises(ConfigError, match="must be empty or time_of_day_sin"):
+        RNNPredictor(["a"], context=CONTEXT_COLUMNS[:2])
 
 
 def test_the_trained_detector_uses_its_context(rnn_run):
