@@ -24,7 +24,7 @@ from kad.state import StateLayout
 from kad.training import Progress, TrainingInterruptedError, TrainingSession
 from kad.version import __version__
 from runtime.budget import severity_threshold
-from runtime.context import context_columns
+from runtime.context import CONTEXT_COLUMNS, context_columns
 from runtime.errors import ConfigError, InputError, ModelFileError
 from runtime.interrupt import Interruptible
 from runtime.schema import Grid
@@ -57,8 +57,8 @@ class Detector(keras.Model):
         grid: `time`: rows are placed on a regular grid; `rows`: every row is one step.
         max_gap_steps: A gap of more missing rows restarts the warm-up; one sixth of the warm-up
             where not given.
-        context: Context columns after the channels, names of `runtime.context`; for detectors
-            that take them.
+        context: Context columns after the channels: none, or all of `runtime.context`, for
+            detectors that take them.
         card: What `fit` wrote down about training and calibration, JSON.
     """
 
@@ -115,6 +115,10 @@ class Detector(keras.Model):
         if context and not self.takes_context:
             raise ConfigError(
                 f"The detector {self.detector_name} takes no context. Leave out [data] context."
+            )
+        if context and tuple(context) != CONTEXT_COLUMNS:
+            raise ConfigError(
+                f"`context` must be empty or {', '.join(CONTEXT_COLUMNS)}. Received: {context!r}."
             )
         self.channels = tuple(channels)
         self.context = tuple(context)
