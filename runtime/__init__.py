@@ -4,7 +4,7 @@ from runtime import Detector, EventDetector, Stream
 
 detector = Detector.load("pump.onnx")
 stream = Stream(detector)
-events = EventDetector(detector.channels, threshold=stream.threshold)
+events = EventDetector.of(detector.metadata)
 for time, values in sensor:
     closed = events.update(stream.push(time, values))
 """
@@ -24,11 +24,13 @@ from runtime.errors import (
 )
 from runtime.events import Event, EventDetector
 from runtime.grid import GridCounts, Placed, RowGrid, TimeGrid
+from runtime.policy import AlarmPolicy
 from runtime.schema import InputColumn, Metadata
 from runtime.stream import Scores, Stream
 from runtime.verify import VerifyReport, verify
 
 __all__ = [
+    "AlarmPolicy",
     "BatchScores",
     "ConfigError",
     "Detector",

@@ -3,22 +3,11 @@
 import math
 import re
 
+from runtime.durations import UNITS_S
 from runtime.errors import InputError
 
 __all__ = ["parse_false_alarms", "severity_threshold"]
 
-_SECONDS = {
-    "s": 1.0,
-    "second": 1.0,
-    "min": 60.0,
-    "minute": 60.0,
-    "h": 3600.0,
-    "hour": 3600.0,
-    "day": 86_400.0,
-    "week": 604_800.0,
-    "month": 30 * 86_400.0,
-    "year": 365 * 86_400.0,
-}
 _FORM = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*/\s*([a-zA-Z]+)\s*")
 
 
@@ -36,11 +25,11 @@ def parse_false_alarms(budget: str) -> float:
         InputError: Another form, or a count of 0.
     """
     match = _FORM.fullmatch(budget)
-    seconds = _SECONDS.get(match[2].lower()) if match else None
+    seconds = UNITS_S.get(match[2].lower()) if match else None
     if match is None or seconds is None or not float(match[1]) > 0:
         raise InputError(
             "A false-alarm budget must be COUNT/UNIT with a count above 0 and a unit among "
-            f"{', '.join(_SECONDS)}. Received: {budget!r}. Write for example 1/week or 0.5/day."
+            f"{', '.join(UNITS_S)}. Received: {budget!r}. Write for example 1/week or 0.5/day."
         )
     return float(match[1]) / seconds
 

@@ -125,7 +125,7 @@ def _score(args: argparse.Namespace) -> int:
         )
         job = _Job(
             stream=stream,
-            detect=EventDetector(detector.channels, threshold=stream.threshold),
+            detect=EventDetector.of(detector.metadata, threshold=stream.threshold),
             output=stack.enter_context(open_output(args.output)),
             events_output=stack.enter_context(open_output(args.events)) if args.events else None,
             form=args.format,
