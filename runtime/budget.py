@@ -2,11 +2,29 @@
 
 import math
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
 
 from runtime.durations import UNITS_S
 from runtime.errors import InputError
+from runtime.held_out import HeldOut
+from runtime.policy import AlarmPolicy
 
-__all__ = ["parse_false_alarms", "severity_threshold"]
+__all__ = ["BudgetThreshold", "event_threshold", "parse_false_alarms", "severity_threshold"]
+
+ENOUGH = 10
+"""Events from which a count is taken as it is; below, the tail extrapolates."""
+FEWEST = 5
+"""Without this many events at any threshold there is nothing to extrapolate."""
+GROWTH = 0.3
+"""Decades by which events per exceeding sample grow per unit of severity, beyond what was counted.
+It is at most 0.1 in stationary processes; 0.3 was seen where the rarest scores come from other
+causes than the frequent ones, so that every exceedance stands alone in the end. The farther the
+extrapolation, the more it comes to counting samples."""
+_GRID = 64
 
 _FORM = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*/\s*([a-zA-Z]+)\s*")
 
@@ -54,3 +72,138 @@ def severity_threshold(budget: str, period_s: float) -> float:
             f"sample every {period_s:g} s. Received: {budget!r}. Allow fewer false alarms."
         )
     return math.log10(samples)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetThreshold:
+    """The threshold that a false-alarm budget stands for, and how well that is known."""
+
+    threshold: float
+    """On severity."""
+    false_alarms: str
+    """The budget."""
+    index: float
+    """Events per sample at or above the threshold, in the end the extremal index; 1 where every
+    such sample counts as an event."""
+    expected: float | None
+    """Events that the budget allows in the held-out rows; `None`: the file has none."""
+    span_s: float | None
+    """Time that the held-out rows cover."""
+
+    @property
+    def is_extrapolated(self) -> bool:
+        """Whether the held-out rows are too few to count what the budget allows."""
+        return self.expected is None or self.expected < ENOUGH
+
+    @property
+    def note(self) -> str:
+        """One line about an extrapolation, for people; empty where events were counted."""
+        if self.expected is None or self.span_s is None:
+            return f"a budget of {self.false_alarms} counts samples: the file has no held-out rows"
+        if not self.is_extrapolated:
+            return ""
+        return (
+            f"a budget of {self.false_alarms} is an extrapolation: held-out rows span "
+            f"{_span(self.span_s)}, in which it allows {self.expected:.2g} events"
+        )
+
+
+def event_threshold(
+    budget: str,
+    *,
+    period_s: float,
+    calibration: Mapping[str, Any],
+    policy: AlarmPolicy,
+) -> BudgetThreshold:
+    """Returns the threshold at which a policy gives as many events as the budget allows.
+
+    Neighbouring samples score alike, so one excursion gives many samples above a threshold and one
+    event. Where the budget allows at least `ENOUGH` events in the held-out rows, the threshold is
+    the one that gives that many there. A smaller budget is extrapolated from the threshold that
+    gives `ENOUGH`, or nearly as many as there can be where rows are few: from there on the samples
+    above the threshold follow the fitted tail, 10^−severity, and the events per such sample stay as
+    they are but for a growth of `GROWTH`, at most to 1. On the side of too few alarms, the count
+    extrapolated from has one standard error added, habituation is left out, and the time that
+    events keep others from opening is made up for. Without enough events to extrapolate from, every
+    sample counts as one.
+
+    Reference: M. Leadbetter (1983), "Extremes and Local Dependence in Stationary Sequences", for
+    the extremal index. Ours counts events of the policy at a finite threshold.
+
+    Args:
+        budget: See `parse_false_alarms`.
+        period_s: Sampling period in seconds.
+        calibration: Of a detector's metadata; files without `held_out` count samples.
+        policy: What makes an event.
+
+    Raises:
+        InputError: A budget of one alarm per sample or more.
+        ModelFileError: Damaged `held_out`.
+    """
+    by_sample = severity_threshold(budget, period_s)
+    if "held_out" not in calibration:
+        return BudgetThreshold(
+            threshold=by_sample, false_alarms=budget, index=1.0, expected=None, span_s=None
+        )
+    rows = HeldOut.from_dict(calibration["held_out"])
+    expected = 10**-by_sample * rows.rows
+    threshold = _counted(rows, policy, expected) if expected >= ENOUGH else None
+    if threshold is None:
+        threshold = _extrapolated(rows, policy, by_sample)
+    return BudgetThreshold(
+        threshold=threshold,
+        false_alarms=budget,
+        index=min(1.0, 10 ** (threshold - by_sample)),
+        expected=expected,
+        span_s=rows.rows * period_s,
+    )
+
+
+def _counts(rows: HeldOut, policy: AlarmPolicy) -> tuple[np.ndarray, np.ndarray]:
+    """Returns thresholds and at least how many events they give, never more at a higher one."""
+    lowest = rows.lowest(policy)
+    thresholds = np.linspace(lowest, max(rows.highest, lowest), _GRID)
+    events = np.array([rows.events(float(t), policy) for t in thresholds], np.float64)
+    # Far down everything merges into a few long events: that is not the tail.
+    return thresholds, np.maximum.accumulate(events[::-1])[::-1]
+
+
+def _counted(rows: HeldOut, policy: AlarmPolicy, expected: float) -> float | None:
+    """Returns the threshold that gives the expected number of events, where it can be counted."""
+    thresholds, events = _counts(rows, policy)
+    above = np.flatnonzero(events > expected)
+    if not len(above):
+        most = float(thresholds[np.flatnonzero(events == events.max())[-1]])
+        return most if rows.level == 0 else None
+    low = int(above[-1])
+    if low + 1 == len(events):
+        return float(thresholds[low])
+    high, (more, fewer) = low + 1, np.log(np.maximum(events[[low, low + 1]], 0.5))
+    share = (more - math.log(expected)) / (more - fewer)
+    return float(thresholds[low] + share * (thresholds[high] - thresholds[low]))
+
+
+def _extrapolated(rows: HeldOut, policy: AlarmPolicy, by_sample: float) -> float:
+    """Returns the threshold from the count at one threshold and the fitted tail."""
+    policy = replace(policy, habituation_steps=0)
+    thresholds, events = _counts(rows, policy)
+    if events[0] < FEWEST:
+        return by_sample
+    at = int(np.flatnonzero(events >= min(ENOUGH, 0.8 * events[0]))[-1])
+    dead = max(policy.refractory_steps, policy.cool_down_steps, policy.merge_gap_steps)
+    free = max(0.1, 1 - events[at] * dead / rows.rows)
+    rate = (events[at] + math.sqrt(events[at])) / free / rows.rows
+    index = math.log10(rate) + float(thresholds[at])
+    if index >= 0:
+        return by_sample + index
+    # log10 of the events per sample, index + GROWTH (θ − θ_at) up to 0, minus θ, is the budget.
+    threshold = (by_sample + index - GROWTH * float(thresholds[at])) / (1 - GROWTH)
+    return min(by_sample, threshold)
+
+
+def _span(seconds: float) -> str:
+    name, size = next(
+        ((n, s) for n, s in (("days", 86_400.0), ("hours", 3600.0)) if seconds >= 2 * s),
+        ("minutes", 60.0),
+    )
+    return f"{seconds / size:.2g} {name}"
