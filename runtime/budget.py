@@ -147,9 +147,8 @@ def event_threshold(
         )
     rows = HeldOut.from_dict(calibration["held_out"])
     expected = 10**-by_sample * rows.rows
-    threshold = _counted(rows, policy, expected) if expected >= ENOUGH else None
-    if threshold is None:
-        threshold = _extrapolated(rows, policy, by_sample)
+    counted = expected >= ENOUGH
+    threshold = (_counted if counted else _extrapolated)(rows, policy, by_sample)
     return BudgetThreshold(
         threshold=threshold,
         false_alarms=budget,
@@ -168,19 +167,24 @@ def _counts(rows: HeldOut, policy: AlarmPolicy) -> tuple[np.ndarray, np.ndarray]
     return thresholds, np.maximum.accumulate(events[::-1])[::-1]
 
 
-def _counted(rows: HeldOut, policy: AlarmPolicy, expected: float) -> float | None:
-    """Returns the threshold that gives the expected number of events, where it can be counted."""
+def _counted(rows: HeldOut, policy: AlarmPolicy, by_sample: float) -> float:
+    """Returns the threshold that gives as many events as the budget allows."""
     thresholds, events = _counts(rows, policy)
+    expected = 10**-by_sample * rows.rows
     above = np.flatnonzero(events > expected)
-    if not len(above):
-        most = float(thresholds[np.flatnonzero(events == events.max())[-1]])
-        return most if rows.level == 0 else None
-    low = int(above[-1])
-    if low + 1 == len(events):
-        return float(thresholds[low])
-    high, (more, fewer) = low + 1, np.log(np.maximum(events[[low, low + 1]], 0.5))
-    share = (more - math.log(expected)) / (more - fewer)
-    return float(thresholds[low] + share * (thresholds[high] - thresholds[low]))
+    if len(above) and above[-1] + 1 < len(events):
+        low = int(above[-1])
+        more, fewer = np.log(np.maximum(events[[low, low + 1]], 0.5))
+        share = (more - math.log(expected)) / (more - fewer)
+        return float(thresholds[low] + share * (thresholds[low + 1] - thresholds[low]))
+    peak = int(np.flatnonzero(events == events.max())[-1])
+    if peak or not rows.level:
+        # More than the policy lets through: as many as it does.
+        return float(thresholds[peak])
+    # More than the kept rows can tell: the events per sample of the lowest threshold.
+    lowest = float(thresholds[0])
+    index = math.log10(max(float(events[0]), 0.5) / rows.rows) + lowest
+    return min(lowest, max(by_sample + index, lowest / 10))
 
 
 def _extrapolated(rows: HeldOut, policy: AlarmPolicy, by_sample: float) -> float:
@@ -198,7 +202,7 @@ def _extrapolated(rows: HeldOut, policy: AlarmPolicy, by_sample: float) -> float
         return by_sample + index
     # log10 of the events per sample, index + GROWTH (θ − θ_at) up to 0, minus θ, is the budget.
     threshold = (by_sample + index - GROWTH * float(thresholds[at])) / (1 - GROWTH)
-    return min(by_sample, threshold)
+    return max(float(thresholds[at]), min(by_sample, threshold))
 
 
 def _span(seconds: float) -> str:
