@@ -15,15 +15,16 @@ from runtime.policy import AlarmPolicy
 
 __all__ = ["BudgetThreshold", "event_threshold", "parse_false_alarms", "severity_threshold"]
 
-ENOUGH = 10
-"""Events from which a count is taken as it is; below, the tail extrapolates."""
-FEWEST = 5
-"""Without this many events at any threshold there is nothing to extrapolate."""
+ENOUGH = 5
+"""Events from which a count is taken as it is, with its error of 45 % or less; below, the tail
+extrapolates."""
 GROWTH = 0.3
 """Decades by which events per exceeding sample grow per unit of severity, beyond what was counted.
 It is at most 0.1 in stationary processes; 0.3 was seen where the rarest scores come from other
 causes than the frequent ones, so that every exceedance stands alone in the end. The farther the
 extrapolation, the more it comes to counting samples."""
+DEAFEST = 0.5
+"""Most severity that caution adds to the threshold of counting samples: three times rarer."""
 _GRID = 64
 
 _FORM = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*/\s*([a-zA-Z]+)\s*")
@@ -120,12 +121,15 @@ def event_threshold(
     Neighbouring samples score alike, so one excursion gives many samples above a threshold and one
     event. Where the budget allows at least `ENOUGH` events in the held-out rows, the threshold is
     the one that gives that many there. A smaller budget is extrapolated from the threshold that
-    gives `ENOUGH`, or nearly as many as there can be where rows are few: from there on the samples
-    above the threshold follow the fitted tail, 10^−severity, and the events per such sample stay as
-    they are but for a growth of `GROWTH`, at most to 1. On the side of too few alarms, the count
-    extrapolated from has one standard error added, habituation is left out, and the time that
-    events keep others from opening is made up for. Without enough events to extrapolate from, every
-    sample counts as one.
+    gives `ENOUGH`. From there on the samples above the threshold follow the fitted tail,
+    10^−severity, and the events per such sample grow by `GROWTH` up to 1.
+
+    The extrapolation errs on the side of too few alarms: the threshold's distance from what was
+    counted is raised by the relative standard error of a tail known from n independent events,
+    1/√n, as far as `DEAFEST` allows; habituation is left out; and the time in which one event keeps
+    others from opening is made up for. Where rows are so few that no threshold gives `ENOUGH`
+    events, every sample counts as one. What it cannot know is how other rows differ from the
+    held-out ones: two days know no weekend.
 
     Reference: M. Leadbetter (1983), "Extremes and Local Dependence in Stationary Sequences", for
     the extremal index. Ours counts events of the policy at a finite threshold.
@@ -191,18 +195,19 @@ def _extrapolated(rows: HeldOut, policy: AlarmPolicy, by_sample: float) -> float
     """Returns the threshold from the count at one threshold and the fitted tail."""
     policy = replace(policy, habituation_steps=0)
     thresholds, events = _counts(rows, policy)
-    if events[0] < FEWEST:
+    enough = np.flatnonzero(events >= ENOUGH)
+    if not len(enough):
         return by_sample
-    at = int(np.flatnonzero(events >= min(ENOUGH, 0.8 * events[0]))[-1])
+    at = int(enough[-1])
     dead = max(policy.refractory_steps, policy.cool_down_steps, policy.merge_gap_steps)
     free = max(0.1, 1 - events[at] * dead / rows.rows)
-    rate = (events[at] + math.sqrt(events[at])) / free / rows.rows
-    index = math.log10(rate) + float(thresholds[at])
-    if index >= 0:
-        return by_sample + index
+    start = float(thresholds[at])
+    index = math.log10(events[at] / free / rows.rows) + start
     # log10 of the events per sample, index + GROWTH (θ − θ_at) up to 0, minus θ, is the budget.
-    threshold = (by_sample + index - GROWTH * float(thresholds[at])) / (1 - GROWTH)
-    return max(float(thresholds[at]), min(by_sample, threshold))
+    threshold = (by_sample + index - GROWTH * start) / (1 - GROWTH)
+    threshold = max(start, min(by_sample + max(index, 0.0), threshold))
+    cautious = threshold + (threshold - start) / math.sqrt(events[at])
+    return min(cautious, max(threshold, by_sample + DEAFEST))
 
 
 def _span(seconds: float) -> str:

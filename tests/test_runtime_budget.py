@@ -72,16 +72,30 @@ def test_the_extremal_index_is_found(series, index):
     ids=["plain", "no hysteresis", "refractory", "habituation", "min duration"],
 )
 def test_a_budget_holds_on_rows_not_seen(policy):
-    """An AR(1) with ρ = 0.9: 1/day is counted; 1/week extrapolated, to 0.4 to 1 of it."""
+    """An AR(1) with ρ = 0.9, in ten weeks of which 1/day and 1/week are counted."""
     seen, unseen = autoregressive(20_000), autoregressive(200_000, seed=1)
-    days, weeks = len(unseen) / DAY, len(unseen) / WEEK
-    daily = of_budget("1/day", held_out(seen), policy)
-    assert not daily.is_extrapolated
-    assert daily.note == ""
-    assert events(unseen, daily.threshold, policy) / days == pytest.approx(1.0, rel=0.25)
-    weekly = of_budget("1/week", held_out(seen), policy)
-    assert weekly.is_extrapolated
-    assert events(unseen, weekly.threshold, policy) / weeks == pytest.approx(0.7, abs=0.3)
+    for budget, allowed, tolerance in (
+        ("1/day", len(unseen) / DAY, 0.25),
+        ("1/week", len(unseen) / WEEK, 0.5),
+    ):
+        found = of_budget(budget, held_out(seen), policy)
+        assert not found.is_extrapolated
+        assert found.note == ""
+        counted = events(unseen, found.threshold, policy)
+        assert counted / allowed == pytest.approx(1.0, rel=tolerance)
+
+
+def test_an_extrapolation_errs_on_the_side_of_too_few_alarms():
+    """Eight days of AR(1) and a budget of one a month: at most that many, on most series."""
+    unseen, policy, ratios = autoregressive(300_000, seed=99), AlarmPolicy(), []
+    for seed in range(8):
+        found = of_budget("1/month", held_out(autoregressive(8 * DAY, seed=seed)), policy)
+        assert found.is_extrapolated
+        assert found.note.startswith(
+            "a budget of 1/month is an extrapolation: held-out rows span 8 days"
+        )
+        ratios.append(events(unseen, found.threshold, policy) / (len(unseen) / DAY / 30))
+    assert np.median(ratios) == pytest.approx(0.4, abs=0.3)
 
 
 def test_counting_samples_allows_too_few_events():
@@ -105,15 +119,13 @@ def test_few_rows_come_to_counting_samples():
 
 
 def test_a_smaller_budget_is_a_higher_threshold():
-    """From counted to extrapolated, and never above what counting samples gives."""
+    """From counted to extrapolated, and never three times rarer than counting samples gives."""
     rows, policy = held_out(autoregressive(5000)), AlarmPolicy(refractory_steps=12)
     budgets = ["10/day", "3/day", "1/day", "4/week", "2/week", "1/week", "1/month", "1/year"]
     thresholds = [of_budget(budget, rows, policy).threshold for budget in budgets]
     assert (np.diff(thresholds) > 0).all()
-    samples = [severity_threshold(budget, PERIOD_S) for budget in budgets]
-    assert (np.array(thresholds) <= np.array(samples) + 1e-9).all()
-    # A year is so far from 17 days that nearly every sample counts as an event.
-    assert thresholds[-1] == pytest.approx(samples[-1], abs=0.05)
+    # 17 days say nothing of a year: as cautious as caution goes.
+    assert thresholds[-1] == pytest.approx(severity_threshold("1/year", PERIOD_S) + 0.5)
 
 
 def test_more_alarms_than_the_policy_lets_through():
