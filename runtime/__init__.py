@@ -10,7 +10,12 @@ for time, values in sensor:
 """
 
 from runtime.batch import BatchScores, StreamBatch
-from runtime.budget import parse_false_alarms, severity_threshold
+from runtime.budget import (
+    BudgetThreshold,
+    event_threshold,
+    parse_false_alarms,
+    severity_threshold,
+)
 from runtime.compare import relative_gap
 from runtime.detector import Detector, StepOutput
 from runtime.errors import (
@@ -32,6 +37,7 @@ from runtime.verify import VerifyReport, verify
 __all__ = [
     "AlarmPolicy",
     "BatchScores",
+    "BudgetThreshold",
     "ConfigError",
     "Detector",
     "Event",
@@ -53,6 +59,7 @@ __all__ = [
     "TimeGrid",
     "VerificationError",
     "VerifyReport",
+    "event_threshold",
     "parse_false_alarms",
     "relative_gap",
     "severity_threshold",

@@ -29,9 +29,6 @@ class AlarmPolicy:
 
     All times are steps of the detector's time grid. Time in a long gap, after which a stream
     restarts, counts too. The defaults are hysteresis alone.
-
-    Reference: A. Lavin, S. Ahmad (2015), "Evaluating Real-time Anomaly Detection Algorithms", for
-    counting alerts rather than samples; the habituation is ours.
     """
 
     release: float = 0.7
