@@ -24,7 +24,7 @@ from kad.state import StateLayout
 from kad.training import Progress, TrainingInterruptedError, TrainingSession
 from kad.version import __version__
 from runtime.budget import BudgetThreshold, event_threshold, severity_threshold
-from runtime.context import context_columns
+from runtime.context import CONTEXT_COLUMNS, context_columns
 from runtime.errors import ConfigError, InputError, ModelFileError
 from runtime.events import Event, EventDetector
 from runtime.held_out import HeldOut
@@ -60,8 +60,8 @@ class Detector(keras.Model):
         grid: `time`: rows are placed on a regular grid; `rows`: every row is one step.
         max_gap_steps: A gap of more missing rows restarts the warm-up; one sixth of the warm-up
             where not given.
-        context: Context columns after the channels, names of `runtime.context`; for detectors
-            that take them.
+        context: Context columns after the channels: none, or all of `runtime.context`, for
+            detectors that take them.
         card: What `fit` wrote down about training and calibration, JSON.
     """
 
@@ -118,6 +118,10 @@ class Detector(keras.Model):
         if context and not self.takes_context:
             raise ConfigError(
                 f"The detector {self.detector_name} takes no context. Leave out [data] context."
+            )
+        if context and tuple(context) != CONTEXT_COLUMNS:
+            raise ConfigError(
+                f"`context` must be empty or {', '.join(CONTEXT_COLUMNS)}. Received: {context!r}."
             )
         self.channels = tuple(channels)
         self.context = tuple(context)
@@ -329,7 +333,7 @@ class Detector(keras.Model):
     ) -> pd.DataFrame:
         """Does the work of `fit` on what `prepare` returned; see there."""
         segments = prepared.segments
-        fingerprint = _data_sha256(segments)
+        fingerprint = data_sha256(segments)
         with Interruptible() as breaker:
             session = TrainingSession(
                 self,
@@ -700,7 +704,8 @@ def _interpolate(z: np.ndarray) -> np.ndarray:
     return filled
 
 
-def _data_sha256(segments: Sequence[Segment]) -> str:
+def data_sha256(segments: Sequence[Segment]) -> str:
+    """Returns the fingerprint of training rows on the grid."""
     digest = hashlib.sha256()
     for segment in segments:
         digest.update(segment.times_ns.tobytes())

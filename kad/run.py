@@ -12,7 +12,7 @@ from kad.detector import Detector
 from kad.detectors import detector_class, detector_names
 from kad.files import write_atomically
 from kad.frames import infer_period, times_ns
-from kad.tables import read_table, select_rows
+from kad.tables import ROWS, read_table, select_rows
 from kad.training import Progress, TrainingInterruptedError
 from runtime.context import CONTEXT_COLUMNS
 from runtime.errors import ConfigError, InputError
@@ -234,6 +234,7 @@ def _wants_context(config: Config, rows: pd.DataFrame, period_s: float) -> bool:
     times = times_ns(rows)
     return (
         config.detector.takes_context
+        and rows.index.name != ROWS
         and config.data.grid == "time"
         and 60 <= period_s <= 6 * 3600
         and int(times.max() - times.min()) >= 2 * 86_400 * 10**9

@@ -132,12 +132,13 @@ def read_labels(
     return list(zip(starts.tolist(), ends.tolist(), strict=True))
 
 
-def select_rows(frame: pd.DataFrame, rows: str | None) -> pd.DataFrame:
+def select_rows(frame: pd.DataFrame, rows: str | None, *, option: str = "--train") -> pd.DataFrame:
     """Returns the rows `START:END`, half-open, as row numbers or as timestamps.
 
     Args:
         frame: Rows indexed by time.
         rows: Such as `0:5000`, `2014-07-01:2014-10-01`, `:2014-10-01 12:00:00`; `None` for all.
+        option: What the user wrote them after, for messages.
 
     Raises:
         InputError: Neither, or no row lies inside.
@@ -152,7 +153,7 @@ def select_rows(frame: pd.DataFrame, rows: str | None) -> pd.DataFrame:
             low, high = (start if start is not None else -np.inf), (end or np.inf)
             chosen = frame[(frame.index >= low) & (frame.index < high)]
     else:
-        start_ns, end_ns = _time_range(rows)
+        start_ns, end_ns = _time_range(rows, option)
         times = times_ns(frame)
         inside = np.ones(len(times), bool)
         if start_ns is not None:
@@ -163,7 +164,7 @@ def select_rows(frame: pd.DataFrame, rows: str | None) -> pd.DataFrame:
     if chosen.empty:
         first, last = frame.index[0], frame.index[-1]
         raise InputError(
-            f"--train {rows} holds no row. The series has {len(frame)} rows, {first} to {last}."
+            f"{option} {rows} holds no row. The series has {len(frame)} rows, {first} to {last}."
         )
     return chosen
 
@@ -172,7 +173,7 @@ def _is_seconds(index: pd.Index) -> bool:
     return pd.api.types.is_numeric_dtype(index)
 
 
-def _time_range(text: str) -> tuple[int | None, int | None]:
+def _time_range(text: str, option: str) -> tuple[int | None, int | None]:
     for match in re.finditer(":", text):
         sides = text[: match.start()].strip(), text[match.end() :].strip()
         try:
@@ -185,7 +186,7 @@ def _time_range(text: str) -> tuple[int | None, int | None]:
             continue
         return start, end
     raise InputError(
-        f"--train takes START:END as row numbers or timestamps, such as 0:5000 or "
+        f"{option} takes START:END as row numbers or timestamps, such as 0:5000 or "
         f"2014-07-01:2014-10-01. Received: {text!r}."
     )
 

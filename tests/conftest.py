@@ -123,11 +123,11 @@ def on_backend(tmp_path_factory):
         running = {name: pool.submit(another, name) for name in others}
         here_and_now = rnn_toys.backend_numbers(folder)
 
-    def numbers(backend):
-        if backend == "tensorflow":
-            return here_and_now
-        if backend not in running:
-            pytest.skip(f"{backend} is not installed")
-        return running[backend].result()
+        def numbers(backend):
+            if backend == "tensorflow":
+                return here_and_now
+            if backend not in running:
+                pytest.skip(f"{backend} is not installed")
+            return running[backend].result()
 
-    return numbers
+        yield numbers

@@ -111,7 +111,7 @@ def test_state_is_carried_from_step_to_step_without_gradient():
     assert float(ops.convert_to_numpy(weight.value)) == pytest.approx(w, rel=1e-5)
 
 
-@pytest.mark.parametrize("backend", ["jax", "tensorflow", "torch"])
+@pytest.mark.parametrize("backend", ["tensorflow", "torch", "jax"])
 def test_scan_is_a_loop(on_backend, backend):
     """Nested carry and other nested outputs, and the gradient through all steps, as in a loop."""
     numbers = on_backend(backend)["scan"]

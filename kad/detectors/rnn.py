@@ -27,6 +27,8 @@ from runtime.errors import ConfigError, InputError
 
 STATISTICS_ROWS = 200_000
 """Most rows whose errors the Gaussian is fitted on: bounds memory for long series."""
+FEWEST_ERRORS = 50
+"""Rows after the warm-up that the Gaussian is fitted on at least."""
 _KEEP = 256
 """Dropout masks are drawn as bytes."""
 
@@ -367,9 +369,10 @@ class RNNPredictor(Detector):
     # Training
 
     def rows_needed(self, options: TrainingOptions) -> int:
-        """See `Detector.rows_needed`: one chunk to learn from and one held-out."""
+        """See `Detector.rows_needed`: one chunk to learn from and one held-out, and some errors."""
         chunk = cast("RNNTraining", options).chunk + self.predictor.ahead
-        return max(ceil(chunk / (1 - options.validation)), ceil(chunk / options.validation))
+        learnt = max(chunk, self.warmup_steps + FEWEST_ERRORS)
+        return max(ceil(learnt / (1 - options.validation)), ceil(chunk / options.validation))
 
     def check_series(self, series: TrainingSeries, _options: TrainingOptions) -> None:
         """See `Detector.check_series`: rows to predict on both sides of the split."""

@@ -11,6 +11,8 @@ from sklearn.neural_network import MLPRegressor
 
 SMALLEST = 1e-2
 """Added to squared distances, so that their logarithm is finite."""
+FEWEST = 100
+"""Rows with all channels that it is fitted on at least."""
 
 
 @keras.saving.register_keras_serializable("kad")
@@ -47,7 +49,7 @@ class UsualDistance(layers.Layer):
         self.out_bias.assign(np.zeros(self.channels))
 
     def fit(self, hidden: np.ndarray, distances: np.ndarray, observed: np.ndarray) -> None:
-        """Fits the network.
+        """Fits the network; every distance is usual where too few rows have all channels.
 
         Args:
             hidden: float32 `(rows, units)`: the state before each sample.
@@ -55,6 +57,9 @@ class UsualDistance(layers.Layer):
             observed: `(rows, channels)`, 1 where there was a sample.
         """
         complete = observed.all(axis=1)
+        if complete.sum() < FEWEST:
+            self.reset()
+            return
         target = np.log(distances[complete] + SMALLEST)
         target -= target.mean(axis=0)
         network = MLPRegressor(
