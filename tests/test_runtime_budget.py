@@ -29,6 +29,14 @@ def autoregressive(rows, *, rho=0.9, seed=0):
     return severities(series)
 
 
+def heavy_tailed(rows, *, rho, seed=0):
+    """Severities of a Cauchy AR(1), whose extremal index is 1 − ρ at high levels."""
+    series = np.random.default_rng(seed).standard_cauchy(rows)
+    for t in range(1, rows):
+        series[t] += rho * series[t - 1]
+    return severities(series)
+
+
 def moving_maximum(rows, *, width=10, seed=0):
     """Severities of a process whose extremal index is 1/width, at every level."""
     noise = np.random.default_rng(seed).random(rows + width)
@@ -51,11 +59,16 @@ def of_budget(budget, rows, policy):
 
 @pytest.mark.parametrize(
     ("series", "index"),
-    [(moving_maximum(60_000), 0.1), (severities(np.random.default_rng(0).random(60_000)), 1.0)],
-    ids=["moving maximum", "independent"],
+    [
+        (heavy_tailed(60_000, rho=0.5), 0.5),
+        (heavy_tailed(60_000, rho=0.8), 0.2),
+        (moving_maximum(60_000), 0.1),
+        (severities(np.random.default_rng(0).random(60_000)), 1.0),
+    ],
+    ids=["AR(1) 0.5", "AR(1) 0.8", "moving maximum", "independent"],
 )
 def test_the_extremal_index_is_found(series, index):
-    """1/10 for a moving maximum of ten samples, 1 for independent ones; hysteresis off."""
+    """1 − ρ for a Cauchy AR(1), 1/10 for a maximum of ten samples; hysteresis off."""
     found = of_budget("1/day", held_out(series), AlarmPolicy(release=1.0))
     assert found.index == pytest.approx(index, rel=0.1)
 
