@@ -55,6 +55,21 @@ def compensation(fresh: Fresh = False) -> None:
     benchmark.show(benchmark.run(fresh=fresh, console=console), console)
 
 
+@app.command()
+def budget(
+    detector: Annotated[
+        str, typer.Option(help="Such as gaussian,vae-lstm,rnn; networks are tiny.")
+    ] = "gaussian",
+    seeds: Annotated[int, typer.Option(help="Pumps.")] = 3,
+    fresh: Fresh = False,
+) -> None:
+    """Events on a year of normal data that was never seen, against the false-alarm budget."""
+    from benchmarks import budget as benchmark
+
+    table = benchmark.run(detectors=detector.split(","), seeds=seeds, fresh=fresh, console=console)
+    benchmark.show(table, console)
+
+
 def _text(cell: object) -> str:
     return f"{cell:.3g}" if isinstance(cell, float) else str(cell)
 

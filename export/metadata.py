@@ -38,6 +38,7 @@ def detector_metadata(detector: Any, *, weights_sha256: str) -> Metadata:
         threshold=card["threshold"],
         false_alarms=card["false_alarms"],
         weights_sha256=weights_sha256,
+        alarm=detector.alarm_policy,
         calibration=card["calibration"],
         training=card["training"],
     )

@@ -14,6 +14,8 @@ STEEPEST = 8.0
 FEWEST_EXCESSES = 20
 """Below this, the tail's shape is not fitted but set to `USUAL_SHAPE`."""
 USUAL_SHAPE = 0.1
+BLOCK = 65_536
+"""Scores at a time: every one takes `KNOTS` numbers of memory."""
 
 
 @keras.saving.register_keras_serializable("kad")
@@ -86,6 +88,12 @@ class Calibration(layers.Layer):
         body = ops.sum(ramp * self.rises, axis=-1)
         excess = ops.maximum(score - self.tail[0], 0.0)
         return body + self.tail[2] * ops.log(1.0 + self.tail[1] * excess)
+
+    def severity(self, scores: np.ndarray) -> np.ndarray:
+        """Returns the severity of scores that are at hand, `(rows,)`, block by block."""
+        blocks = np.array_split(np.asarray(scores, "float32"), scores.size // BLOCK + 1)
+        parts = [ops.convert_to_numpy(self(ops.convert_to_tensor(block))) for block in blocks]
+        return np.concatenate(parts)
 
 
 def _tail(scores: np.ndarray, share: float) -> tuple[float, float, float]:

@@ -171,6 +171,8 @@ def _run_training(
         f"Trained on {card['training']['rows']} rows; alarm at severity {card['threshold']:.2f} "
         f"({card['false_alarms']} false alarms). Wrote {folder}/model.keras and report.html."
     )
+    if note := run.detector.budget.note:
+        console.print(f"Note: {note}.")
 
 
 @_command

@@ -23,10 +23,13 @@ from kad.scaler import Scaler
 from kad.state import StateLayout
 from kad.training import Progress, TrainingInterruptedError, TrainingSession
 from kad.version import __version__
-from runtime.budget import severity_threshold
+from runtime.budget import BudgetThreshold, event_threshold, severity_threshold
 from runtime.context import CONTEXT_COLUMNS, context_columns
 from runtime.errors import ConfigError, InputError, ModelFileError
+from runtime.events import Event, EventDetector
+from runtime.held_out import HeldOut
 from runtime.interrupt import Interruptible
+from runtime.policy import AlarmPolicy
 from runtime.schema import Grid
 from runtime.stream import Scores
 from runtime.writers import score_columns
@@ -223,6 +226,7 @@ class Detector(keras.Model):
         *,
         training: FitOptions | None = None,
         false_alarms: str = "1/week",
+        policy: AlarmPolicy | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         resume: bool = False,
         progress: Progress | None = None,
@@ -236,7 +240,8 @@ class Detector(keras.Model):
             frame: Training rows: one float column per channel, indexed by time. Mostly normal;
                 labels are never used.
             training: Options; the class's defaults where not given.
-            false_alarms: Budget that becomes the default threshold.
+            false_alarms: Budget of events that becomes the default threshold.
+            policy: What makes an event; hysteresis alone where not given.
             checkpoint: File that training writes as it goes, for `resume`.
             resume: Continue from `checkpoint`.
             progress: Receives every epoch's losses.
@@ -250,7 +255,7 @@ class Detector(keras.Model):
                 calibrated and kept first.
         """
         options = training or self.Training()
-        prepared = self.prepare(frame, training=options, false_alarms=false_alarms)
+        prepared = self.prepare(frame, training=options, false_alarms=false_alarms, policy=policy)
         return self.fit_prepared(prepared, checkpoint=checkpoint, resume=resume, progress=progress)
 
     def prepare(
@@ -259,6 +264,7 @@ class Detector(keras.Model):
         *,
         training: FitOptions,
         false_alarms: str = "1/week",
+        policy: AlarmPolicy | None = None,
         reorder: int = 16,
     ) -> "Prepared":
         """Checks everything that training needs, and fits the scaler.
@@ -267,6 +273,7 @@ class Detector(keras.Model):
             frame: See `fit`.
             training: Options.
             false_alarms: See `fit`.
+            policy: See `fit`.
             reorder: Rows may arrive this many periods late.
 
         Raises:
@@ -306,7 +313,15 @@ class Detector(keras.Model):
                 f"last {series.held_out_rows} training rows. Give {enough} training rows or more, "
                 "or raise training.validation."
             )
-        return Prepared(segments, asdict(counts), series, held_out, training, false_alarms)
+        return Prepared(
+            segments,
+            asdict(counts),
+            series,
+            held_out,
+            training,
+            false_alarms,
+            policy or AlarmPolicy(),
+        )
 
     def fit_prepared(
         self,
@@ -389,16 +404,59 @@ class Detector(keras.Model):
             prepared: From `prepare`.
             training: Summary of the training for the card.
         """
-        scores = [self.score_segment(v)["score"][mask] for v, mask in prepared.held_out]
-        self.held_out_scores = np.concatenate(scores)
+        scores = [self.score_segment(v)["score"] for v, _ in prepared.held_out]
+        masks = [mask for _, mask in prepared.held_out]
+        self.held_out_scores = np.concatenate([s[m] for s, m in zip(scores, masks, strict=True)])
+        calibration = self.calibration.fit(self.held_out_scores)
+        severity = [
+            np.where(mask, self.calibration.severity(score), 0.0)
+            for score, mask in zip(scores, masks, strict=True)
+        ]
+        calibration["held_out"] = HeldOut.of(
+            severity, rows=self.held_out_scores.size, gap=self.max_gap_steps + 1
+        ).to_dict()
+        budget = event_threshold(
+            prepared.false_alarms,
+            period_s=self.period_s,
+            calibration=calibration,
+            policy=prepared.policy,
+        )
         self._card = json.dumps(
             {
                 "training": dict(training),
-                "calibration": self.calibration.fit(self.held_out_scores),
+                "calibration": calibration,
+                "alarm": asdict(prepared.policy),
                 "false_alarms": prepared.false_alarms,
-                "threshold": severity_threshold(prepared.false_alarms, self.period_s),
+                "threshold": budget.threshold,
             },
             allow_nan=False,
+        )
+
+    @property
+    def alarm_policy(self) -> AlarmPolicy:
+        """What makes an event, by default."""
+        return AlarmPolicy.from_dict(self.card.get("alarm", {}))
+
+    def events_of(self, scores: Scores) -> list[Event]:
+        """Returns the events of scored steps, in order of time, as the runtime would."""
+        finder = EventDetector(
+            self.channels,
+            threshold=float(self.card["threshold"]),
+            policy=self.alarm_policy,
+            period_s=self.period_s if self.grid == "time" else None,
+        )
+        events = [*finder.update(scores), *finder.finish()]
+        return sorted(events, key=lambda event: event.start_ns)
+
+    @property
+    def budget(self) -> BudgetThreshold:
+        """What the false-alarm budget became, and how well that is known."""
+        card = self.card
+        return event_threshold(
+            card["false_alarms"],
+            period_s=self.period_s,
+            calibration=card["calibration"],
+            policy=self.alarm_policy,
         )
 
     # Scoring
@@ -568,6 +626,8 @@ class Prepared(NamedTuple):
     """Options."""
     false_alarms: str
     """Budget that becomes the default threshold."""
+    policy: AlarmPolicy
+    """What makes an event."""
 
 
 class TrainingSeries:

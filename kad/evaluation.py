@@ -22,6 +22,7 @@ from kad.run import CONFIG, load
 from kad.tables import ROWS, read_labels, read_table, select_rows
 from runtime.errors import InputError
 from runtime.events import EventDetector
+from runtime.policy import AlarmPolicy
 from runtime.stream import Scores
 from runtime.timestamps import TimeStyle
 
@@ -63,6 +64,7 @@ class _Subject:
     options: GridOptions
     warmup_steps: int
     threshold: float
+    policy: AlarmPolicy
     false_alarms: str
     trained: dict[str, Any]
     """Summary of the training: `start_ns`, `end_ns`, `data_sha256`."""
@@ -128,7 +130,7 @@ def evaluate_run(
             score,
             ranges,
             detected=scores.severity >= subject.threshold,
-            events=_events(scores, subject.threshold),
+            events=_events(scores, subject.threshold, subject.policy),
             keep=keep,
             period_s=subject.options.period_s,
         )
@@ -211,6 +213,7 @@ def _subject(path: Path) -> _Subject:
         options=detector.grid_options(),
         warmup_steps=detector.warmup_steps,
         threshold=float(detector.card["threshold"]),
+        policy=detector.alarm_policy,
         false_alarms=str(detector.card["false_alarms"]),
         trained=detector.card["training"],
         settings=_settings(path / CONFIG),
@@ -243,6 +246,7 @@ def _exported(path: Path) -> _Subject:
         ),
         warmup_steps=meta.warmup_steps,
         threshold=meta.threshold,
+        policy=meta.alarm,
         false_alarms=meta.false_alarms,
         trained=dict(meta.training),
         settings={},
@@ -383,10 +387,10 @@ def _warming(restart: np.ndarray, warmup_steps: int) -> np.ndarray:
 # Scores
 
 
-def _events(scores: Scores, threshold: float) -> list[tuple[int, int]]:
+def _events(scores: Scores, threshold: float, policy: AlarmPolicy) -> list[tuple[int, int]]:
     """Returns the events as ranges of steps."""
     channels = [str(number) for number in range(scores.channel_scores.shape[1])]
-    finder = EventDetector(channels, threshold=threshold)
+    finder = EventDetector(channels, threshold=threshold, policy=policy)
     numbered = replace(scores, times_ns=np.arange(len(scores)))
     events = [*finder.update(numbered), *finder.finish()]
     return sorted((event.start_ns, event.end_ns + 1) for event in events)

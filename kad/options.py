@@ -2,14 +2,18 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from runtime.budget import parse_false_alarms
+from runtime.durations import parse_duration
+from runtime.policy import AlarmPolicy
 from runtime.schema import Grid
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
+Duration = Annotated[float, BeforeValidator(parse_duration)]
+"""Seconds; read from seconds or text such as `2h`."""
 
 
 class Options(BaseModel):
@@ -74,13 +78,31 @@ class TrainingOptions(FitOptions):
 
 
 class AlarmOptions(Options):
-    """`[alarm]`: how many false alarms are acceptable."""
+    """`[alarm]`: how many false alarms are acceptable, and what makes an event."""
 
     false_alarms: str = "1/week"
-    """Budget, such as `1/week` or `2/day`; it becomes the threshold on severity."""
+    """Budget of events, such as `1/week` or `2/day`; it becomes the threshold on severity."""
+    release: Annotated[float, Field(gt=0, le=1)] = 0.7
+    """An event ends where severity falls below this share of the threshold; 1: no hysteresis."""
+    merge_gap: Duration = 0.0
+    """An event goes on where severity reaches the threshold again within this time."""
+    min_duration: Duration = 0.0
+    """Shorter events are dropped."""
+    refractory: Duration = 0.0
+    """Least time from the start of an event to the start of the next."""
+    cool_down: Duration = 0.0
+    """Least time from the end of an event to the start of the next."""
+    habituation: Duration = 0.0
+    """Half-life of the memory of earlier events, which raises the threshold; 0: none."""
+    habituation_rise: Annotated[float, Field(ge=0, le=100)] = 0.2
+    """How much each remembered event raises it, as a share of the threshold."""
 
     @field_validator("false_alarms")
     @classmethod
     def _is_budget(cls, value: str) -> str:
         parse_false_alarms(value)
         return value
+
+    def policy(self, period_s: float) -> AlarmPolicy:
+        """Returns the alarm policy in steps of the time grid."""
+        return AlarmPolicy.of_durations(period_s, **self.model_dump(exclude={"false_alarms"}))

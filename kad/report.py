@@ -330,6 +330,8 @@ def _facts(detector: Detector) -> list[tuple[str, str]]:
         ("Calibration", f"{calibration['rows']:,} held-out rows"),
         ("False alarms", budget(card["false_alarms"])),
         ("Threshold", f"severity {card['threshold']:.3f}, score {threshold_score(detector):.5g}"),
+        ("Events", detector.alarm_policy.text(detector.period_s)),
+        *([("Note", detector.budget.note)] if detector.budget.note else []),
         *([("Epochs", epochs)] if epochs else []),
         ("Backend", training["backend"]),
         ("Versions", versions),

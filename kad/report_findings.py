@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ import pandas as pd
 from kad.detector import Detector
 from kad.report_words import TimeAxis
 from runtime.errors import InputError
-from runtime.events import Event, EventDetector
+from runtime.events import Event
 from runtime.stream import Scores
 
 _NS = 10**9
@@ -110,9 +110,6 @@ def find(
         InputError: Columns or times that the detector cannot use.
     """
     scores, counts = detector.scores(frame)
-    threshold = float(detector.card["threshold"])
-    finder = EventDetector(detector.channels, threshold=threshold)
-    events = [*finder.update(scores), *finder.finish()]
     return Findings(
         channels=detector.channels,
         units=detector.channel_units,
@@ -120,8 +117,8 @@ def find(
         warmup_steps=detector.warmup_steps,
         scores=scores,
         axis=TimeAxis(scores.times_ns, frame.index, period_s=detector.period_s),
-        threshold=threshold,
-        events=tuple(sorted(events, key=lambda event: event.start_ns)),
+        threshold=float(detector.card["threshold"]),
+        events=tuple(detector.events_of(scores)),
         labels=None if labels is None else tuple(Window(*label) for label in labels),
         training=training,
         counts=counts,
@@ -132,20 +129,13 @@ def threshold_score(detector: Detector) -> float:
     """Returns the score whose severity is the threshold, by asking the calibration itself."""
     threshold = float(detector.card["threshold"])
     high = max(float(detector.card["calibration"]["quantiles"]["1"]), 1e-6)
-    while _severity(detector, np.array([high]))[0] < threshold:
+    while detector.calibration.severity(np.array([high]))[0] < threshold:
         high *= 2
         if not np.isfinite(high):
             raise InputError("The calibration never reaches its threshold. Train again.")
     low = 0.0
     for _ in range(3):  # a thousandth of the bracket each time: float32 resolves no more
         grid = np.linspace(low, high, 1001)
-        first = int(np.argmax(_severity(detector, grid) >= threshold))
+        first = int(np.argmax(detector.calibration.severity(grid) >= threshold))
         low, high = grid[max(first - 1, 0)], grid[first]
     return float(high)
-
-
-def _severity(detector: Detector, score: np.ndarray) -> np.ndarray:
-    import keras
-
-    severity: Any = detector.calibration(keras.ops.convert_to_tensor(score.astype("float32")))
-    return np.asarray(keras.ops.convert_to_numpy(severity))

@@ -98,6 +98,7 @@ def train(
         rows,
         training=config.training,
         false_alarms=config.alarm.false_alarms,
+        policy=config.alarm.policy(detector.period_s),
         reorder=config.data.reorder,
     )
     _make_room(folder, overwrite=overwrite)

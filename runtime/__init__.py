@@ -4,13 +4,18 @@ from runtime import Detector, EventDetector, Stream
 
 detector = Detector.load("pump.onnx")
 stream = Stream(detector)
-events = EventDetector(detector.channels, threshold=stream.threshold)
+events = EventDetector.of(detector.metadata)
 for time, values in sensor:
     closed = events.update(stream.push(time, values))
 """
 
 from runtime.batch import BatchScores, StreamBatch
-from runtime.budget import parse_false_alarms, severity_threshold
+from runtime.budget import (
+    BudgetThreshold,
+    event_threshold,
+    parse_false_alarms,
+    severity_threshold,
+)
 from runtime.compare import relative_gap
 from runtime.detector import Detector, StepOutput
 from runtime.errors import (
@@ -24,12 +29,15 @@ from runtime.errors import (
 )
 from runtime.events import Event, EventDetector
 from runtime.grid import GridCounts, Placed, RowGrid, TimeGrid
+from runtime.policy import AlarmPolicy
 from runtime.schema import InputColumn, Metadata
 from runtime.stream import Scores, Stream
 from runtime.verify import VerifyReport, verify
 
 __all__ = [
+    "AlarmPolicy",
     "BatchScores",
+    "BudgetThreshold",
     "ConfigError",
     "Detector",
     "Event",
@@ -51,6 +59,7 @@ __all__ = [
     "TimeGrid",
     "VerificationError",
     "VerifyReport",
+    "event_threshold",
     "parse_false_alarms",
     "relative_gap",
     "severity_threshold",

@@ -13,13 +13,16 @@ from typing import BinaryIO
 
 import numpy as np
 
-from runtime.budget import severity_threshold
+from runtime.budget import event_threshold
 from runtime.detector import Detector
+from runtime.durations import parse_duration
 from runtime.errors import InputError, KadError
 from runtime.events import EventDetector
 from runtime.files import open_output
 from runtime.grid import GridCounts
 from runtime.interrupt import Interruptible
+from runtime.policy import AlarmPolicy
+from runtime.schema import Metadata
 from runtime.stream import Scores, Stream
 from runtime.tables import TableReader
 from runtime.timestamps import TimeStyle
@@ -29,6 +32,16 @@ from runtime.writers import EventWriter, Format, ScoreWriter
 __all__ = ["main"]
 
 _FILE_REORDER = 16
+_POLICY = {
+    "release": "an event ends below this share of the threshold",
+    "merge_gap": "an event goes on where the threshold is met again within this time",
+    "min_duration": "shorter events are dropped",
+    "refractory": "least time from the start of an event to the next one's",
+    "cool_down": "least time from the end of an event to the next one's start",
+    "habituation": "half-life of the memory of events, which raises the threshold; 0: none",
+    "habituation_rise": "share of the threshold that each remembered event adds",
+}
+_SHARES = ("release", "habituation_rise")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -76,11 +89,20 @@ def _info(args: argparse.Namespace) -> int:
         "warm-up": f"{meta.warmup_steps} steps, again after a gap of more than "
         f"{meta.max_gap_steps} steps",
         "threshold": f"severity {meta.threshold:g} ({meta.false_alarms})",
+        "events": meta.alarm.text(meta.period_s),
         "chunks": f"up to {meta.max_steps} steps, {meta.state_size} numbers of state per stream",
         "streams": str(detector.fixed_streams or "any"),
         "steps": str(detector.fixed_steps or "any"),
         "weights": meta.weights_sha256,
     }
+    budget = event_threshold(
+        meta.false_alarms,
+        period_s=meta.period_s,
+        calibration=meta.calibration,
+        policy=meta.alarm,
+    )
+    if budget.note:
+        lines["note"] = budget.note
     lines |= {f"training {key}": str(value) for key, value in meta.training.items()}
     _print("\n".join(f"{key:<12} {value}" for key, value in lines.items()))
     return 0
@@ -103,9 +125,7 @@ def _verify(args: argparse.Namespace) -> int:
 def _score(args: argparse.Namespace) -> int:
     detector = Detector(args.model, threads=args.threads)
     live = args.data == "-"
-    threshold = args.threshold
-    if args.false_alarms is not None:
-        threshold = severity_threshold(args.false_alarms, detector.metadata.period_s)
+    policy, threshold = _alarm(args, detector.metadata)
     reorder = args.reorder
     if reorder is None:
         reorder = 0 if live else _FILE_REORDER
@@ -125,7 +145,7 @@ def _score(args: argparse.Namespace) -> int:
         )
         job = _Job(
             stream=stream,
-            detect=EventDetector(detector.channels, threshold=stream.threshold),
+            detect=EventDetector.of(detector.metadata, threshold=stream.threshold, policy=policy),
             output=stack.enter_context(open_output(args.output)),
             events_output=stack.enter_context(open_output(args.events)) if args.events else None,
             form=args.format,
@@ -143,6 +163,28 @@ def _score(args: argparse.Namespace) -> int:
             _judge(stream.counts, job.longest, detector, live=live, name=reader.name)
     _say(job.summary())
     return 130 if breaker.interrupted else 0
+
+
+def _alarm(args: argparse.Namespace, meta: Metadata) -> tuple[AlarmPolicy, float]:
+    """Returns the file's policy and threshold, with what the command line replaces.
+
+    Another budget or policy is another threshold, by the rule that the file's own came from.
+    """
+    policy = meta.alarm.changed(meta.period_s, **{name: getattr(args, name) for name in _POLICY})
+    if args.threshold is not None:
+        return policy, args.threshold
+    is_as_filed = policy == meta.alarm or "held_out" not in meta.calibration
+    if args.false_alarms is None and is_as_filed:
+        return policy, meta.threshold
+    budget = event_threshold(
+        args.false_alarms or meta.false_alarms,
+        period_s=meta.period_s,
+        calibration=meta.calibration,
+        policy=policy,
+    )
+    if budget.note:
+        _say(f"note: {budget.note}")
+    return policy, budget.threshold
 
 
 @dataclass(kw_only=True)
@@ -249,6 +291,13 @@ def _count(text: str) -> int:
     return number
 
 
+def _duration(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def _positive(text: str) -> float:
     if not (number := float(text)) > 0:
         raise argparse.ArgumentTypeError(f"must be above 0, not {number:g}")
@@ -277,8 +326,19 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("-o", "--output", default="-", metavar="FILE", help="scores; default stdout")
     score.add_argument("--events", metavar="FILE", help="also write events")
     alarm = score.add_mutually_exclusive_group()
-    alarm.add_argument("--false-alarms", metavar="N/UNIT", help="budget, such as 1/week")
+    alarm.add_argument("--false-alarms", metavar="N/UNIT", help="budget of events, such as 1/week")
     alarm.add_argument("--threshold", type=_positive, metavar="SEVERITY", help="instead of it")
+    events = score.add_argument_group(
+        "what makes an event", "Default: as the file says. TIME is in seconds, or such as 2h."
+    )
+    for name, text in _POLICY.items():
+        is_share = name in _SHARES
+        events.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=float if is_share else _duration,
+            metavar="SHARE" if is_share else "TIME",
+            help=text,
+        )
     score.add_argument("--time", metavar="COLUMN", help="the time column")
     score.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="of the outputs")
     score.add_argument(

@@ -1,17 +1,22 @@
 """From severity to events: when something was wrong, how badly, and on which channels."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from runtime.episodes import Episodes
 from runtime.errors import InputError
+from runtime.policy import AlarmPolicy
+from runtime.schema import Metadata
 from runtime.stream import Scores
 
 __all__ = ["Event", "EventDetector"]
 
-_RELEASE = 0.7
+SNAPSHOT_VERSION = 1
 _BLAMED_SHARE = 0.8
 
 
@@ -20,7 +25,7 @@ class Event:
     """One time in which the stream was not normal. Times are nanoseconds since 1970-01-01 UTC."""
 
     start_ns: int
-    """The first step at or above the threshold."""
+    """The step that opened it."""
     end_ns: int
     """The last step at or above the release level."""
     peak_ns: int
@@ -37,19 +42,17 @@ class Event:
 class EventDetector:
     """Turns scores into events, chunk by chunk; any chunking gives the same events.
 
-    An event opens at a severity at or above `threshold` and lasts as long as severity stays at
-    or above `release`. A restart of the stream closes it.
+    A restart of the stream closes an event. Refractory time, cool-down and habituation go on.
 
     Args:
         channels: Names of the channels, in the order of the scores.
-        threshold: Severity that opens an event.
-        release: Severity below which it ends. Default: 0.7 of `threshold`.
-        min_duration: Shorter events are dropped; in steps from start to end, after merging.
-        merge_gap: An event that opens after at most this many steps below the release level
-            continues the one before.
+        threshold: Severity that opens an event, before habituation.
+        policy: See `AlarmPolicy`. Default: `AlarmPolicy()`.
+        period_s: Sampling period in seconds, so that the time of a long gap counts as time; without
+            it, or on a grid of rows, a gap counts as one step.
 
     Raises:
-        InputError: A threshold of 0 or less, a release above it, negative steps.
+        InputError: A threshold that is not above 0.
     """
 
     def __init__(
@@ -57,85 +60,198 @@ class EventDetector:
         channels: Sequence[str],
         *,
         threshold: float,
-        release: float | None = None,
-        min_duration: int = 1,
-        merge_gap: int = 0,
+        policy: AlarmPolicy | None = None,
+        period_s: float | None = None,
     ) -> None:
-        release = _RELEASE * threshold if release is None else release
-        if not 0 < release <= threshold or min_duration < 1 or merge_gap < 0:
-            raise InputError(
-                "Events need 0 < release <= threshold, min_duration >= 1 and merge_gap >= 0. "
-                f"Received: threshold={threshold}, release={release}, "
-                f"min_duration={min_duration}, merge_gap={merge_gap}."
-            )
         self._channels = tuple(channels)
-        self._threshold = threshold
-        self._release = release
-        self._min_duration = min_duration
-        self._merge_gap = merge_gap
-        self._steps = 0
-        self._open: _Open | None = None
+        self._episodes = Episodes(policy or AlarmPolicy(), threshold)
+        self._period_ns = None if period_s is None else period_s * 1e9
+        self._time_ns: int | None = None
+        self._open = _Open(len(self._channels))
+
+    @classmethod
+    def of(
+        cls,
+        metadata: Metadata,
+        *,
+        threshold: float | None = None,
+        policy: AlarmPolicy | None = None,
+    ) -> Self:
+        """Returns the event detector that a detector file asks for.
+
+        Args:
+            metadata: Of the detector.
+            threshold: Instead of the file's.
+            policy: Instead of the file's.
+        """
+        return cls(
+            metadata.channels,
+            threshold=metadata.threshold if threshold is None else threshold,
+            policy=policy or metadata.alarm,
+            period_s=metadata.period_s if metadata.grid == "time" else None,
+        )
+
+    @property
+    def policy(self) -> AlarmPolicy:
+        """The alarm policy."""
+        return self._episodes.policy
+
+    @property
+    def threshold(self) -> float:
+        """Severity that opens an event, before habituation."""
+        return self._episodes.threshold
+
+    @property
+    def open_event(self) -> Event | None:
+        """The event that goes on, so far; none before it has reached the minimum duration."""
+        return self._event() if self._episodes.is_open else None
 
     def update(self, scores: Scores) -> list[Event]:
         """Takes the next scores of the stream and returns the events that have closed."""
-        severity = scores.severity
+        if not len(scores):
+            return []
         closed: list[Event] = []
-        # Steps below the release level change nothing by themselves: only the others are visited.
-        for step in np.flatnonzero((severity >= self._release) | scores.restart):
-            number = self._steps + int(step)
-            event = self._open
-            if event and (scores.restart[step] or number > event.last + self._merge_gap + 1):
-                closed += self._close()
-                event = None
-            if severity[step] >= self._threshold:
-                if event is None:
-                    event = self._open = _Open(first=number, start_ns=int(scores.times_ns[step]))
-                event.add(number, scores, int(step), alarm=True)
-            elif event and severity[step] >= self._release and number == event.last + 1:
-                event.add(number, scores, int(step), alarm=False)
-        self._steps += len(scores)
-        if self._open and self._steps > self._open.last + self._merge_gap + 1:
-            closed += self._close()
+        numbers = self._numbers(scores)
+        pieces = self._episodes.update(scores.severity, numbers=numbers, restart=scores.restart)
+        self._time_ns = int(scores.times_ns[-1])
+        for piece in pieces:
+            if piece.is_new:
+                self._open = _Open(len(self._channels))
+                self._open.first = int(numbers[piece.rows[0]])
+            if piece.rows:
+                alarms = scores.severity[piece.rows] >= self.threshold
+                self._open.add(scores, piece.rows, alarms, int(numbers[piece.rows[-1]]))
+            if piece.is_kept:
+                closed.append(self._event())
         return closed
 
     def finish(self) -> list[Event]:
         """Closes the open event, at the end of the data."""
-        return self._close()
+        piece = self._episodes.finish()
+        return [self._event()] if piece and piece.is_kept else []
 
-    def _close(self) -> list[Event]:
-        event, self._open = self._open, None
-        if event is None or event.last - event.first + 1 < self._min_duration:
-            return []
-        return [
-            Event(
-                start_ns=event.start_ns,
-                end_ns=event.end_ns,
-                peak_ns=event.peak_ns,
-                peak_severity=event.peak,
-                channels=_blamed(self._channels, event.blame),
-                steps=event.last - event.first + 1,
-            )
-        ]
+    def snapshot(self) -> bytes:
+        """Returns the whole state, JSON, to be given to `restore`."""
+        state = {
+            "version": SNAPSHOT_VERSION,
+            "channels": self._channels,
+            "threshold": self.threshold,
+            "policy": asdict(self.policy),
+            "period_ns": self._period_ns,
+            "time_ns": self._time_ns,
+            "episodes": self._episodes.state(),
+            "open": self._open.state(),
+        }
+        return json.dumps(state, allow_nan=False).encode()
+
+    @classmethod
+    def restore(
+        cls,
+        channels: Sequence[str],
+        blob: bytes,
+        *,
+        threshold: float | None = None,
+        policy: AlarmPolicy | None = None,
+    ) -> Self:
+        """Continues from `snapshot`, as if there had been no interruption.
+
+        Args:
+            channels: Names of the channels, the same as before.
+            blob: What `snapshot` returned.
+            threshold: Another one from here on.
+            policy: Another one from here on.
+
+        Raises:
+            InputError: No snapshot, a damaged one, or one for other channels.
+        """
+        try:
+            state: dict[str, Any] = json.loads(blob)
+            version, names = state["version"], tuple(state["channels"])
+            if version == SNAPSHOT_VERSION and names == tuple(channels):
+                events = cls(
+                    channels,
+                    threshold=state["threshold"] if threshold is None else threshold,
+                    policy=policy or AlarmPolicy.from_dict(state["policy"]),
+                )
+                events._period_ns = state["period_ns"]
+                events._time_ns = state["time_ns"]
+                events._episodes.restore(state["episodes"])
+                events._open.restore(state["open"])
+                return events
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(
+                "A snapshot of events must be the bytes that `snapshot` returned. "
+                f"Received: {len(blob)} bytes, {type(error).__name__}. Start anew."
+            ) from error
+        raise InputError(
+            f"A snapshot of events must be of version {SNAPSHOT_VERSION} and of the channels "
+            f"{', '.join(channels)}. Received: version {version!r}, {', '.join(map(str, names))}. "
+            "Start anew."
+        )
+
+    def _numbers(self, scores: Scores) -> npt.NDArray[np.int64]:
+        """Numbers the steps on the time grid; the missing steps of a restart's gap count."""
+        ahead = np.ones(len(scores), np.int64)
+        ahead[0] = 0 if self._time_ns is None else 1
+        if self._period_ns is not None:
+            for row in np.flatnonzero(scores.restart).tolist():
+                before = int(scores.times_ns[row - 1]) if row else self._time_ns
+                if before is not None:
+                    gap = (int(scores.times_ns[row]) - before) / self._period_ns
+                    ahead[row] = max(1, round(gap))
+        start = max(0, self._episodes.next_number - 1)
+        return start + np.cumsum(ahead)
+
+    def _event(self) -> Event:
+        event = self._open
+        return Event(
+            start_ns=event.start_ns,
+            end_ns=event.end_ns,
+            peak_ns=event.peak_ns,
+            peak_severity=event.peak,
+            channels=_blamed(self._channels, event.blame),
+            steps=event.last - event.first + 1,
+        )
 
 
-@dataclass(slots=True)
 class _Open:
-    first: int
-    start_ns: int
-    last: int = 0
-    end_ns: int = 0
-    peak: float = -1.0
-    peak_ns: int = 0
-    blame: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
+    """What is known so far of the event that goes on."""
 
-    def add(self, number: int, scores: Scores, step: int, *, alarm: bool) -> None:
-        self.last = number
-        self.end_ns = int(scores.times_ns[step])
-        if scores.severity[step] > self.peak:
-            self.peak = float(scores.severity[step])
-            self.peak_ns = self.end_ns
-        if alarm:
-            self.blame = self.blame + scores.channel_scores[step]
+    def __init__(self, channels: int) -> None:
+        self.start_ns = self.end_ns = self.peak_ns = 0
+        self.peak = -1.0
+        self.first = self.last = -1
+        self.blame = np.zeros(channels)
+
+    def add(
+        self, scores: Scores, rows: list[int], alarms: npt.NDArray[np.bool_], last: int
+    ) -> None:
+        """Adds rows of a chunk.
+
+        Args:
+            scores: The chunk.
+            rows: Rows of it, increasing.
+            alarms: Which of these are at or above the threshold.
+            last: Number of the last one's step.
+        """
+        severity = scores.severity[rows]
+        if self.last < 0:
+            self.start_ns = int(scores.times_ns[rows[0]])
+        self.last = last
+        self.end_ns = int(scores.times_ns[rows[-1]])
+        highest = int(np.argmax(severity))
+        if severity[highest] > self.peak:
+            self.peak = float(severity[highest])
+            self.peak_ns = int(scores.times_ns[rows[highest]])
+        # One by one, in order: any chunking gives the same sum to the last bit.
+        parts = scores.channel_scores[np.asarray(rows)[alarms]].astype(np.float64)
+        self.blame = np.cumsum(np.vstack([self.blame, parts]), axis=0)[-1]
+
+    def state(self) -> dict[str, Any]:
+        return {**vars(self), "blame": self.blame.tolist()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, blame=np.array(state["blame"], np.float64))
 
 
 def _blamed(channels: tuple[str, ...], blame: npt.NDArray[np.float64]) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, Self, get_args
 
-from runtime.errors import ModelFileError, SchemaError
+from runtime.errors import InputError, ModelFileError, SchemaError
+from runtime.policy import AlarmPolicy
 
 SCHEMA = 1
 """Version of the tensors and the metadata described here."""
@@ -69,8 +70,10 @@ class Metadata:
     """The false-alarm budget that `threshold` stands for, such as `1/week`."""
     weights_sha256: str
     """SHA-256 of the graph's weights."""
+    alarm: AlarmPolicy = field(default_factory=AlarmPolicy)
+    """Default alarm policy; files from before it have hysteresis alone."""
     calibration: Mapping[str, Any] = field(default_factory=dict)
-    """Rows and quantiles of the held-out scores behind severity."""
+    """Rows and quantiles of the held-out scores behind severity, and their highest severities."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """Rows, backend, versions, seed and SHA-256 of the training data."""
     schema: int = SCHEMA
@@ -113,7 +116,7 @@ class Metadata:
                 "Install the kad-anomaly release that wrote the file, or export it again."
             )
         known = {f.name for f in fields(cls)}
-        required = known - {"grid", "calibration", "training", "schema"}
+        required = known - {"grid", "alarm", "calibration", "training", "schema"}
         missing = sorted(required - raw.keys())
         if missing:
             raise ModelFileError(
@@ -121,10 +124,11 @@ class Metadata:
             )
         try:
             inputs = tuple(InputColumn(**column) for column in raw["inputs"])
-            values = {k: v for k, v in raw.items() if k in known and k != "inputs"}
-            metadata = cls(inputs=inputs, **values)
+            alarm = AlarmPolicy.from_dict(raw.get("alarm", {}))
+            values = {k: raw[k] for k in known & raw.keys() - {"inputs", "alarm"}}
+            metadata = cls(inputs=inputs, alarm=alarm, **values)
             metadata._check()
-        except TypeError as error:
+        except (TypeError, AttributeError, InputError) as error:
             raise ModelFileError(
                 f"The detector's metadata is damaged: {error}. Export the detector again."
             ) from error

@@ -7,6 +7,7 @@ import pytest
 
 from kad.config import build_config
 from runtime.errors import ConfigError, InputError
+from runtime.policy import AlarmPolicy
 
 
 def write(tmp_path, text, name="kad.toml"):
@@ -44,6 +45,17 @@ def test_written_configuration_repeats_itself(tmp_path):
     assert tomllib.loads(config.to_toml())["detector"]["name"] == "vae-lstm"
 
 
+def test_alarm_times_are_seconds_or_texts(tmp_path):
+    """2h is 7200 s, and 24 steps of 5 minutes; the written file repeats it."""
+    text = "[alarm]\nrefractory = '2h'\nhabituation = '1 day'\nmerge_gap = 301\n"
+    config = build_config(file=write(tmp_path, text))
+    assert config.alarm.refractory == 7200
+    policy = config.alarm.policy(300)
+    assert policy == AlarmPolicy(refractory_steps=24, habituation_steps=288, merge_gap_steps=2)
+    assert build_config().alarm.policy(300) == AlarmPolicy()
+    assert build_config(file=write(tmp_path, config.to_toml(), "again.toml")) == config
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -58,6 +70,9 @@ def test_written_configuration_repeats_itself(tmp_path):
         ("[detector]\nname = 5", "Received: 5"),
         ("[training]\nlearning_rate = inf", "training.learning_rate: .*finite"),
         ("[alarm]\nfalse_alarms = 'often'", "alarm.false_alarms: .*Received: 'often'"),
+        ("[alarm]\nrefractory = '2 fortnights'", "alarm.refractory: A duration .*2 fortnights"),
+        ("[alarm]\nrelease = 1.5", "alarm.release: .*less than or equal to 1"),
+        ("[alarm]\nrefactory = 5", "Did you mean 'alarm.refractory'"),
         ("[detector\n", "is not valid"),
         ("detector = 3", "must be a section"),
     ],

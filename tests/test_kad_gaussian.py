@@ -1,8 +1,10 @@
 """The moving Gaussian, and what a detector without networks needs from everything around it."""
 
+import json
 import re
 import subprocess
 import sys
+from dataclasses import fields, replace
 
 import numpy as np
 import pandas as pd
@@ -19,8 +21,10 @@ from kad.detectors.gaussian import MovingGaussian
 from kad.report import write_report
 from kad.run import load, train
 from runtime import Detector, Stream, verify
+from runtime.budget import event_threshold
 from runtime.compare import relative_gap
 from runtime.errors import ConfigError, InputError
+from runtime.policy import AlarmPolicy
 
 WINDOW = 20
 
@@ -151,3 +155,34 @@ def test_every_detector_is_offered():
         assert getattr(kad, detector_class(name).__name__) is detector_class(name)
     with pytest.raises(AttributeError, match="MovingGaussian"):
         _ = kad.Gaussian
+
+
+def test_the_alarm_policy_and_the_budget_travel_with_the_run(tmp_path):
+    """From [alarm] to run, exported file and events; the threshold is what `runtime` computes."""
+    alarm = {"refractory": "10min", "merge_gap": 90, "release": 0.6, "false_alarms": "2/h"}
+    config = build_config(detector="gaussian", preset="tiny", overrides={"alarm": alarm})
+    detector = train(config, wave(4000), out=tmp_path / "run").detector
+    policy = AlarmPolicy(refractory_steps=10, merge_gap_steps=2, release=0.6)
+    assert load(tmp_path / "run").alarm_policy == policy
+    meta = Detector(export(tmp_path / "run", tmp_path / "detector.onnx").path).metadata
+    assert (meta.alarm, meta.threshold) == (policy, detector.card["threshold"])
+    again = event_threshold("2/h", period_s=60, calibration=meta.calibration, policy=meta.alarm)
+    assert (again.threshold, again.span_s) == (meta.threshold, 400 * 60)
+    # The held-out rows give the events that the budget allows: 13 in 400 minutes.
+    scores, _ = detector.scores(wave(4000))
+    held_out = replace(scores, **{f.name: getattr(scores, f.name)[-400:] for f in fields(scores)})
+    found = detector.events_of(held_out)
+    assert len(found) == pytest.approx(13, abs=2)
+    starts = np.diff([event.start_ns for event in found])
+    assert starts.min() >= 10 * 60 * 10**9
+
+
+def test_runs_from_before_the_policy_keep_their_events(run_):
+    """No policy and no held-out rows in the card: hysteresis alone, and the threshold as it was."""
+    detector = load(run_.folder)
+    card = {k: v for k, v in detector.card.items() if k != "alarm"}
+    del card["calibration"]["held_out"]
+    detector._card = json.dumps(card)
+    assert detector.alarm_policy == AlarmPolicy()
+    assert "counts samples" in detector.budget.note
+    assert detector.events_of(detector.scores(wave())[0]) is not None

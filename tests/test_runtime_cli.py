@@ -18,6 +18,8 @@ from onnx_toys import graph, metadata, reference, toy, with_props
 
 from runtime.cli import main
 from runtime.detector import Detector
+from runtime.held_out import HeldOut
+from runtime.policy import AlarmPolicy
 from runtime.schema import GOLDEN_KEY, METADATA_KEY
 
 ROOT = Path(__file__).parents[1]
@@ -236,6 +238,91 @@ def test_false_alarm_budget_sets_the_threshold(model, tmp_path):
     rows = read(output)
     assert [row["alarm"] == "1" for row in rows] == [float(r["severity"]) >= 2 for r in rows]
     assert 0 < sum(row["alarm"] == "1" for row in rows) < 60
+
+
+@pytest.fixture
+def calibrated(tmp_path):
+    """A file with an alarm policy and the held-out rows of twenty days."""
+    severity = np.random.default_rng(1).exponential(1 / np.log(10), 28_800)
+    rows = HeldOut.of([severity], rows=len(severity))
+    path = tmp_path / "calibrated.onnx"
+    policy = AlarmPolicy(refractory_steps=2, release=1.0)
+    path.write_bytes(toy(alarm=policy, calibration={"held_out": rows.to_dict()}))
+    return str(path)
+
+
+def summary_of(capsys, *args):
+    """Runs `score`; the threshold used is found in no output, but events and notes are."""
+    assert main(["score", *map(str, args)]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    return int(re.search(r"in (\d+) events", lines[-1])[1]), lines[:-1]
+
+
+def test_the_policy_is_the_files_own_and_changes_on_the_command_line(calibrated, tmp_path, capsys):
+    """Other events from the same file: no export."""
+    values = np.full(200, 20.0)
+    values[100:160:4] = 90
+    data, output = table(tmp_path, values), ["-o", tmp_path / "scores.csv", "--threshold", "40"]
+    common = [calibrated, data, *output]
+    assert summary_of(capsys, *common, "--refractory", "0")[0] == 15
+    assert summary_of(capsys, *common)[0] == 15
+    assert summary_of(capsys, *common, "--refractory", "10min")[0] == 5
+    assert summary_of(capsys, *common, "--cool-down", "300")[0] == 8
+    assert summary_of(capsys, *common, "--merge-gap", "3 min")[0] == 1
+    assert summary_of(capsys, *common, "--min-duration", "2 min")[0] == 0
+    assert summary_of(capsys, *common, "--habituation", "1 day")[0] < 8
+    assert summary_of(capsys, *common, "--habituation", "1 day", "--habituation-rise", "0")[0] == 15
+
+
+def test_another_policy_or_budget_is_another_threshold(calibrated, tmp_path, capsys):
+    """By the rule of the file's own: events that the held-out rows would have had."""
+    values = 20 + np.random.default_rng(0).exponential(1.0, 2000)
+    data, output = table(tmp_path, values), tmp_path / "scores.csv"
+
+    def lowest_alarm(*args):
+        _, notes = summary_of(capsys, calibrated, data, "-o", output, *args)
+        return min(float(r["severity"]) for r in read(output) if r["alarm"] == "1"), notes
+
+    plain, notes = lowest_alarm("--false-alarms", "2/h", "--refractory", "0")
+    assert plain == pytest.approx(np.log10(30), abs=0.1)
+    assert notes == []
+    rarer, _ = lowest_alarm("--false-alarms", "2/h", "--refractory", "20min")
+    assert rarer < plain - 0.2
+    _, (note,) = lowest_alarm("--false-alarms", "1/week")
+    assert note.startswith(
+        "kad: note: a budget of 1/week is an extrapolation: held-out rows span 20 d"
+    )
+
+
+def test_info_says_what_an_event_is(calibrated, model, capsys):
+    """The policy in seconds, and how the budget is known."""
+    assert main(["info", calibrated]) == 0
+    assert re.search(r"^events +refractory 120 s$", capsys.readouterr().out, re.MULTILINE)
+    assert main(["info", model]) == 0
+    text = capsys.readouterr().out
+    assert re.search(r"^events +release at 0.7 of the threshold$", text, re.MULTILINE)
+    assert re.search(r"^note +a budget of 1/day counts samples", text, re.MULTILINE)
+
+
+def test_files_without_held_out_rows_keep_their_threshold(model, tmp_path, capsys):
+    """Another policy changes events alone; another budget counts samples."""
+    data, output = table(tmp_path), tmp_path / "scores.csv"
+    summary_of(capsys, model, data, "-o", output, "--refractory", "1h")
+    rows = read(output)
+    assert [row["alarm"] == "1" for row in rows] == [float(r["severity"]) >= 3 for r in rows]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [("--refractory", "2 fortnights", "A duration must be"), ("--release", "much", "float")],
+)
+def test_bad_policies_are_usage_errors(model, tmp_path, capsys, option, value, message):
+    """Exit code 2, and what was expected."""
+    with pytest.raises(SystemExit, match="2"):
+        main(["score", model, table(tmp_path), option, value])
+    assert message in capsys.readouterr().err
+    error = error_of(capsys, "score", model, table(tmp_path), "--release", "1.5")
+    assert "release must be above 0 and at most 1" in error
 
 
 def test_files_wait_for_late_rows_and_streams_do_not(model, tmp_path, capsys):

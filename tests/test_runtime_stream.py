@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 
 pytest.importorskip("onnx")
 
-from onnx_toys import reference, toy
+from onnx_toys import metadata, reference, toy
 
 from runtime.batch import StreamBatch
 from runtime.compare import relative_gap
 from runtime.context import context_columns
 from runtime.detector import Detector
 from runtime.errors import InputError, ModelFileError
+from runtime.policy import AlarmPolicy
+from runtime.schema import Metadata
 from runtime.stream import Scores, Stream
 
 MINUTE = 60 * 10**9
@@ -281,3 +283,18 @@ def test_metadata_survives_json():
     meta = DETECTOR.metadata
     assert type(meta).from_json(meta.to_json()) == meta
     assert json.loads(meta.to_json())["schema"] == 1
+
+
+def test_the_alarm_policy_is_part_of_the_file():
+    """Files from before it have hysteresis alone; a newer file's unknown options are left out."""
+    policy = AlarmPolicy(refractory_steps=7, release=0.5)
+    text = metadata(alarm=policy).to_json()
+    assert Metadata.from_json(text).alarm == policy
+    raw = json.loads(text)
+    newer = {**raw, "alarm": {**raw["alarm"], "of_tomorrow": 1}}
+    assert Metadata.from_json(json.dumps(newer)).alarm == policy
+    del raw["alarm"]
+    assert Metadata.from_json(json.dumps(raw)).alarm == AlarmPolicy()
+    for damaged in ({"release": 2}, {"release": "x"}, 3, ["release"]):
+        with pytest.raises(ModelFileError, match="damaged"):
+            Metadata.from_json(json.dumps({**raw, "alarm": damaged}))

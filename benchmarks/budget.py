@@ -1,0 +1,123 @@
+"""Does a false-alarm budget hold? Events on a year of normal data that no detector has seen.
+
+A synthetic pump without faults: a detector is trained on its first days, exported, and a year
+after them is streamed through `runtime`. Every budget and policy is set on the same file, as on a
+gateway.
+"""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+
+from benchmarks.exporting import ExportProcess
+from benchmarks.results_file import ResultsFile
+from kad.backend import select_backend
+
+PERIOD_S = 300
+UNSEEN_DAYS = 365
+TRAINING = {
+    "28 days, 3 held out": (28, 0.1),
+    "28 days, 8 held out": (28, 0.3),
+    "180 days, 54 held out": (180, 0.3),
+}
+"""Days of training, and the share of them that is held out."""
+POLICIES: dict[str, dict[str, Any]] = {
+    "default": {},
+    "refractory 4h, merge gap 30min": {"refractory": "4h", "merge_gap": "30min"},
+    "habituation 1day": {"habituation": "1day"},
+}
+BUDGETS = {"1/day": 1.0, "1/week": 1 / 7}
+
+
+def run(*, detectors: list[str], seeds: int, fresh: bool, console: Console) -> pd.DataFrame:
+    """Trains what has not been measured yet and returns the whole table."""
+    keys = ("detector", "training", "seed", "policy", "budget")
+    results = ResultsFile("budget", keys, fresh=fresh)
+    select_backend()
+    with ExportProcess() as exporter:
+        for detector in detectors:
+            for training in TRAINING:
+                for seed in range(seeds):
+                    case = {"detector": detector, "training": training, "seed": seed}
+                    last = {"policy": [*POLICIES][-1], "budget": [*BUDGETS][-1]}
+                    if results.has(**case, **last):
+                        continue
+                    console.print(f"{detector}, {training}, seed {seed}")
+                    for row in _measure(detector, training, seed, exporter):
+                        results.add(**case, **row)
+    return results.table
+
+
+def _measure(
+    detector: str, training: str, seed: int, exporter: ExportProcess
+) -> list[dict[str, Any]]:
+    from kad.config import build_config
+    from kad.pump import pump
+    from kad.run import train
+
+    days, validation = TRAINING[training]
+    rows = days * 86_400 // PERIOD_S
+    frame, _ = pump(days=days + UNSEEN_DAYS, period_s=PERIOD_S, seed=seed, faults=False)
+    config = build_config(
+        detector=detector,
+        preset="default" if detector == "gaussian" else "tiny",
+        overrides={"training": {"seed": seed, "validation": validation}},
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        trained = train(config, frame.iloc[:rows], out=Path(folder) / "run")
+        return _events(exporter.export(trained.folder), frame.iloc[rows:])
+
+
+def _events(file: Path, frame: pd.DataFrame) -> list[dict[str, Any]]:
+    from kad.frames import times_ns
+    from runtime import Detector, EventDetector, Stream
+    from runtime.budget import event_threshold, severity_threshold
+
+    detector = Detector(file)
+    meta = detector.metadata
+    scores = Stream(detector).push_many(times_ns(frame), frame.to_numpy("float64"))
+
+    def count(threshold: float) -> int:
+        finder = EventDetector.of(meta, threshold=threshold, policy=policy)
+        return len(finder.update(scores)) + len(finder.finish())
+
+    rows = []
+    for name, options in POLICIES.items():
+        policy = meta.alarm.changed(meta.period_s, **options)
+        for budget, per_day in BUDGETS.items():
+            found = event_threshold(
+                budget, period_s=meta.period_s, calibration=meta.calibration, policy=policy
+            )
+            by_sample = severity_threshold(budget, meta.period_s)
+            allowed = per_day * UNSEEN_DAYS
+            events, events_by_sample = count(found.threshold), count(by_sample)
+            rows.append(
+                {
+                    "policy": name,
+                    "budget": budget,
+                    "allowed": allowed,
+                    "events": events,
+                    "times_allowed": events / allowed,
+                    "holds": 0.5 <= events / allowed <= 2,
+                    "threshold": found.threshold,
+                    "allowed_in_held_out": found.expected,
+                    "extrapolated": found.is_extrapolated,
+                    "index": found.index,
+                    "threshold_by_sample": by_sample,
+                    "times_allowed_by_sample": events_by_sample / allowed,
+                }
+            )
+    return rows
+
+
+def show(table: pd.DataFrame, console: Console) -> None:
+    """Prints how many times the allowed events there were: lowest, median and highest seed."""
+    by = ["detector", "training", "policy", "budget", "extrapolated"]
+    groups = table.groupby(by, sort=False)
+    summary = groups["times_allowed"].agg(["min", "median", "max"])
+    summary["held"] = groups["holds"].mean()
+    summary["by sample"] = groups["times_allowed_by_sample"].median()
+    console.print(summary.round(2).to_string())

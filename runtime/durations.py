@@ -1,0 +1,57 @@
+"""Durations as people write them: `90`, `2h`, `1.5 days`."""
+
+import math
+import re
+
+from runtime.errors import InputError
+
+__all__ = ["UNITS_S", "parse_duration", "steps_of"]
+
+UNITS_S = {
+    "s": 1.0,
+    "second": 1.0,
+    "min": 60.0,
+    "minute": 60.0,
+    "h": 3600.0,
+    "hour": 3600.0,
+    "day": 86_400.0,
+    "week": 604_800.0,
+    "month": 30 * 86_400.0,
+    "year": 365 * 86_400.0,
+}
+"""Seconds of each unit."""
+
+_FORM = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-zA-Z]*)\s*")
+
+
+def parse_duration(duration: str | float) -> float:
+    """Reads a duration.
+
+    Args:
+        duration: Seconds, or a number with a unit such as `2h`, `30 min` or `1.5 days`. Units: s or
+            second, min or minute, h or hour, d or day, week, month (30 days), year (365 days).
+
+    Returns:
+        Seconds, at least 0.
+
+    Raises:
+        InputError: Another form, or a negative number.
+    """
+    if isinstance(duration, int | float) and not isinstance(duration, bool):
+        if 0 <= duration < math.inf:
+            return float(duration)
+    elif isinstance(duration, str) and (match := _FORM.fullmatch(duration)):
+        unit = match[2].lower() or "s"
+        unit = "day" if unit == "d" else unit
+        seconds = UNITS_S.get(unit) or UNITS_S.get(unit.removesuffix("s"))
+        if seconds:
+            return float(match[1]) * seconds
+    raise InputError(
+        "A duration must be seconds, or a number with a unit among d, "
+        f"{', '.join(UNITS_S)}. Received: {duration!r}. Write for example 2h or 7200."
+    )
+
+
+def steps_of(seconds: float, period_s: float) -> int:
+    """Returns how many steps of a time grid cover a duration, rounded up."""
+    return math.ceil(seconds / period_s - 1e-9)

@@ -1,0 +1,124 @@
+"""The alarm policy: which severities become an event."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+from runtime.durations import parse_duration, steps_of
+from runtime.errors import InputError
+
+__all__ = ["AlarmPolicy"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmPolicy:
+    """Which severities become an event; the threshold is not part of it.
+
+    An event opens at a step whose severity reaches the *opening level*, lasts while severity stays
+    at or above the release level, and is reported if it lasted long enough. The opening level is
+    the threshold θ, raised by habituation: every reported event adds 1 to a memory A that halves
+    every `habituation_steps`, and
+
+        opening level = θ · (1 + habituation_rise · A).
+
+    That is the rule `S / (1 + 0.2 A) ≥ θ` of a score S, applied to severity as it is. Severity is
+    a logarithm, −log10 P, so the probability that an event needs falls from P = 10^−θ to
+    P^(1 + 0.2 A): where a threshold of 3 asks for one sample in 1,000, it asks for one in 4,000
+    after an event, and one in a million after five in quick succession. Where the tail of the
+    score is exponential, severity is linear in the score, and the two rules are the same.
+
+    All times are steps of the detector's time grid. Time in a long gap, after which a stream
+    restarts, counts too. The defaults are hysteresis alone.
+    """
+
+    release: float = 0.7
+    """An event ends where severity falls below this share of the threshold; 1: no hysteresis."""
+    merge_gap_steps: int = 0
+    """An event goes on where severity reaches the threshold again after at most this many steps
+    below the release level."""
+    min_duration_steps: int = 1
+    """Shorter events are dropped, from start to end after merging; they leave no trace in the
+    refractory time, the cool-down and habituation."""
+    refractory_steps: int = 0
+    """An event opens at least this many steps after the one before opened."""
+    cool_down_steps: int = 0
+    """An event opens at least this many steps after the last step of the one before."""
+    habituation_steps: int = 0
+    """Half-life of the memory of earlier events; 0: no habituation."""
+    habituation_rise: float = 0.2
+    """How much each remembered event raises the opening level, as a share of the threshold."""
+
+    def __post_init__(self) -> None:
+        """Checks the values.
+
+        Raises:
+            InputError: A value out of its range.
+        """
+        if not _is_number(self.release) or not 0 < self.release <= 1:
+            raise InputError(
+                "An alarm policy's release must be above 0 and at most 1, a share of the "
+                f"threshold. Received: {self.release!r}."
+            )
+        if not _is_number(self.habituation_rise) or not 0 <= self.habituation_rise <= 100:
+            raise InputError(
+                "An alarm policy's habituation_rise must be from 0 to 100. "
+                f"Received: {self.habituation_rise!r}."
+            )
+        for name, steps in asdict(self).items():
+            least = 1 if name == "min_duration_steps" else 0
+            if name.endswith("_steps") and (type(steps) is not int or steps < least):
+                raise InputError(
+                    f"An alarm policy's {name} must be a whole number of at least {least}. "
+                    f"Received: {steps!r}."
+                )
+
+    @classmethod
+    def of_durations(cls, period_s: float, **options: Any) -> Self:
+        """Returns a policy from durations.
+
+        Args:
+            period_s: Sampling period in seconds.
+            **options: `release` and `habituation_rise`, and as durations `merge_gap`,
+                `min_duration`, `refractory`, `cool_down` and `habituation`, each in seconds or as
+                text such as `2h`; rounded up to whole steps.
+        """
+        return cls().changed(period_s, **options)
+
+    def changed(self, period_s: float, **options: Any) -> Self:
+        """Returns this policy with some options replaced, see `of_durations`; `None` keeps one."""
+        values: dict[str, Any] = asdict(self)
+        for name, value in options.items():
+            if value is None:
+                continue
+            if name in values and not name.endswith("_steps"):
+                values[name] = value
+            elif f"{name}_steps" in values:
+                steps = steps_of(parse_duration(value), period_s)
+                values[f"{name}_steps"] = max(steps, 1) if name == "min_duration" else steps
+            else:
+                known = ", ".join(f.name.removesuffix("_steps") for f in fields(self))
+                raise InputError(f"An alarm policy has {known}. Received: {name!r}.")
+        return type(self)(**values)
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> Self:
+        """Reads what `dataclasses.asdict` made; absent entries have their default."""
+        known = {f.name for f in fields(cls)}
+        return cls(**{name: value for name, value in raw.items() if name in known})
+
+    def text(self, period_s: float) -> str:
+        """Says in words what differs from no policy, for people."""
+        parts = [f"release at {self.release:g} of the threshold"] if self.release < 1 else []
+        if self.min_duration_steps > 1:
+            parts.append(f"min duration {self.min_duration_steps * period_s:g} s")
+        times = ("merge_gap", "refractory", "cool_down")
+        steps = {name: getattr(self, f"{name}_steps") for name in times}
+        parts += [f"{n.replace('_', ' ')} {k * period_s:g} s" for n, k in steps.items() if k]
+        if self.habituation_steps and self.habituation_rise:
+            half_life = self.habituation_steps * period_s
+            parts.append(f"habituation {self.habituation_rise:g}, half-life {half_life:g} s")
+        return ", ".join(parts) or "every sample at or above the threshold"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
