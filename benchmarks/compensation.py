@@ -1,16 +1,13 @@
 """Which regressor from the hidden state to the usual distance: a network or support vectors."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from rich.console import Console
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import GridSearchCV
-from sklearn.neural_network import MLPRegressor
 from sklearn.svm import SVR
 
 from benchmarks.discords import on_clock, series_names
@@ -107,17 +104,9 @@ def _difference(
 
 
 def _network(hidden: Array, target: Array) -> Predict:
-    network = MLPRegressor(
-        hidden_layer_sizes=(32,),
-        activation="tanh",
-        alpha=1e-2,
-        early_stopping=True,
-        max_iter=100,
-        random_state=0,
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return network.fit(hidden, target).predict
+    from kad.networks.usual_distance import fit_network
+
+    return fit_network(hidden, target).predict
 
 
 def _support_vectors(hidden: Array, target: Array) -> Predict:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.scoring import ONE_THREAD, SHAPES, interleaved
+from benchmarks.scoring import ONE_THREAD, SHAPES, interleaved, products
 
 EPOCHS = 5
 UNITS, DEPTH, STREAMS, CHUNK, ROWS, HORIZON = 32, 2, 64, 50, 100_000, 10
@@ -155,8 +155,8 @@ def _score(file: Path, head: str) -> list[dict[str, Any]]:
         state = rng.normal(0, 0.1, (streams, detector.metadata.state_size)).astype("float32")
         state[:, 0] = detector.metadata.warmup_steps + 1
         chunk = min(steps, detector.metadata.max_steps)
-        products = _products(head, streams, chunk)
-        ours, bare = interleaved(lambda x=x, s=state: detector.step(x, s), products)
+        bare_products = _products(head, streams, chunk)
+        ours, bare = interleaved(lambda x=x, s=state: detector.step(x, s), bare_products)
         samples = streams * steps
         bare *= steps / chunk
         rows.append(
@@ -184,17 +184,7 @@ def _products(head: str, streams: int, steps: int) -> Any:
         again = [(samples, 1, UNITS), *[(samples, UNITS, gates)] * 2 * DEPTH, (samples, UNITS, 1)]
         shapes += [(samples, UNITS, 1), *again * (HORIZON - 1)]
     shapes.append((samples, HORIZON, HORIZON))
-    rng = np.random.default_rng(0)
-    pairs = [
-        (rng.normal(size=(n, k)).astype("float32"), rng.normal(size=(k, m)).astype("float32"))
-        for n, k, m in shapes
-    ]
-
-    def products() -> None:
-        for a, b in pairs:
-            np.matmul(a, b)
-
-    return products
+    return products(shapes)
 
 
 def _original_scoring() -> dict[str, float]:

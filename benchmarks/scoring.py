@@ -56,8 +56,8 @@ def _measure(files: dict[str, tuple[str, int, int]]) -> list[dict[str, object]]:
             state[:, 0] = L_SEQ * L_WIN
             samples = streams * steps
             chunk = min(steps, detector.metadata.max_steps)
-            products = _products(units, windows, streams * chunk)
-            ours, bare = interleaved(lambda d=detector, x=x, s=state: d.step(x, s), products)
+            bare_products = _products(units, windows, streams * chunk)
+            ours, bare = interleaved(lambda d=detector, x=x, s=state: d.step(x, s), bare_products)
             bare *= steps / chunk
             rows.append(
                 {
@@ -126,17 +126,22 @@ def _products(units: int, windows: int, samples: int) -> Callable[[], None]:
     for rows, filters in list(zip(plan.lengths, plan.decoder_filters, strict=True))[:3]:
         shapes.append((decoded * rows, 3 * filters, filters))
     shapes.append((decoded * L_WIN, plan.last_decoder_kernel * plan.decoder_filters[3], 1))
+    return products(shapes)
+
+
+def products(shapes: list[tuple[int, int, int]]) -> Callable[[], None]:
+    """Returns a function that multiplies `(n, k)` by `(k, m)` matrices, for each `(n, k, m)`."""
     rng = np.random.default_rng(0)
     pairs = [
         (rng.normal(size=(n, k)).astype("float32"), rng.normal(size=(k, m)).astype("float32"))
         for n, k, m in shapes
     ]
 
-    def products() -> None:
+    def multiply() -> None:
         for a, b in pairs:
             np.matmul(a, b)
 
-    return products
+    return multiply
 
 
 def interleaved(ours: Callable[[], object], reference: Callable[[], object]) -> tuple[float, float]:

@@ -19,7 +19,7 @@ from kad.frames import GridOptions, times_ns, to_grid, to_segments
 from kad.metrics.ranges import mean_of_known, to_ranges
 from kad.metrics.summary import METRICS, evaluate
 from kad.run import CONFIG, load
-from kad.tables import ROWS, read_labels, read_table, select_rows
+from kad.tables import labels_in_time, read_labels, read_table, select_rows
 from runtime.errors import InputError
 from runtime.events import EventDetector
 from runtime.policy import AlarmPolicy
@@ -293,9 +293,7 @@ def _label_ranges(
 ) -> list[tuple[int, int]]:
     """Returns the steps of each labelled window, windows that overlap as one."""
     period_ns = round(subject.options.period_s * _NS)
-    if frame.index.name == ROWS:  # row numbers were read as seconds
-        step = int(np.diff(times_ns(frame)[:2])[0]) if len(frame) > 1 else period_ns
-        windows = [(start // _NS * step, end // _NS * step) for start, end in windows]
+    windows = labels_in_time(windows, frame)
     # A row lies in the step that it is nearest to.
     around = (period_ns - 1) // 2 if subject.options.grid == "time" else 0
     found: list[tuple[int, int]] = []

@@ -22,7 +22,7 @@ from kad.report_findings import Findings, Window, find, threshold_score
 from kad.report_picture import take_picture
 from kad.report_words import budget, count, duration, span
 from kad.run import CALIBRATION, CONFIG, HISTORY, Run, load
-from kad.tables import ROWS, read_labels, read_table
+from kad.tables import labels_in_time, read_labels, read_table
 from runtime.errors import InputError
 from runtime.timestamps import to_ns
 
@@ -109,11 +109,7 @@ def _frame(data: Data, detector: Detector, *, time: str | None) -> pd.DataFrame:
 
 def _windows(labels: Labels, frame: pd.DataFrame) -> list[tuple[int, int]]:
     if isinstance(labels, str | os.PathLike):
-        windows = read_labels(labels)
-        if frame.index.name != ROWS or len(frame) < 2:
-            return windows
-        step = int(np.diff(times_ns(frame)[:2])[0])  # row numbers were read as seconds
-        return [(start // 10**9 * step, end // 10**9 * step) for start, end in windows]
+        return labels_in_time(read_labels(labels), frame)
     windows = [(to_ns(start), to_ns(end)) for start, end in labels]
     for start, end in windows:
         if end < start:

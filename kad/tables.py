@@ -132,6 +132,19 @@ def read_labels(
     return list(zip(starts.tolist(), ends.tolist(), strict=True))
 
 
+def labels_in_time(windows: list[tuple[int, int]], frame: pd.DataFrame) -> list[tuple[int, int]]:
+    """Returns labelled windows in the times of a table: `read_labels` took row numbers as seconds.
+
+    Args:
+        windows: From `read_labels`.
+        frame: From `read_table`.
+    """
+    if frame.index.name != ROWS or len(frame) < 2:
+        return windows
+    step = int(np.diff(times_ns(frame)[:2])[0])
+    return [(start // 10**9 * step, end // 10**9 * step) for start, end in windows]
+
+
 def select_rows(frame: pd.DataFrame, rows: str | None, *, option: str = "--train") -> pd.DataFrame:
     """Returns the rows `START:END`, half-open, as row numbers or as timestamps.
 

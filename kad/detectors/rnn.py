@@ -1,6 +1,6 @@
 """The RNN multi-step predictor with Gaussian error scores."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Annotated, Any, ClassVar, Literal, cast
 
@@ -205,11 +205,7 @@ class RNNPredictor(Detector):
             count=(1,),
             last=(features,),
             pending=(horizon, horizon, features),
-            **{
-                f"layer{i}_{j}": (units,)
-                for i, layer in enumerate(self.predictor.recurrent)
-                for j in range(layer.states)
-            },
+            **_parts([[(units,)] * layer.states for layer in self.predictor.recurrent]),
             **(dict.fromkeys(("roots", "counts"), (smooth - 1, features)) if smooth > 1 else {}),
         )
         self._ready()
@@ -250,11 +246,8 @@ class RNNPredictor(Detector):
         """
         old = self.layout.unpack(state)
         if self.impute == "forecast":
-            following, out = scan(self._predict_one, old, ops.transpose(x, (1, 0, 2)))
-            out = {
-                name: ops.transpose(value, (1, 0, *range(2, len(value.shape))))
-                for name, value in out.items()
-            }
+            following, out = scan(self._predict_one, old, _swap(x))
+            out = {name: _swap(value) for name, value in out.items()}
         else:
             following, out = self._predict(old, x)
         errors = ops.transpose(out["forecasts"] - out["z"][:, :, None], (0, 1, 3, 2))
@@ -304,10 +297,7 @@ class RNNPredictor(Detector):
             known = ops.logical_or(observed, ops.logical_not(is_warm))
             held = ops.where(known, held, old["pending"][:, -1:, 0])
 
-        states = [
-            [old[f"layer{i}_{j}"] for j in range(layer.states)]
-            for i, layer in enumerate(self.predictor.recurrent)
-        ]
+        states = self._states(old)
         read = self.predictor.read(held, context, states)
         pending = ops.concatenate([old["pending"], read.predicted], axis=1)
         made = ops.reshape(pending, (-1, (steps + horizon) * horizon, features))
@@ -320,11 +310,7 @@ class RNNPredictor(Detector):
             "count": count[:, -1:],
             "last": held[:, -1],
             "pending": pending[:, steps:],
-            **{
-                f"layer{i}_{j}": part
-                for i, layer in enumerate(read.states)
-                for j, part in enumerate(layer)
-            },
+            **_parts(read.states),
         }
         return following, {
             "z": held,
@@ -422,11 +408,15 @@ class RNNPredictor(Detector):
         )
 
     def _zero_states(self, streams: int) -> dict[str, np.ndarray]:
-        return {
-            f"layer{i}_{j}": np.zeros((streams, self.units), "float32")
+        zeros = np.zeros((streams, self.units), "float32")
+        return _parts([[zeros] * layer.states for layer in self.predictor.recurrent])
+
+    def _states(self, parts: Mapping[str, Any]) -> list[list[Any]]:
+        """Returns the states of each recurrent layer, which `_parts` named."""
+        return [
+            [parts[f"layer{i}_{j}"] for j in range(layer.states)]
             for i, layer in enumerate(self.predictor.recurrent)
-            for j in range(layer.states)
-        }
+        ]
 
     def _loss(self, options: RNNTraining) -> Any:
         """Returns the loss of one chunk.
@@ -449,18 +439,12 @@ class RNNPredictor(Detector):
             def doubled(x: Any) -> Any:
                 return ops.concatenate([x, x], axis=0) if two else x
 
-            def by_time(x: Any) -> Any:
-                return ops.transpose(x, (1, 0, *range(2, len(x.shape))))
-
             keep = 1.0 - batch["fresh"][:, None]
-            states = [
-                [doubled(carry[f"layer{i}_{j}"] * keep) for j in range(layer.states)]
-                for i, layer in enumerate(self.predictor.recurrent)
-            ]
-            fed = {"x": by_time(z[:, :chunk]), "context": by_time(context)}
+            states = [[doubled(part * keep) for part in layer] for layer in self._states(carry)]
+            fed = {"x": _swap(z[:, :chunk]), "context": _swap(context)}
             for i in range(1 + depth):
                 if f"dropout{i}" in batch:
-                    fed[f"dropout{i}"] = by_time(batch[f"dropout{i}"])
+                    fed[f"dropout{i}"] = _swap(batch[f"dropout{i}"])
 
             def advance(past: Any, now: Any) -> tuple[Any, Any]:
                 states, own = past
@@ -480,21 +464,17 @@ class RNNPredictor(Detector):
             streams = ops.shape(z)[0]
             forced, free = predicted[:, :streams], predicted[:, -streams:, :1]
             parts = {
-                "teacher_forced": _masked_mse(forced, by_time(z), by_time(mask), chunk),
+                "teacher_forced": _masked_mse(forced, _swap(z), _swap(mask), chunk),
             }
             if two:
-                parts["free_running"] = _masked_mse(free, by_time(z), by_time(mask), chunk)
+                parts["free_running"] = _masked_mse(free, _swap(z), _swap(mask), chunk)
                 gap = hidden[:, -streams:] - ops.stop_gradient(hidden[:, :streams])
-                there = by_time(inside[:, 1 : chunk + 1])[..., None]
+                there = _swap(inside[:, 1 : chunk + 1])[..., None]
                 parts["professor_forced"] = ops.sum(ops.square(gap) * there, axis=(0, 2)) / (
                     ops.sum(there, axis=(0, 2)) * self.units + 1e-6
                 )
             total = sum(getattr(options, name) * value for name, value in parts.items())
-            following = {
-                f"layer{i}_{j}": part[:streams]
-                for i, layer in enumerate(states)
-                for j, part in enumerate(layer)
-            }
+            following = _parts([[part[:streams] for part in layer] for layer in states])
             return {"loss": total, **parts}, following
 
         return loss
@@ -553,6 +533,16 @@ class RNNPredictor(Detector):
             "clip": self.clip,
             "uniform": self.uniform,
         }
+
+
+def _parts(layers: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    """Names what there is for each state of each recurrent layer."""
+    return {f"layer{i}_{j}": part for i, layer in enumerate(layers) for j, part in enumerate(layer)}
+
+
+def _swap(x: Any) -> Any:
+    """Swaps streams and steps, the first two axes."""
+    return ops.transpose(x, (1, 0, *range(2, len(x.shape))))
 
 
 def _masked_mse(predicted: Any, z: Any, mask: Any, chunk: int) -> Any:

@@ -62,17 +62,8 @@ class UsualDistance(layers.Layer):
             return
         target = np.log(distances[complete] + SMALLEST)
         target -= target.mean(axis=0)
-        network = MLPRegressor(
-            hidden_layer_sizes=(self.width,),
-            activation="tanh",
-            alpha=1e-2,
-            early_stopping=True,
-            max_iter=100,
-            random_state=0,
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            network.fit(hidden[complete], target if self.channels > 1 else target[:, 0])
+        target = target if self.channels > 1 else target[:, 0]
+        network = fit_network(hidden[complete], target, width=self.width)
         self.kernel.assign(network.coefs_[0])
         self.bias.assign(network.intercepts_[0])
         self.out_kernel.assign(network.coefs_[1])
@@ -91,3 +82,18 @@ class UsualDistance(layers.Layer):
             "channels": self.channels,
             "width": self.width,
         }
+
+
+def fit_network(hidden: np.ndarray, target: np.ndarray, *, width: int = 32) -> MLPRegressor:
+    """Returns a network of one hidden layer, stopped early on a tenth of the rows."""
+    network = MLPRegressor(
+        hidden_layer_sizes=(width,),
+        activation="tanh",
+        alpha=1e-2,
+        early_stopping=True,
+        max_iter=100,
+        random_state=0,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return network.fit(hidden, target)
