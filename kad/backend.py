@@ -344,6 +344,9 @@ def _tensorflow_scan(step: Any, carry: Any, xs: Any) -> tuple[Any, Any]:
 
     carry = tf.nest.map_structure(tf.convert_to_tensor, carry)
     xs = tf.nest.map_structure(tf.convert_to_tensor, xs)
+    if tf.nest.flatten(xs)[0].shape[0] == 1:
+        carry, out = step(carry, tf.nest.map_structure(lambda x: x[0], xs))
+        return carry, tf.nest.map_structure(lambda x: x[None], out)
     steps = tf.shape(tf.nest.flatten(xs)[0])[0]
     first = tf.nest.map_structure(lambda x: x[0], xs)
     traced = tf.function(step).get_concrete_function(specs(carry), specs(first))

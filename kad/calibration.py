@@ -49,17 +49,20 @@ class Calibration(layers.Layer):
         self.tail = weight("tail", (3,))
         self.built = True
 
-    def fit(self, scores: np.ndarray) -> dict[str, Any]:
+    def fit(self, scores: np.ndarray, *, least_scale: float = 0.0) -> dict[str, Any]:
         """Sets the constants.
 
         Args:
             scores: Scores of held-out normal rows, `(rows,)`.
+            least_scale: Least scale of the tail, for scores whose size means something by itself:
+                differences of this size are never remarkable. Without it, scores need a spread.
 
         Returns:
             A summary for the detector's metadata: rows, quantiles, shape and scale of the tail.
 
         Raises:
-            InputError: Fewer than `FEWEST` scores, or scores without any spread.
+            InputError: Fewer than `FEWEST` scores, or scores without any spread and no
+                `least_scale`.
         """
         scores = np.asarray(scores, "float64")
         if scores.size < self.FEWEST:
@@ -68,8 +71,8 @@ class Calibration(layers.Layer):
                 f"Received: {scores.size}. Train on more rows, or raise training.validation."
             )
         share = float(np.clip(10 / scores.size, self.TAIL, self.LARGEST_TAIL))
-        start, shape, scale = _tail(scores, share)
-        quantile, severity = _body(scores, start, self.KNOTS + 1, share)
+        start, shape, scale = _tail(scores, share, least_scale)
+        quantile, severity = _body(scores, start, self.KNOTS + 1, share, least_scale)
         self.knots.assign(quantile[:-1])
         self.inverse_widths.assign(1 / np.diff(quantile))
         self.rises.assign(np.diff(severity))
@@ -96,17 +99,17 @@ class Calibration(layers.Layer):
         return np.concatenate(parts)
 
 
-def _tail(scores: np.ndarray, share: float) -> tuple[float, float, float]:
+def _tail(scores: np.ndarray, share: float, least_scale: float) -> tuple[float, float, float]:
     start = float(np.quantile(scores, 1 - share))
     excess = scores[scores > start] - start
     spread = float(scores.std())
-    if spread == 0:
+    if spread == 0 and not least_scale:
         raise InputError(
             "All held-out scores are the same: the detector has learnt nothing it could be "
             "surprised by. Train on rows in which the channels vary."
         )
     lightest, heaviest = Calibration.SHAPES
-    floor = max(1e-6 * spread, start / (STEEPEST * np.log(10)))
+    floor = max(1e-6 * spread, start / (STEEPEST * np.log(10)), least_scale)
     if excess.size < 2 or excess.mean() < floor:
         return start, lightest, float(floor)
     shape = USUAL_SHAPE
@@ -117,13 +120,14 @@ def _tail(scores: np.ndarray, share: float) -> tuple[float, float, float]:
 
 
 def _body(
-    scores: np.ndarray, start: float, knots: int, share: float
+    scores: np.ndarray, start: float, knots: int, share: float, least_scale: float
 ) -> tuple[np.ndarray, np.ndarray]:
     severity = np.linspace(0, -np.log10(share), knots)
     quantile = np.quantile(scores, 1 - 10**-severity)
     quantile[-1] = start
     # Where many held-out scores are nearly the same, rounding in float32 would become severity.
-    narrowest = severity[1] / STEEPEST * max(abs(start), float(scores.std()))
+    size = max(abs(start), float(scores.std()), least_scale)
+    narrowest = severity[1] / STEEPEST * size
     for i in range(knots - 2, -1, -1):
         quantile[i] = min(quantile[i], quantile[i + 1] - narrowest)
     return quantile, severity

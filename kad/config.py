@@ -1,7 +1,7 @@
 """Configuration files: defaults, presets, the user's file and flags, validated in one place.
 
-A file is TOML or JSON with the sections `[data]`, `[detector]`, `[training]` and `[alarm]`. The
-keys of `[detector]` are the constructor arguments of the detector that `detector.name` chooses.
+A file is TOML or JSON with the sections `[data]`, `[detector]`, `[training]`, `[scoring]` and
+`[alarm]`. The keys of `[detector]` are the constructor arguments of the detector that `detector.name` chooses.
 """
 
 import difflib
@@ -18,12 +18,12 @@ import tomli_w
 
 from kad.detector import Detector
 from kad.detectors import detector_class
-from kad.options import AlarmOptions, DataOptions, Options, TrainingOptions
+from kad.options import AlarmOptions, DataOptions, Options, ScoringOptions, TrainingOptions
 from runtime.errors import ConfigError, InputError
 
 DEFAULT_DETECTOR = "vae-lstm"
 _FROM_DATA = {"self", "channels", "kwargs"}
-_SECTIONS = ("data", "detector", "training", "alarm")
+_SECTIONS = ("data", "detector", "training", "scoring", "alarm")
 
 Tree = Mapping[str, Mapping[str, Any]]
 _T = TypeVar("_T", bound=Options)
@@ -37,6 +37,7 @@ class Config(NamedTuple):
     arguments: dict[str, Any]
     """Constructor arguments of the detector, without those that come from the data."""
     training: TrainingOptions
+    scoring: ScoringOptions
     alarm: AlarmOptions
 
     def to_toml(self) -> str:
@@ -45,6 +46,7 @@ class Config(NamedTuple):
             "data": self.data.model_dump(mode="json", exclude_none=True),
             "detector": {"name": self.detector.detector_name, **self.arguments},
             "training": self.training.model_dump(mode="json", exclude_none=True),
+            "scoring": self.scoring.model_dump(mode="json", exclude_none=True),
             "alarm": self.alarm.model_dump(mode="json", exclude_none=True),
         }
         return tomli_w.dumps(tree)
@@ -82,6 +84,7 @@ def build_config(
     sections = {}
     for section in _SECTIONS:
         sections[section] = {
+            **(cls.presets["default"].get(section, {}) if section == "scoring" else {}),
             **cls.presets[preset].get(section, {}),
             **from_file.get(section, {}),
             **overrides.get(section, {}),
@@ -94,6 +97,7 @@ def build_config(
             mode="json", exclude_none=True
         ),
         training=_validate("training", cls.Training, sections["training"]),
+        scoring=_validate("scoring", ScoringOptions, sections["scoring"]),
         alarm=_validate("alarm", AlarmOptions, sections["alarm"]),
     )
 

@@ -13,13 +13,16 @@ from typing import Any, ClassVar, NamedTuple, Self
 import keras
 import numpy as np
 import pandas as pd
+from keras import ops
 
 from kad import frames
 from kad.backend import backend_versions, compile_function
 from kad.calibration import Calibration
 from kad.frames import GridOptions, Segment
-from kad.options import FitOptions, TrainingOptions
+from kad.missing import hold_last, is_observed
+from kad.options import FitOptions, ScoringOptions, TrainingOptions
 from kad.scaler import Scaler
+from kad.scoring import Measured, Samples, Scoring
 from kad.state import StateLayout
 from kad.training import Progress, TrainingInterruptedError, TrainingSession
 from kad.version import __version__
@@ -33,6 +36,10 @@ from runtime.policy import AlarmPolicy
 from runtime.schema import Grid
 from runtime.stream import Scores
 from runtime.writers import score_columns
+
+
+STATISTICS_ROWS = 50_000
+"""Newest training rows whose errors the scoring layer's first statistics come from."""
 
 
 class Component(NamedTuple):
@@ -49,9 +56,10 @@ class Component(NamedTuple):
 class Detector(keras.Model):
     """Base of all detectors: one pure function `step`, and weights that hold everything learnt.
 
-    A detector is a module in `kad/detectors/` with one subclass, which defines `layout`,
-    `warmup_steps`, `max_steps`, `step` and `rows_needed`, with networks `fit_networks`, and calls
-    `_ready()` at the end of its constructor. `docs/adding-a-detector.md` goes through one.
+    A detector is a module in `kad/detectors/` with one subclass, which defines `streams`,
+    `warmup_steps`, `max_steps`, `measure` and `rows_needed`, with networks `fit_networks`, and
+    calls `_ready()` with the parts of its state at the end of its constructor.
+    `docs/adding-a-detector.md` goes through one.
 
     Args:
         channels: Names of the columns it watches.
@@ -62,6 +70,7 @@ class Detector(keras.Model):
             where not given.
         context: Context columns after the channels: none, or all of `runtime.context`, for
             detectors that take them.
+        scoring: The `[scoring]` section; the detector's default preset's where not given.
         card: What `fit` wrote down about training and calibration, JSON.
     """
 
@@ -74,6 +83,8 @@ class Detector(keras.Model):
 
     takes_context: ClassVar[bool] = False
     """Whether it can use the time of day and the day of the week."""
+    streams: ClassVar[tuple[str, ...]]
+    """What its error streams are, in words."""
 
     layout: StateLayout
     """Parts of the packed state."""
@@ -81,8 +92,8 @@ class Detector(keras.Model):
     """Steps after a start whose severity is 0."""
     max_steps: int
     """Longest chunk that `step` takes."""
-    declared_loops: int = 0
-    """Control flow nodes that the exported graph may have."""
+    own_loops: int = 0
+    """Recurrences of its own that become control flow nodes in the exported graph."""
 
     def __init__(
         self,
@@ -93,6 +104,7 @@ class Detector(keras.Model):
         grid: Grid = "time",
         max_gap_steps: int | None = None,
         context: Sequence[str] = (),
+        scoring: Mapping[str, Any] | None = None,
         card: str = "{}",
         **kwargs: Any,
     ) -> None:
@@ -132,13 +144,27 @@ class Detector(keras.Model):
         self._card = card
         self.scaler = Scaler(len(channels), name="scaler")
         self.calibration = Calibration(name="calibration")
+        usual = self.presets["default"].get("scoring", {})
+        self.scoring = Scoring(
+            len(self.channels),
+            streams=len(self.streams),
+            options=ScoringOptions(**(usual if scoring is None else scoring)),
+            name="scoring",
+        )
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.detector_name = cls.__module__.rpartition(".")[2].replace("_", "-")
 
-    def _ready(self) -> None:
-        """Marks the model as built; every layer builds in the constructor."""
+    def _ready(self, **parts: tuple[int, ...]) -> None:
+        """Marks the model as built; every layer builds in the constructor.
+
+        Args:
+            **parts: Shapes of the detector's parts of a stream's state.
+        """
+        self.layout = StateLayout(
+            count=(1,), last=(len(self.channels),), **parts, **self.scoring.parts
+        )
         self.built = True
         self._compiled: dict[Callable[..., Any], Callable[..., Any]] = {}
 
@@ -158,6 +184,59 @@ class Detector(keras.Model):
         Returns:
             `score` and `severity` `(streams, steps)`, `channel_scores` and `expected`
             `(streams, steps, channels)`, `next_state` `(streams, state_size)`.
+        """
+        old = self.layout.unpack(state)
+        samples, following = self.samples(x, old)
+        measured = self.measure(samples, old)
+        scored = self.scoring(samples, measured, old)
+        score, channel_scores = scored.pop("score"), scored.pop("channel_scores")
+        severity = self.calibration(score)
+        sample = ops.where(samples.observed > 0.5, samples.x, self.scaler.inverse(samples.z))
+        expected = self.scaler.inverse(measured.expected)
+        return {
+            "score": score,
+            "severity": ops.where(samples.is_warm, severity, ops.zeros_like(severity)),
+            "channel_scores": channel_scores,
+            "expected": ops.where(samples.is_warm[..., None], expected, sample),
+            "next_state": self.layout.pack({**following, **measured.following, **scored}),
+        }
+
+    def samples(self, x: Any, old: Mapping[str, Any]) -> tuple[Samples, dict[str, Any]]:
+        """Standardises a chunk, holds the last observed sample, and counts towards the warm-up.
+
+        Args:
+            x: See `step`.
+            old: Parts of the state.
+
+        Returns:
+            The samples, and the next values of the parts `count` and `last`.
+        """
+        raw, context = x[..., : len(self.channels)], x[..., len(self.channels) :]
+        observed = is_observed(raw)
+        anything = ops.cast(ops.any(observed, axis=-1), "float32")
+        count = ops.minimum(old["count"] + ops.cumsum(anything, axis=1), self.longest_count + 1.0)
+        samples = Samples(
+            x=raw,
+            z=hold_last(self.scaler(raw), observed, old["last"]),
+            observed=ops.cast(observed, "float32"),
+            context=context,
+            count=count,
+            is_warm=ops.greater(count, float(self.warmup_steps)),
+        )
+        return samples, {"count": count[:, -1:], "last": samples.z[:, -1]}
+
+    def measure(self, samples: Samples, old: Mapping[str, Any]) -> Measured:
+        """Says how far a chunk of samples is from what is expected.
+
+        Pure, as `step`.
+
+        Args:
+            samples: The samples.
+            old: Parts of the state, each `(streams, ...)`.
+
+        Returns:
+            The detector's own distance, its error streams, one for each of `streams`, and the next
+            values of its parts of the state.
         """
         raise NotImplementedError
 
@@ -193,6 +272,16 @@ class Detector(keras.Model):
         Raises:
             InputError: It has none.
         """
+
+    @property
+    def longest_count(self) -> int:
+        """Samples after which nothing depends on their number any more."""
+        return self.warmup_steps
+
+    @property
+    def declared_loops(self) -> int:
+        """Control flow nodes that the exported graph may have."""
+        return self.own_loops + int(self.scoring.is_adaptive)
 
     @property
     def state_size(self) -> int:
@@ -298,7 +387,11 @@ class Detector(keras.Model):
                 f"{self.max_gap_steps} rows. Received: {len(frame)} rows, the longest such part "
                 f"has {longest}. Give more rows{smaller}."
             )
-        self.scaler.fit(_finite(np.concatenate([s.values for s in segments])), names=self.channels)
+        self.scaler.fit(
+            _finite(np.concatenate([s.values for s in segments])),
+            names=self.channels,
+            constant=self.scoring.is_adaptive,
+        )
         series = TrainingSeries(
             segments, self.scaler, validation=training.validation, context=self.context
         )
@@ -352,6 +445,7 @@ class Detector(keras.Model):
                     raise
                 interrupted = error
             self.fit_statistics(prepared.series)
+            self._fit_scoring(segments, held_out=prepared.series.held_out_rows)
             summary = {
                 "rows": int(sum(len(s.values) for s in segments)),
                 "grid": prepared.counts,
@@ -365,9 +459,30 @@ class Detector(keras.Model):
                 "data_sha256": fingerprint,
             }
             self.calibrate(prepared, training=summary)
+            self._fit_scoring(segments)
             if interrupted:
                 raise interrupted
         return session.history
+
+    def _fit_scoring(self, segments: Sequence[Segment], *, held_out: int = 0) -> None:
+        """Sets the statistics that new streams start with.
+
+        Args:
+            segments: Training rows on the grid.
+            held_out: How many of the last rows are left out.
+        """
+        rows = sum(len(s.values) for s in segments)
+        self.scoring.reset(rows=rows)
+        if not self.scoring.is_adaptive:
+            return
+        before = max(0, rows - held_out - STATISTICS_ROWS)
+        end = rows - held_out
+        for segment in segments:
+            inputs = self.inputs(segment)[max(before, 0) : max(end, 0)]
+            before, end = before - len(segment.values), end - len(segment.values)
+            if len(inputs):
+                state = self.last_state(inputs)
+                self.scoring.start_from(self.layout.unpack(state))
 
     def _held_out(
         self, segments: Sequence[Segment], rows: int
@@ -407,7 +522,9 @@ class Detector(keras.Model):
         scores = [self.score_segment(v)["score"] for v, _ in prepared.held_out]
         masks = [mask for _, mask in prepared.held_out]
         self.held_out_scores = np.concatenate([s[m] for s, m in zip(scores, masks, strict=True)])
-        calibration = self.calibration.fit(self.held_out_scores)
+        calibration = self.calibration.fit(
+            self.held_out_scores, least_scale=self.scoring.least_scale
+        )
         severity = [
             np.where(mask, self.calibration.severity(score), 0.0)
             for score, mask in zip(scores, masks, strict=True)
@@ -492,16 +609,33 @@ class Detector(keras.Model):
         Returns:
             The outputs but `next_state`, float32 `(rows, ...)`.
         """
+        parts: dict[str, list[np.ndarray]] = {}
+        for out, rows in self._run(step, inputs):
+            for name, array in out.items():
+                if name != "next_state":
+                    parts.setdefault(name, []).append(array[0, :rows])
+        return {name: np.concatenate(arrays) for name, arrays in parts.items()}
+
+    def last_state(self, inputs: np.ndarray) -> np.ndarray:
+        """Returns the state `(1, state_size)` of a stream after `inputs`, see `score_segment`.
+
+        Rows that fill up the last chunk are missing samples.
+        """
+        for out, _ in self._run(self.step, inputs):
+            state = out["next_state"]
+        return state
+
+    def _run(
+        self, step: Callable[[Any, Any], dict[str, Any]], inputs: np.ndarray
+    ) -> Iterator[tuple[dict[str, np.ndarray], int]]:
+        """Yields the outputs of each chunk and how many of its rows are real."""
         if step not in self._compiled:
             self._compiled[step] = compile_function(step, self.variables)
         state = np.zeros((1, self.state_size), "float32")
-        parts: dict[str, list[np.ndarray]] = {}
         for chunk, rows in _chunks(inputs, self.max_steps):
             out = self._compiled[step](chunk, state)
-            state = out.pop("next_state")
-            for name, array in out.items():
-                parts.setdefault(name, []).append(array[0, :rows])
-        return {name: np.concatenate(arrays) for name, arrays in parts.items()}
+            state = out["next_state"]
+            yield out, rows
 
     def scores(self, frame: pd.DataFrame) -> tuple[Scores, dict[str, int]]:
         """Scores a frame as the runtime would, from a new state.
@@ -607,6 +741,7 @@ class Detector(keras.Model):
             "grid": self.grid,
             "max_gap_steps": self._max_gap_steps,
             "context": list(self.context),
+            "scoring": self.scoring.options.model_dump(),
             "card": self._card,
         }
 

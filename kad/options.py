@@ -77,6 +77,32 @@ class TrainingOptions(FitOptions):
     """Examples drawn in an epoch where the training rows give more."""
 
 
+class ScoringOptions(Options):
+    """`[scoring]`: how errors become a score."""
+
+    normalisation: Literal["adaptive", "static"] = "adaptive"
+    """`adaptive`: errors are compared with those of the recent past, see `kad.scoring`. `static`:
+    the detector's own score as published, compared with the training rows alone."""
+    half_life: Annotated[int, Field(ge=1)] | None = None
+    """Half-life of what is remembered of errors, in samples; twice the training rows where not
+    given."""
+    short: Count = 10
+    """Newest errors whose mean is compared."""
+    winsor: Positive = 4.0
+    """Errors count in the statistics up to this many standard deviations above their mean."""
+    cap: Positive = 16.0
+    """Errors count in the newest errors' mean up to this many standard deviations."""
+    floor: Positive = 0.02
+    """Least standard deviation of errors, in standardised units."""
+    relative_floor: Annotated[float, Field(ge=0)] = 0.1
+    """Least standard deviation of errors, as a share of their mean."""
+    settle: Count = 100
+    """Errors before the statistics of a training series count as known."""
+    novelty: Annotated[float, Field(ge=0)] = 0.05
+    """A reading outside the range of all before it by more than this share of the range is an
+    anomaly by itself; 0: none is."""
+
+
 class AlarmOptions(Options):
     """`[alarm]`: how many false alarms are acceptable, and what makes an event."""
 

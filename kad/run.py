@@ -183,6 +183,7 @@ def build_detector(config: Config, rows: pd.DataFrame, names: tuple[str, ...]) -
         grid=config.data.grid,
         max_gap_steps=config.data.max_gap,
         context=CONTEXT_COLUMNS if _wants_context(config, rows, period) else (),
+        scoring=config.scoring.model_dump(),
         **config.arguments,
     )
 

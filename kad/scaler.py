@@ -8,6 +8,11 @@ from keras import layers, ops
 
 from runtime.errors import InputError
 
+RESOLUTION = 100 * float(np.finfo("float32").eps)
+"""Least standard deviation that float32 resolves, as a share of the largest reading."""
+CONSTANT = 1e-3
+"""What stands in for the standard deviation of a constant channel, as a share of its mean."""
+
 
 @keras.saving.register_keras_serializable("kad")
 class Scaler(layers.Layer):
@@ -30,24 +35,31 @@ class Scaler(layers.Layer):
         )
         self.built = True
 
-    def fit(self, values: np.ndarray, *, names: tuple[str, ...]) -> None:
+    def fit(
+        self, values: np.ndarray, *, names: tuple[str, ...], constant: bool = False
+    ) -> None:
         """Sets mean and standard deviation.
 
         Args:
             values: float64 `(rows, channels)` in raw units; NaN where missing.
             names: Channel names for the error messages.
+            constant: Accept channels that hardly vary: a thousandth of their mean, or 1 where it
+                is 0, stands in for the standard deviation.
 
         Raises:
             InputError: A channel is empty, constant, or its offset leaves no float32 resolution.
         """
         for name, column in zip(names, values.T, strict=True):
-            _check(name, column)
-        self.mean.assign(np.nanmean(values, axis=0))
-        self.std.assign(np.nanstd(values, axis=0))
+            _check(name, column, constant=constant)
+        mean, std = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+        resolution = RESOLUTION * np.nanmax(np.abs(values), axis=0)
+        stand_in = np.where(mean == 0, 1.0, CONSTANT * np.abs(mean))
+        self.mean.assign(mean)
+        self.std.assign(np.where((std == 0) | (std < resolution), stand_in, std))
 
     def call(self, x: Any) -> Any:
         """Standardises raw readings `(..., channels)`."""
-        return ops.clip((x - self.mean) / self.std, -self.LIMIT, self.LIMIT)
+        return ops.clip((x - self.mean) * (1.0 / self.std), -self.LIMIT, self.LIMIT)
 
     def inverse(self, z: Any) -> Any:
         """Returns standardised values `(..., channels)` in raw units."""
@@ -58,7 +70,7 @@ class Scaler(layers.Layer):
         return {**super().get_config(), "channels": self.channels}
 
 
-def _check(name: str, column: np.ndarray) -> None:
+def _check(name: str, column: np.ndarray, *, constant: bool) -> None:
     observed = column[np.isfinite(column)]
     if not observed.size:
         raise InputError(
@@ -66,7 +78,7 @@ def _check(name: str, column: np.ndarray) -> None:
             "Leave it out with --channels, or choose other rows with --train."
         )
     spread, offset = observed.std(), np.abs(observed).max()
-    if spread == 0:
+    if spread == 0 and not constant:
         raise InputError(
             f"Channel {name!r} is constant ({observed[0]:g}) in the training rows: there is "
             "nothing to learn. Leave it out with --channels, or choose other rows with --train."
@@ -76,7 +88,7 @@ def _check(name: str, column: np.ndarray) -> None:
             f"Channel {name!r} has readings up to {offset:g}, beyond what float32 can square. "
             "Rescale it, or clean it."
         )
-    if spread < 100 * np.finfo("float32").eps * offset:
+    if spread < RESOLUTION * offset and not constant:
         raise InputError(
             f"Channel {name!r} varies by {spread:.3g} around {observed.mean():.9g}: float32 "
             "cannot resolve that. Subtract the offset before training and scoring."

@@ -1,6 +1,6 @@
 """The moving Gaussian: the baseline that every network has to beat."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 import keras
@@ -9,9 +9,8 @@ from keras import ops
 from pydantic import Field
 
 from kad.detector import Detector
-from kad.missing import hold_last, is_observed
 from kad.options import FitOptions, Positive
-from kad.state import StateLayout
+from kad.scoring import Measured, Samples
 
 
 @keras.saving.register_keras_serializable("kad")
@@ -38,7 +37,11 @@ class MovingGaussian(Detector):
     """
 
     Training = FitOptions
-    presets: ClassVar = {"default": {}, "tiny": {"detector": {"window": 20}}}
+    streams = ("distance from the moving mean",)
+    presets: ClassVar = {
+        "default": {"scoring": {"normalisation": "static"}},
+        "tiny": {"detector": {"window": 20}},
+    }
 
     def __init__(
         self,
@@ -55,62 +58,47 @@ class MovingGaussian(Detector):
         self.warmup_steps = window
         self.max_steps = 64
         features = len(self.channels)
-        self.layout = StateLayout(count=(1,), filled=(features,), history=(features, window))
-        self._ready()
+        self._ready(filled=(features,), history=(features, window))
 
     # The detector itself
 
-    def step(self, x: Any, state: Any) -> dict[str, Any]:
-        """See `Detector.step`."""
-        old = self.layout.unpack(state)
-        observed, ready = is_observed(x), float(self.warmup_steps + 1)
-        anything = ops.cast(ops.any(observed, axis=-1), "float32")
-        count = ops.minimum(old["count"] + ops.cumsum(anything, axis=1), ready)
-        is_warm = ops.greater_equal(count, ready)
-
-        z = hold_last(self.scaler(x), observed, old["history"][:, :, -1])
-        seen = ops.cumsum(_swap(ops.cast(observed, "float32")), axis=-1)
-        before = seen - _swap(ops.cast(observed, "float32"))
-        samples = self._samples(z, observed, seen, old["history"])
+    def measure(self, samples: Samples, old: Mapping[str, Any]) -> Measured:
+        """See `Detector.measure`."""
+        observed = _swap(samples.observed)
+        seen = ops.cumsum(observed, axis=-1)
+        before = seen - observed
+        history = self._samples(samples, seen, old["history"])
         filled = ops.minimum(old["filled"][..., None] + before, float(self.window))
-        distance, variance = self._moments(_swap(z), self._windows(samples, before), filled)
-
-        channel_scores = _swap(ops.square(distance) / ops.maximum(variance, self.floor**2))
-        counts = ops.logical_and(observed, is_warm[..., None])
-        channel_scores = ops.where(counts, channel_scores, ops.zeros_like(z))
-        score = ops.sum(channel_scores, axis=-1)
-        severity = ops.where(is_warm, self.calibration(score), ops.zeros_like(score))
-        mean = self.scaler.inverse(z - _swap(distance))
-        sample = ops.where(observed, x, self.scaler.inverse(z))
+        distance, variance = self._moments(
+            _swap(samples.z), self._windows(history, before), filled
+        )
+        squares = _swap(ops.square(distance) / ops.maximum(variance, self.floor**2))
+        squares = squares * samples.observed
         now = ops.minimum(old["filled"] + seen[..., -1], float(self.window))
-        return {
-            "score": score,
-            "severity": severity,
-            "channel_scores": channel_scores,
-            "expected": ops.where(is_warm[..., None], mean, sample),
-            "next_state": self.layout.pack(
-                {
-                    "count": count[:, -1:],
-                    "filled": now,
-                    "history": self._windows(samples, seen[..., -1:])[:, :, 0],
-                }
-            ),
-        }
+        return Measured(
+            distance=squares,
+            errors=(ops.sqrt(squares),),
+            counts=(samples.observed,),
+            expected=samples.z - _swap(distance),
+            following={
+                "filled": now,
+                "history": self._windows(history, seen[..., -1:])[:, :, 0],
+            },
+        )
 
-    def _samples(self, z: Any, observed: Any, seen: Any, history: Any) -> Any:
+    def _samples(self, samples: Samples, seen: Any, history: Any) -> Any:
         """Returns the history and then the chunk's observed samples, without holes between them.
 
         Args:
-            z: `(streams, steps, channels)`, standardised.
-            observed: Boolean, same shape.
+            samples: The chunk.
             seen: `(streams, channels, steps)`: observed samples of the chunk up to each step.
             history: `(streams, channels, window)`.
 
         Returns:
             `(streams, channels, window + steps)`; zeros after the last observed sample.
         """
-        known = _swap(ops.where(observed, z, ops.zeros_like(z)))
-        places = ops.cast(ops.arange(1, ops.shape(z)[1] + 1), "float32")
+        known = _swap(samples.z * samples.observed)
+        places = ops.cast(ops.arange(1, ops.shape(samples.z)[1] + 1), "float32")
         place = ops.cast(ops.equal(places[:, None], seen[:, :, None]), "float32")
         packed = ops.matmul(place, known[..., None])[..., 0]
         return ops.concatenate([history, packed], axis=-1)

@@ -15,13 +15,12 @@ from kad.backend import scan
 from kad.chunks import Segments, chunk_steps, held_out_chunks, training_chunks
 from kad.detector import Detector, TrainingSeries
 from kad.error_gaussian import ErrorGaussian, Gaussian
-from kad.missing import hold_last, is_observed
 from kad.networks.predictor import Head, Predictor
 from kad.networks.recurrent import Activation, Cell
 from kad.networks.usual_distance import UsualDistance
 from kad.options import Count, Positive, TrainingOptions
 from kad.rolling import rolling
-from kad.state import StateLayout
+from kad.scoring import Measured, Samples
 from kad.training import Adam, TrainingSession
 from runtime.errors import ConfigError, InputError
 
@@ -106,11 +105,13 @@ class RNNPredictor(Detector):
     """
 
     takes_context = True
+    streams = ("one-step prediction error", "Mahalanobis distance of prediction errors")
     Training = RNNTraining
     presets: ClassVar = {
         "default": {},
         "paper": {
             "data": {"grid": "rows", "context": False},
+            "scoring": {"normalisation": "static"},
             "detector": {
                 "embedding": 128,
                 "units": 128,
@@ -200,39 +201,28 @@ class RNNPredictor(Detector):
         self.impute, self.clip, self.uniform = impute, clip, uniform
         self.warmup_steps = 4 * horizon + smooth - 1
         self.max_steps = 256
-        self.declared_loops = 1 if impute == "forecast" else 0
-        self.layout = StateLayout(
-            count=(1,),
-            last=(features,),
+        self.own_loops = 1 if impute == "forecast" else 0
+        self._ready(
             pending=(horizon, horizon, features),
             **_parts([[(units,)] * layer.states for layer in self.predictor.recurrent]),
             **(dict.fromkeys(("roots", "counts"), (smooth - 1, features)) if smooth > 1 else {}),
         )
-        self._ready()
 
     # The detector itself
 
-    def step(self, x: Any, state: Any) -> dict[str, Any]:
-        """See `Detector.step`."""
-        out = self.measure_step(x, state)
-        is_warm = ops.greater_equal(out["count"], float(self.warmup_steps + 1))
-        channel_scores = out["smoothed"]
-        channel_scores = ops.where(
-            is_warm[..., None], channel_scores, ops.zeros_like(channel_scores)
+    def measure(self, samples: Samples, old: Mapping[str, Any]) -> Measured:
+        """See `Detector.measure`."""
+        out = self._measure(samples, old)
+        return Measured(
+            distance=out["smoothed"],
+            errors=(ops.abs(out["errors"][..., 0]), ops.sqrt(out["distances"])),
+            counts=(out["observed"],) * 2,
+            expected=out["forecasts"][:, :, 0],
+            following=out["following"],
         )
-        score = ops.sum(channel_scores, axis=-1)
-        severity = ops.where(is_warm, self.calibration(score), ops.zeros_like(score))
-        expected = ops.where(is_warm[..., None], out["forecasts"][:, :, 0], out["z"])
-        return {
-            "score": score,
-            "severity": severity,
-            "channel_scores": channel_scores,
-            "expected": self.scaler.inverse(expected),
-            "next_state": out["next_state"],
-        }
 
     def measure_step(self, x: Any, state: Any) -> dict[str, Any]:
-        """Predicts and measures errors.
+        """Predicts and measures errors, without scoring them.
 
         Args:
             x: See `Detector.step`.
@@ -242,21 +232,38 @@ class RNNPredictor(Detector):
             What `_predict` returns, and `errors` `(streams, steps, channels, horizon)`; `distances`
             `(streams, steps, channels)`, each channel's part of the squared Mahalanobis distance;
             `smoothed`, the same shape, the square of the mean distance over the last `smooth`
-            observed samples; `next_state`.
+            observed samples; `is_warm` `(streams, steps)`; `next_state`.
         """
         old = self.layout.unpack(state)
+        samples, common = self.samples(x, old)
+        out = self._measure(samples, old)
+        following = out.pop("following")
+        return {
+            **out,
+            "is_warm": samples.is_warm,
+            "next_state": self.layout.pack({**old, **common, **following}),
+        }
+
+    def _measure(self, samples: Samples, old: Mapping[str, Any]) -> dict[str, Any]:
         if self.impute == "forecast":
-            following, out = scan(self._predict_one, old, _swap(x))
+            names = [name for name in old if name.startswith(("pending", "layer"))]
+            now = {"z": samples.z, "observed": samples.observed, "is_warm": samples.is_warm}
+            now |= {"context": samples.context} if self.context else {}
+            following, out = scan(
+                self._predict_one,
+                {name: old[name] for name in names},
+                {name: _swap(value) for name, value in now.items()},
+            )
             out = {name: _swap(value) for name, value in out.items()}
         else:
-            following, out = self._predict(old, x)
+            following, out = self._predict(old, samples)
         errors = ops.transpose(out["forecasts"] - out["z"][:, :, None], (0, 1, 3, 2))
         distances = self.error_gaussian(errors, out["observed"])
         if self.compensate:
             distances = distances / self.usual_distance(out["hidden"])
         smoothed = distances
         if self.smooth > 1:
-            steps = ops.shape(x)[1]
+            steps = ops.shape(samples.z)[1]
             roots = ops.concatenate([old["roots"], ops.sqrt(distances)], axis=1)
             counts = ops.concatenate([old["counts"], out["observed"]], axis=1)
             total = ops.sum(rolling(roots, steps, self.smooth), axis=2)
@@ -264,60 +271,55 @@ class RNNPredictor(Detector):
             smoothed = ops.square(total / ops.maximum(count, 1.0))
             following = {**following, "roots": roots[:, steps:], "counts": counts[:, steps:]}
         measured = {"errors": errors, "distances": distances, "smoothed": smoothed}
-        return {**out, **measured, "next_state": self.layout.pack(following)}
+        return {**out, **measured, "following": following}
 
-    def _predict_one(self, state: Any, sample: Any) -> tuple[Any, dict[str, Any]]:
-        following, out = self._predict(state, sample[:, None])
+    def _predict_one(self, past: Any, now: Any) -> tuple[Any, dict[str, Any]]:
+        chunk = {name: value[:, None] for name, value in now.items()}
+        z = chunk["z"]
+        context = chunk.get("context", z[..., :0])
+        is_warm = chunk["is_warm"]
+        samples = Samples(z, z, chunk["observed"], context, count=is_warm, is_warm=is_warm)
+        following, out = self._predict(past, samples)
         return following, {name: value[:, 0] for name, value in out.items()}
 
-    def _predict(self, old: dict[str, Any], x: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _predict(
+        self, old: Mapping[str, Any], samples: Samples
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Predicts from the samples of a chunk.
 
         Args:
             old: Parts of the state.
-            x: See `Detector.step`.
+            samples: The samples.
 
         Returns:
             The next parts of the state, and per step: `z` `(streams, steps, channels)`, the
             standardised samples with missing ones imputed; `observed`, the same shape, 1 where a
             sample was observed; `forecasts` `(streams, steps, horizon, channels)`, the predictions
             made for each sample 1 to `horizon` steps before; `hidden` `(streams, steps, units)`,
-            the hidden state before each sample; `count` `(streams, steps)`.
+            the hidden state before each sample.
         """
-        steps, features, horizon = ops.shape(x)[1], len(self.channels), self.horizon
-        samples, context = x[..., :features], x[..., features:]
-        observed = is_observed(samples)
-        anything = ops.cast(ops.any(observed, axis=-1), "float32")
-        ready = float(self.warmup_steps + 1)
-        count = ops.minimum(old["count"] + ops.cumsum(anything, axis=1), ready)
-
-        held = hold_last(self.scaler(samples), observed, old["last"])
+        steps, features, horizon = ops.shape(samples.z)[1], len(self.channels), self.horizon
+        z = samples.z
         if self.impute == "forecast":
-            is_warm = ops.greater_equal(count, ready)[..., None]
-            known = ops.logical_or(observed, ops.logical_not(is_warm))
-            held = ops.where(known, held, old["pending"][:, -1:, 0])
+            known = ops.logical_or(
+                samples.observed > 0.5, ops.logical_not(samples.is_warm)[..., None]
+            )
+            z = ops.where(known, z, old["pending"][:, -1:, 0])
 
         states = self._states(old)
-        read = self.predictor.read(held, context, states)
+        read = self.predictor.read(z, samples.context, states)
         pending = ops.concatenate([old["pending"], read.predicted], axis=1)
         made = ops.reshape(pending, (-1, (steps + horizon) * horizon, features))
         ahead = ops.arange(1, horizon + 1)
         row = ops.arange(steps)[:, None] + (horizon - ahead)[None]
         forecasts = ops.take(made, row * horizon + (ahead - 1)[None], axis=1)
         before = ops.concatenate([states[-1][0][:, None], read.hidden[:, :-1]], axis=1)
-        following = {
-            **old,
-            "count": count[:, -1:],
-            "last": held[:, -1],
-            "pending": pending[:, steps:],
-            **_parts(read.states),
-        }
+        following = {"pending": pending[:, steps:], **_parts(read.states)}
         return following, {
-            "z": held,
-            "observed": ops.cast(observed, "float32"),
+            "z": z,
+            "observed": samples.observed,
             "forecasts": forecasts,
             "hidden": before,
-            "count": count,
         }
 
     def predictions(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -509,7 +511,7 @@ class RNNPredictor(Detector):
             inputs = self.inputs(segment)[:rows]
             for stretch in _stretches(inputs, STATISTICS_ROWS * rows // cut):
                 out = self.run_segment(self.measure_step, stretch)
-                ready = out["count"] > self.warmup_steps
+                ready = out["is_warm"]
                 parts.append([out[name][ready] for name in names])
         return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 

@@ -1,6 +1,6 @@
 """The VAE-LSTM detector."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Annotated, Any, ClassVar, cast
 
@@ -11,12 +11,11 @@ from pydantic import Field
 
 from kad.backend import compile_function
 from kad.detector import Component, Detector, TrainingSeries
-from kad.missing import hold_last, is_observed
 from kad.networks.conv_plan import conv_plan
 from kad.networks.vae import Head, embedding_lstm, vae_decoder, vae_encoder
 from kad.options import Count, Fraction, Positive, TrainingOptions
 from kad.rolling import rolling
-from kad.state import StateLayout
+from kad.scoring import Measured, Samples
 from kad.training import (
     Adam,
     TrainingSession,
@@ -113,10 +112,12 @@ class VAELSTM(Detector):
     """
 
     Training = VAELSTMTraining
+    streams = ("reconstruction of the newest window", "prediction of the newest window")
     presets: ClassVar = {
         "default": {},
         "paper": {
             "data": {"grid": "rows"},
+            "scoring": {"normalisation": "static"},
             "detector": {
                 "hidden_units": 512,
                 "head": "lstm",
@@ -190,61 +191,47 @@ class VAELSTM(Detector):
         self.warmup_steps = l_seq * l_win - 1
         self.max_steps = l_win
         self._history = score_windows * l_win - 1
-        self.layout = StateLayout(
-            count=(1,),
-            last=(features,),
+        self._ready(
             values=(self._history, features),
             observed=(self._history, features),
             codes=((l_seq - 1) * l_win, code_size),
         )
-        self._ready()
 
     # The detector itself
 
-    def step(self, x: Any, state: Any) -> dict[str, Any]:
-        """See `Detector.step`."""
-        old = self.layout.unpack(state)
-        steps, features, ready = ops.shape(x)[1], len(self.channels), float(self.warmup_steps + 1)
-        observed = is_observed(x)
-
+    def measure(self, samples: Samples, old: Mapping[str, Any]) -> Measured:
+        """See `Detector.measure`."""
+        steps, features = ops.shape(samples.z)[1], len(self.channels)
         forecast = self._forecast(old["codes"], steps)
-        anything = ops.cast(ops.any(observed, axis=-1), "float32")
-        count = ops.minimum(old["count"] + ops.cumsum(anything, axis=1), ready)
-        is_warm = ops.greater_equal(count, ready)
-
-        held = hold_last(self.scaler(x), observed, old["last"])
         newest = forecast[:, :, -1, -1]
-        imputed = ops.where(is_warm[..., None], newest, held)
-        z = ops.where(observed, self.scaler(x), imputed)
+        known = ops.logical_or(samples.observed > 0.5, ops.logical_not(samples.is_warm)[..., None])
+        z = ops.where(known, samples.z, newest)
         values = ops.concatenate([old["values"], z], axis=1)
-        mask = ops.concatenate([old["observed"], ops.cast(observed, "float32")], axis=1)
-        codes = ops.concatenate([old["codes"], self._embed(values, steps)], axis=1)
+        seen = ops.concatenate([old["observed"], samples.observed], axis=1)
+        embedded = self._embed(values, steps)
+        codes = ops.concatenate([old["codes"], embedded], axis=1)
 
         compared = self.score_windows * self.l_win
-        target = rolling(values, steps, compared)
+        target, counts = rolling(values, steps, compared), rolling(seen, steps, compared)
         expected = ops.reshape(forecast, (-1, steps, compared, features))
-        errors = ops.square(target - expected) * rolling(mask, steps, compared)
-        channel_scores = ops.where(
-            is_warm[..., None], ops.sum(errors, axis=2), ops.zeros_like(newest)
+        errors: tuple[Any, ...] = ()
+        if self.scoring.is_adaptive:
+            window = self._limit(target[:, :, -self.l_win :])
+            mask = counts[:, :, -self.l_win :]
+            own = self.decoder(ops.reshape(embedded, (-1, self.code_size)))
+            own = ops.reshape(own, (-1, steps, self.l_win, features))
+            errors = tuple(_rms(window - w, mask) for w in (own, forecast[:, :, -1]))
+        return Measured(
+            distance=ops.sum(ops.square(target - expected) * counts, axis=2),
+            errors=errors,
+            counts=(samples.observed,) * 2,
+            expected=newest,
+            following={
+                "values": values[:, steps:],
+                "observed": seen[:, steps:],
+                "codes": codes[:, steps:],
+            },
         )
-        score = ops.sum(channel_scores, axis=-1)
-        severity = ops.where(is_warm, self.calibration(score), ops.zeros_like(score))
-        sample = ops.where(observed, x, self.scaler.inverse(held))
-        return {
-            "score": score,
-            "severity": severity,
-            "channel_scores": channel_scores,
-            "expected": ops.where(is_warm[..., None], self.scaler.inverse(newest), sample),
-            "next_state": self.layout.pack(
-                {
-                    "count": count[:, -1:],
-                    "last": held[:, -1],
-                    "values": values[:, steps:],
-                    "observed": mask[:, steps:],
-                    "codes": codes[:, steps:],
-                }
-            ),
-        }
 
     def _forecast(self, codes: Any, steps: Any) -> Any:
         """Decodes the newest predicted windows that end at each step.
@@ -535,3 +522,9 @@ class VAELSTM(Detector):
             "score_windows": self.score_windows,
             "clip": self.clip,
         }
+
+
+def _rms(errors: Any, counts: Any) -> Any:
+    """Root mean square over the third axis, of the errors that count."""
+    number = ops.maximum(ops.sum(counts, axis=2), 1.0)
+    return ops.sqrt(ops.sum(ops.square(errors) * counts, axis=2) / number)

@@ -1,0 +1,245 @@
+"""The nearest-neighbour memory: a streaming discord, without any network."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar
+
+import keras
+from keras import ops
+from pydantic import Field
+
+from kad.detector import Detector
+from kad.options import Count, FitOptions
+from kad.rolling import rolling
+from kad.scoring import Measured, Samples
+from runtime.errors import ConfigError
+
+FAR = 1e4
+"""Features of patterns that nothing resembles: most of their samples are missing."""
+
+
+@keras.saving.register_keras_serializable("kad")
+class Memory(Detector):
+    """Compares the newest window and sample with what the same stream had before.
+
+    A window of each channel is remembered as a pattern: its means over `boxes` boxes of `box`
+    samples. Every `stride` samples one pattern is stored, once it is one window old, and the oldest
+    of `size` patterns is forgotten: what lies within the last `size · stride` samples is known. The
+    first error stream of a channel is the distance, a root mean square over boxes, of its newest
+    window to the nearest pattern; the second is the distance of its newest sample to the nearest of
+    the `size · stride` samples before it. The detector's own score is the squared distance of
+    windows, summed over channels.
+
+    There is nothing to train: scaler, scoring statistics and calibration are all that is fitted.
+    A new stream knows nothing: for `start` samples, its warm-up, nothing is remarkable. A window of
+    which half is missing is neither compared nor resembled.
+
+    Args:
+        channels: Names of the columns it watches.
+        box: Samples that are averaged.
+        boxes: Boxes of a window.
+        size: Patterns that are remembered, per channel; they are most of the state.
+        stride: Samples from one stored pattern to the next.
+        start: Samples before the first comparison.
+        clip: Patterns have standardised values within ± this.
+        **kwargs: See `Detector`.
+
+    Reference: E. Keogh, J. Lin, A. Fu (2005), "HOT SAX: Efficiently Finding the Most Unusual Time
+    Series Subsequence", ICDM, for the discord; a bounded memory of box means makes it one of a
+    stream. Box means are the piecewise aggregate approximation of E. Keogh et al. (2001).
+    """
+
+    Training = FitOptions
+    streams = ("distance to the nearest window", "distance to the nearest value")
+    presets: ClassVar = {
+        "default": {},
+        "tiny": {"detector": {"box": 2, "boxes": 4, "size": 50, "stride": 2, "start": 24}},
+    }
+
+    def __init__(
+        self,
+        channels: Sequence[str],
+        *,
+        box: Count = 8,
+        boxes: Annotated[int, Field(ge=2)] = 8,
+        size: Count = 2000,
+        stride: Count = 2,
+        start: Count = 256,
+        clip: Annotated[float, Field(gt=0)] = 8.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(channels, **kwargs)
+        window = box * boxes
+        if start < window + stride:
+            raise ConfigError(
+                "`start` must be at least one window and one stride, box * boxes + stride = "
+                f"{window + stride}. Received: {start}."
+            )
+        if stride > window:
+            raise ConfigError(
+                f"`stride` must be at most one window, box * boxes = {window}. Received: {stride}."
+            )
+
+        # Config
+        self.box, self.boxes, self.size, self.stride = box, boxes, size, stride
+        self.start, self.clip = start, clip
+        self.window = window
+        self._span = size * stride
+        self.warmup_steps = start
+        self.max_steps = window
+        features = len(self.channels)
+        # Of a pattern: box means, the newest sample, and 1 where it can be compared.
+        self._ready(
+            observed=(window - 1, features),
+            young=(window, features * (boxes + 2)),
+            patterns=(features * (boxes + 2), size),
+            wait=(1,),
+            past=(features, size * stride),
+            age=(1,),
+        )
+
+    # The detector itself
+
+    def measure(self, samples: Samples, old: Mapping[str, Any]) -> Measured:
+        """See `Detector.measure`."""
+        steps, features = ops.shape(samples.z)[1], len(self.channels)
+        z = ops.clip(samples.z, -self.clip, self.clip)
+        past = ops.concatenate([old["past"], ops.transpose(z, (0, 2, 1))], axis=-1)
+        observed = ops.concatenate([old["observed"], samples.observed], axis=1)
+        newest = ops.transpose(past[..., self._span - (self.window - 1) :], (0, 2, 1))
+        windows = rolling(newest, steps, self.window)
+        means = ops.mean(
+            ops.reshape(windows, (-1, steps, self.boxes, self.box, features)), axis=3
+        )
+        share = ops.mean(rolling(observed, steps, self.window), axis=2)
+        is_whole = ops.cast(ops.greater(share, 0.5), "float32")
+
+        new = ops.concatenate([means, z[:, :, None], is_whole[:, :, None]], axis=2)
+        new = ops.reshape(new, (-1, steps, (self.boxes + 2) * features))
+        young = ops.concatenate([old["young"], new], axis=1)
+        patterns, known, following = self._remember(old, young, steps)
+        squares, expected = self._nearest_pattern(means, patterns, known)
+        age = ops.minimum(old["age"] + ops.arange(1, steps + 1, dtype="float32"), float(self._span))
+        apart = self._nearest_value(z, past, age, steps)
+
+        is_late = ops.greater(samples.count, float(self.start))[..., None]
+        is_compared = ops.logical_and(ops.less(squares, FAR), is_whole > 0.5)
+        is_compared = ops.logical_and(is_late, is_compared)
+        squares, apart = (
+            ops.where(use, value, ops.zeros_like(value))
+            for use, value in ((is_compared, squares), (is_late, apart))
+        )
+        is_known = ops.cast(ops.logical_or(is_compared, ops.logical_not(is_late)), "float32")
+        return Measured(
+            distance=squares * samples.observed,
+            errors=(ops.sqrt(squares), apart),
+            counts=(samples.observed * is_known, samples.observed),
+            expected=ops.where(is_compared, expected, samples.z),
+            following={
+                "observed": observed[:, steps:],
+                "young": young[:, steps:],
+                "past": past[..., steps:],
+                "age": age[:, -1:],
+                **following,
+            },
+        )
+
+    def _remember(
+        self, old: Mapping[str, Any], young: Any, steps: Any
+    ) -> tuple[Any, Any, dict[str, Any]]:
+        """Lets the patterns that are one window old into the memory.
+
+        Args:
+            old: Parts of the state.
+            young: `(streams, window + steps, features)`: the patterns of the last window and of the
+                chunk.
+            steps: Length of the chunk.
+
+        Returns:
+            All patterns that any step of the chunk is compared with `(streams, features, size +
+            new)`; how many of the new ones each step knows `(streams, steps)`; the next `patterns`
+            and `wait`.
+        """
+        wait, stride = old["wait"], self.stride
+        most = (steps + stride - 1) // stride
+        rows = ops.reshape(young[:, : most * stride], (-1, most, stride, young.shape[-1]))
+        is_due = ops.cast(ops.equal(ops.arange(stride, dtype="float32"), wait), "float32")
+        new = ops.transpose(ops.sum(rows * is_due[:, None, :, None], axis=2), (0, 2, 1))
+        patterns = ops.concatenate([old["patterns"], new], axis=-1)
+
+        step = ops.arange(steps, dtype="float32")
+        known = ops.floor((step[None] - wait + stride) / stride)
+        number = known[:, -1:]
+        # The last of the new ones may be due after the chunk.
+        is_all = ops.equal(number, ops.cast(most, "float32"))[..., None]
+        kept = ops.where(
+            is_all, patterns[..., most : most + self.size], patterns[..., most - 1 : most - 1 + self.size]
+        )
+        length = ops.cast(steps, "float32")
+        return patterns, known, {"patterns": kept, "wait": wait + number * stride - length}
+
+    def _nearest_pattern(self, means: Any, patterns: Any, known: Any) -> tuple[Any, Any]:
+        """Finds the nearest pattern of each channel.
+
+        Differences are taken before they are squared: a product of matrices would lose the small
+        ones to rounding.
+
+        Args:
+            means: `(streams, steps, boxes, channels)`.
+            patterns: See `_remember`.
+            known: See `_remember`.
+
+        Returns:
+            Each `(streams, steps, channels)`: the mean squared distance, at least `FAR` where there
+            is no pattern; the newest sample of the nearest pattern.
+        """
+        features = len(self.channels)
+        parts = ops.reshape(patterns, (-1, 1, self.boxes + 2, features, ops.shape(patterns)[-1]))
+        squares = ops.mean(ops.square(means[..., None] - parts[:, :, : self.boxes]), axis=2)
+        value, usable = parts[:, :, self.boxes], parts[:, :, self.boxes + 1]
+        inside = _between(patterns, known, known + float(self.size))
+        squares = squares + FAR * (1.0 - usable * inside[:, :, None])
+        nearest = ops.min(squares, axis=-1)
+        is_nearest = ops.less_equal(squares, nearest[..., None])
+        expected = ops.where(is_nearest, value, ops.full_like(squares, -FAR))
+        return nearest, ops.max(expected, axis=-1)
+
+    def _nearest_value(self, z: Any, past: Any, age: Any, steps: Any) -> Any:
+        """Returns the distance to the nearest sample before each, `(streams, steps, channels)`.
+
+        Args:
+            z: `(streams, steps, channels)`.
+            past: `(streams, channels, span + steps)`: samples before the chunk, and its own.
+            age: `(streams, steps)`: samples of the stream so far, each step's own among them.
+            steps: Length of the chunk.
+        """
+        end = self._span + ops.arange(steps, dtype="float32")[None]
+        inside = _between(past, end - ops.minimum(age - 1.0, float(self._span)), end)
+        far = FAR * (1.0 - inside[:, :, None])
+        return ops.min(ops.abs(z[..., None] - past[:, None]) + far, axis=-1)
+
+    # Training
+
+    def rows_needed(self, _options: FitOptions) -> int:
+        """See `Detector.rows_needed`: one row after the warm-up."""
+        return self.start + 1
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        names = ("box", "boxes", "size", "stride", "start", "clip")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def _between(rows: Any, first: Any, end: Any) -> Any:
+    """Returns 1 where an index of the last axis of `rows` lies in `[first, end)`.
+
+    Args:
+        rows: `(..., rows)`.
+        first: `(streams, steps)`.
+        end: `(streams, steps)`.
+
+    Returns:
+        `(streams, steps, rows)`.
+    """
+    index = ops.arange(ops.shape(rows)[-1], dtype="float32")
+    inside = ops.logical_and(index >= first[..., None], index < end[..., None])
+    return ops.cast(inside, "float32")
