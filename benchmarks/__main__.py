@@ -1,18 +1,31 @@
 """`python -m benchmarks`: measure, write to `benchmarks/results/`, print."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Literal
 
 import pandas as pd
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.jobs import Effort
 from benchmarks.results_file import RESULTS
+from benchmarks.variants import chosen
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(width=120)
 
 Fresh = Annotated[bool, typer.Option("--fresh", help="Measure finished cases again.")]
+Variants = Annotated[
+    str | None, typer.Option(help="Such as rnn,gaussian.", show_default="the main ones")
+]
+Seeds = Annotated[int, typer.Option(min=1, help="Seeds per series.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Worker processes, one thread each.")]
+Retry = Annotated[bool, typer.Option("--retry", help="Try failed cases again.")]
+Stale = Annotated[
+    bool, typer.Option("--stale", help="Keep scores that older code made with these settings.")
+]
 
 
 @app.callback()
@@ -29,6 +42,49 @@ def paper(
     from benchmarks import paper as benchmark
 
     benchmark.show(benchmark.run(seeds=seeds, fresh=fresh, console=console), console)
+
+
+@app.command()
+def nab(
+    variants: Variants = None,
+    seeds: Seeds = 3,
+    jobs: Jobs = 2,
+    column: Annotated[
+        Literal["score", "severity"], typer.Option(help="What the alarm policy thresholds.")
+    ] = "score",
+    fresh: Fresh = False,
+    retry: Retry = False,
+    stale: Stale = False,
+) -> None:
+    """The Numenta Anomaly Benchmark: all 58 series."""
+    from benchmarks import nab as benchmark
+
+    names = _chosen(variants, benchmark.DEFAULT)
+    effort = Effort(jobs=jobs, fresh=fresh, retry=retry, stale=stale)
+    with _kept():
+        table = benchmark.run(
+            variants=names, seeds=seeds, column=column, effort=effort, console=console
+        )
+        benchmark.show(table, console)
+
+
+@app.command()
+def skab(
+    variants: Variants = None,
+    seeds: Seeds = 3,
+    jobs: Jobs = 2,
+    fresh: Fresh = False,
+    retry: Retry = False,
+    stale: Stale = False,
+) -> None:
+    """The Skoltech Anomaly Benchmark: outliers among the rows of 34 experiments."""
+    from benchmarks import skab as benchmark
+
+    names = _chosen(variants, benchmark.DEFAULT)
+    effort = Effort(jobs=jobs, fresh=fresh, retry=retry, stale=stale)
+    with _kept():
+        table = benchmark.run(variants=names, seeds=seeds, effort=effort, console=console)
+        benchmark.show(table, console)
 
 
 @app.command()
@@ -68,6 +124,22 @@ def budget(
 
     table = benchmark.run(detectors=detector.split(","), seeds=seeds, fresh=fresh, console=console)
     benchmark.show(table, console)
+
+
+def _chosen(variants: str | None, default: list[str]) -> list[str]:
+    try:
+        return chosen(variants, default)
+    except KeyError as error:
+        raise typer.BadParameter(error.args[0], param_hint="--variants") from error
+
+
+@contextmanager
+def _kept() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print("Stopped. Finished cases are kept: the same command goes on from there.")
+        raise typer.Exit(130) from None
 
 
 def _text(cell: object) -> str:
