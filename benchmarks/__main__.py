@@ -1,7 +1,6 @@
 """`python -m benchmarks`: measure, write to `benchmarks/results/`, print."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import importlib
 from typing import Annotated, Literal
 
 import pandas as pd
@@ -34,17 +33,6 @@ def benchmarks() -> None:
 
 
 @app.command()
-def paper(
-    seeds: Annotated[int, typer.Option(help="Seeds per series.")] = 3,
-    fresh: Fresh = False,
-) -> None:
-    """The VAE-LSTM paper's five series by its protocol."""
-    from benchmarks import paper as benchmark
-
-    benchmark.show(benchmark.run(seeds=seeds, fresh=fresh, console=console), console)
-
-
-@app.command()
 def nab(
     variants: Variants = None,
     seeds: Seeds = 3,
@@ -57,15 +45,8 @@ def nab(
     stale: Stale = False,
 ) -> None:
     """The Numenta Anomaly Benchmark: all 58 series."""
-    from benchmarks import nab as benchmark
-
-    names = _chosen(variants, benchmark.DEFAULT)
     effort = Effort(jobs=jobs, fresh=fresh, retry=retry, stale=stale)
-    with _kept():
-        table = benchmark.run(
-            variants=names, seeds=seeds, column=column, effort=effort, console=console
-        )
-        benchmark.show(table, console)
+    _compare("nab", variants, seeds, effort, column=column)
 
 
 @app.command()
@@ -78,29 +59,33 @@ def skab(
     stale: Stale = False,
 ) -> None:
     """The Skoltech Anomaly Benchmark: outliers among the rows of 34 experiments."""
-    from benchmarks import skab as benchmark
-
-    names = _chosen(variants, benchmark.DEFAULT)
-    effort = Effort(jobs=jobs, fresh=fresh, retry=retry, stale=stale)
-    with _kept():
-        table = benchmark.run(variants=names, seeds=seeds, effort=effort, console=console)
-        benchmark.show(table, console)
+    _compare("skab", variants, seeds, Effort(jobs=jobs, fresh=fresh, retry=retry, stale=stale))
 
 
 @app.command()
 def discords(
-    variants: Annotated[
-        str | None, typer.Option(help="Such as rnn,gaussian.", show_default="all")
-    ] = None,
-    seeds: Annotated[int, typer.Option(help="Seeds per series.")] = 1,
+    variants: Variants = None,
+    seeds: Seeds = 3,
+    jobs: Jobs = 2,
     fresh: Fresh = False,
+    retry: Retry = False,
+    stale: Stale = False,
 ) -> None:
     """The sixteen discords and the year of taxi rides, by every detector."""
-    from benchmarks import discords as benchmark
+    _compare("discords", variants, seeds, Effort(jobs=jobs, fresh=fresh, retry=retry, stale=stale))
 
-    chosen = variants.split(",") if variants else list(benchmark.VARIANTS)
-    table = benchmark.run(variants=chosen, seeds=seeds, fresh=fresh, console=console)
-    benchmark.show(table[table["variant"].isin(chosen)], console)
+
+@app.command()
+def paper(
+    variants: Variants = None,
+    seeds: Seeds = 3,
+    jobs: Jobs = 2,
+    fresh: Fresh = False,
+    retry: Retry = False,
+    stale: Stale = False,
+) -> None:
+    """The VAE-LSTM paper's five series by its protocol, by every detector."""
+    _compare("paper", variants, seeds, Effort(jobs=jobs, fresh=fresh, retry=retry, stale=stale))
 
 
 @app.command()
@@ -126,20 +111,20 @@ def budget(
     benchmark.show(table, console)
 
 
-def _chosen(variants: str | None, default: list[str]) -> list[str]:
+def _compare(name: str, variants: str | None, seeds: int, effort: Effort, **options: str) -> None:
+    benchmark = importlib.import_module(f"benchmarks.{name}")
     try:
-        return chosen(variants, default)
+        names = chosen(variants, benchmark.DEFAULT)
     except KeyError as error:
         raise typer.BadParameter(error.args[0], param_hint="--variants") from error
-
-
-@contextmanager
-def _kept() -> Iterator[None]:
     try:
-        yield
+        table = benchmark.run(
+            variants=names, seeds=seeds, effort=effort, console=console, **options
+        )
     except KeyboardInterrupt:
         console.print("Stopped. Finished cases are kept: the same command goes on from there.")
         raise typer.Exit(130) from None
+    benchmark.show(table, console)
 
 
 def _text(cell: object) -> str:

@@ -18,6 +18,7 @@ import pandas as pd
 
 from benchmarks.fingerprint import code_fingerprint
 from benchmarks.variants import VARIANTS, merged
+from datasets import Series
 from kad.files import write_atomically
 from runtime.budget import event_threshold
 from runtime.policy import AlarmPolicy
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from benchmarks.variants import Tree
-    from datasets import Series
 
 CACHE = Path(__file__).parent / ".cache"
 ARRAYS = ("score", "severity", "channel_scores")
@@ -57,7 +57,7 @@ class Case:
         cls,
         benchmark: str,
         variant: str,
-        series: "Series",
+        series: Series,
         seed: int,
         *,
         settings: "Mapping[str, Tree]",
@@ -210,3 +210,11 @@ def each(cases: list[Case], *, stale: bool = False) -> Iterator[tuple[Case, Scor
     for case in cases:
         if scored := load(case, stale=stale):
             yield case, scored
+
+
+def on_clock(series: Series) -> pd.DataFrame:
+    """Returns the frame; rows without time stamps are a period apart, where it is known."""
+    frame = series.frame
+    if isinstance(frame.index, pd.DatetimeIndex):
+        return frame
+    return frame.set_axis(np.arange(len(frame)) * (series.period_s or 1.0))

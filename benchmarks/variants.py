@@ -34,6 +34,7 @@ VARIANTS = {
     "rnn-direct": Variant("rnn", {"detector": {"head": "direct"}}),
     "rnn-joint": Variant("rnn", {"detector": {"gaussian": "joint"}}),
     "vae-lstm": Variant("vae-lstm"),
+    "vae-lstm-paper": Variant("vae-lstm", preset="paper"),
     "memory": Variant("memory"),
     "ensemble": Variant("ensemble"),
 }

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.cases import Case, Scored
+from benchmarks.cases import Case, Scored, on_clock
 from benchmarks.exporting import ExportProcess
 from benchmarks.processes import serve
 from benchmarks.variants import merged
-from datasets import Series
 
 
 def _work(exporter: ExportProcess, raw: dict[str, Any]) -> None:
@@ -86,14 +85,6 @@ def _by_row(values: np.ndarray, rows: np.ndarray, length: int) -> np.ndarray:
     by_row = np.zeros((length, *values.shape[1:]), "float32")
     by_row[rows] = values
     return by_row
-
-
-def on_clock(series: Series) -> pd.DataFrame:
-    """Returns the frame; rows without time stamps are a period apart, where it is known."""
-    frame = series.frame
-    if isinstance(frame.index, pd.DatetimeIndex):
-        return frame
-    return frame.set_axis(np.arange(len(frame)) * (series.period_s or 1.0))
 
 
 def _forget() -> None:
