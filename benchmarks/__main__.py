@@ -89,6 +89,15 @@ def paper(
 
 
 @app.command()
+def page() -> None:
+    """The comparison with published figures: benchmarks/results/COMPARISON.md."""
+    from benchmarks import page as benchmark
+
+    benchmark.write()
+    console.print(f"Written to {benchmark.PAGE}")
+
+
+@app.command()
 def compensation(fresh: Fresh = False) -> None:
     """The RNN predictor's compensation on the discords: a network or support vectors."""
     from benchmarks import compensation as benchmark
@@ -99,12 +108,19 @@ def compensation(fresh: Fresh = False) -> None:
 @app.command()
 def budget(
     detector: Annotated[
-        str, typer.Option(help="Such as gaussian,vae-lstm,rnn; networks are tiny.")
+        str, typer.Option(help="Such as gaussian,vae-lstm,rnn; with --data nab, variants.")
     ] = "gaussian",
-    seeds: Annotated[int, typer.Option(help="Pumps.")] = 3,
+    data: Annotated[
+        Literal["pump", "nab"], typer.Option(help="A year of a pump, or normal parts of NAB.")
+    ] = "pump",
+    seeds: Annotated[int, typer.Option(min=1, help="Pumps; with --data nab, trainings.")] = 3,
+    jobs: Jobs = 2,
     fresh: Fresh = False,
 ) -> None:
-    """Events on a year of normal data that was never seen, against the false-alarm budget."""
+    """Events on normal data that was never seen, against the false-alarm budget."""
+    if data == "nab":
+        _compare("budget_nab", detector, seeds, Effort(jobs=jobs, fresh=fresh))
+        return
     from benchmarks import budget as benchmark
 
     table = benchmark.run(detectors=detector.split(","), seeds=seeds, fresh=fresh, console=console)
@@ -152,9 +168,12 @@ def training() -> None:
 
 @app.command()
 def scoring() -> None:
-    """Microseconds per sample of the exported file, one thread."""
+    """Microseconds per sample of the exported file, one thread: every detector, and the VAE-LSTM
+    beside its matrix products."""
+    from benchmarks import cost
     from benchmarks import scoring as benchmark
 
+    _record("scoring_detectors", cost.run())
     _record("scoring", benchmark.run())
 
 

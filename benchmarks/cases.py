@@ -171,8 +171,8 @@ class Scored:
             "training_rows": self.metadata.training["rows"],
         }
 
-    def save(self, case: Case) -> None:
-        """Writes the file of a case."""
+    def save(self, case: Case, file: Path | None = None) -> None:
+        """Writes the file of a case, or another."""
         arrays = {
             f"{number}.{name}": part[name]
             for number, part in enumerate(self.parts)
@@ -181,8 +181,9 @@ class Scored:
         keys = {"settings_key": case.settings_key, "code_key": case.code_key}
         blob = io.BytesIO()
         np.savez_compressed(blob, info=json.dumps({**self.info, **keys}), **arrays)
-        case.file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(case.file, blob.getvalue())
+        file = file or case.file
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, blob.getvalue())
 
 
 def load(case: Case, *, stale: bool = False) -> Scored | None:

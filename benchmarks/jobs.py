@@ -122,7 +122,7 @@ def _is_done(case: Case, effort: Effort) -> bool:
 def _run(case: Case, process: LineProcess, stopping: threading.Event) -> str | None:
     """Returns the message of a case that failed."""
     try:
-        process.ask(asdict(case))
+        process.ask({"case": asdict(case), "file": str(case.file)})
     except RuntimeError as error:
         if not stopping.is_set():
             Scored(info={"error": str(error)}).save(case)

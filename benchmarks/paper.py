@@ -11,6 +11,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import published
 from benchmarks.cases import Case, Scored
 from benchmarks.jobs import Effort
 from benchmarks.judging import measure
@@ -28,15 +29,6 @@ SERIES = {
 }
 """Window length and epochs of each part."""
 L_SEQ = 12
-ORIGINAL = {
-    "ambient_temp": (0.680, 0.996),
-    "cpu_utilization": (0.871, 0.982),
-    "ec2_request": (0.853, 0.996),
-    "machine_temp[0]": (0.691, 0.987),
-    "machine_temp[1]": (0.740, 0.907),
-    "nyc_taxi": (0.818, 0.997),
-}
-"""Plain and point-adjusted F1 of the original code after as many epochs."""
 
 
 def plan(variants: Sequence[str], seeds: int) -> list[Case]:
@@ -152,7 +144,7 @@ def show(table: pd.DataFrame, console: Console) -> None:
             "random adjusted",
         ):
             out.add_column(column, justify="left" if column == "series" else "right")
-        for name, (plain, adjusted) in ORIGINAL.items():
+        for name, (plain, adjusted) in published.PAPER.items():
             rows = cases[cases["series"] == name]
             if rows.empty:
                 continue

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -60,7 +61,7 @@ class LineProcess:
         Raises:
             RuntimeError: The answer is an error, or the process ended without one.
         """
-        if self._process is None or self._process.poll() is not None:
+        if self._process is None:
             self._start()
         answer = ""
         try:
@@ -81,6 +82,10 @@ class LineProcess:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+            for file in (self._process.stdin, self._process.stdout, self._errors):
+                with suppress(BrokenPipeError):
+                    file.close()
+            self._process = None
 
     def _start(self) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
@@ -95,10 +100,14 @@ class LineProcess:
         )
 
     def _last_words(self) -> str:
-        self._process.kill()
-        code = self._process.wait()
+        if self._process is None:
+            return f"{self._module} was ended"
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=5)
+        code = self._process.returncode
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        self.kill()
         return f"{self._module} ended with exit code {code}: {lines[-1] if lines else 'no message'}"
 
 

@@ -15,11 +15,11 @@ from benchmarks.processes import serve
 from benchmarks.variants import merged
 
 
-def _work(exporter: ExportProcess, raw: dict[str, Any]) -> None:
-    """Trains and scores a case into its file."""
-    case = Case.from_dict(raw)
+def _work(exporter: ExportProcess, question: dict[str, Any]) -> None:
+    """Trains and scores a case into a file."""
+    case = Case.from_dict(question["case"])
     try:
-        measure(case, exporter).save(case)
+        measure(case, exporter).save(case, Path(question["file"]))
     finally:
         _forget()
 
@@ -103,7 +103,7 @@ def main() -> None:
 
     select_backend("jax")
     with ExportProcess() as exporter:
-        serve(lambda raw: _work(exporter, raw))
+        serve(lambda question: _work(exporter, question))
 
 
 if __name__ == "__main__":
