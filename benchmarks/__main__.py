@@ -168,8 +168,7 @@ def training() -> None:
 
 @app.command()
 def scoring() -> None:
-    """Microseconds per sample of the exported file, one thread: every detector, and the VAE-LSTM
-    beside its matrix products."""
+    """Microseconds per sample of the exported file, one thread, for every detector."""
     from benchmarks import cost
     from benchmarks import scoring as benchmark
 
