@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from benchmarks.cases import Case, Scored, load
 from benchmarks.processes import ONE_THREAD, LineProcess
@@ -79,11 +80,11 @@ def finish(
         *Progress.get_default_columns()[:2],
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[now]}"),
+        TextColumn("{task.fields[now]}", table_column=Column(no_wrap=True, ratio=1)),
     )
     total = len(todo)
     try:
-        with Progress(*columns, console=console) as progress:
+        with Progress(*columns, console=console, expand=True) as progress:
             task = progress.add_task(cases[0].benchmark, total=total, now="")
             for thread in threads:
                 thread.start()

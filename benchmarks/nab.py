@@ -121,7 +121,8 @@ def run(
         rows, lost = figures(subject)
         failed = sum(one is None for one in subject.scored)
         table.replace([{**keys, "kind": subject.kind, "failed": failed, **row} for row in rows])
-        windows.replace([{**keys, **row} for row in lost])
+        if subject.kind != "baseline":
+            windows.replace([{**keys, **row} for row in lost])
         if subject.kind == "ours":
             metrics.replace([{**keys, **row} for row in per_series(subject)])
     return table.table
@@ -190,7 +191,7 @@ def figures(subject: Subject) -> tuple[list[dict[str, Any]], list[dict[str, Any]
             found = np.array([_label_free(*pair, budget) for pair in _pairs(subject)])
             for profile, settings in NAB_PROFILES.items():
                 add(f"label-free {budget}", profile, float(corpus_score(found, settings)))
-    add("VUS-PR", "", _volume(subject.scores))
+    add("VUS-PR", "none", _volume(subject.scores))
     return rows, list(_per_window(subject.scores, float(grid[sweep.best("standard")])))
 
 
@@ -286,16 +287,14 @@ def show(table: pd.DataFrame, console: Console) -> None:
     """Prints mean and spread over seeds."""
     order = {test: number for number, test in enumerate(TESTS)}
     rows = table.sort_values("test", key=lambda tests: tests.map(order), kind="stable")
-    groups = rows.groupby(["variant", "column", "test", "profile"], sort=False, dropna=False)
-    spread = groups["value"].agg(["mean", "min", "max", "count"]).reset_index()
-    profiles = [*NAB_PROFILES]
-    for test, part in spread.groupby("test", sort=False):
-        wide = part.pivot_table(
-            index=["variant", "column"], columns="profile", values="mean", dropna=False
-        )
-        first = part[part["profile"].isin([profiles[0], ""]) | part["profile"].isna()]
-        ranges = first.set_index(["variant", "column"])[["min", "max", "count"]]
+    groups = rows.groupby(["test", "variant", "column", "profile"], sort=False)["value"]
+    spread = groups.agg(["mean", "min", "max", "count"])
+    for test in rows["test"].unique():
+        part = spread.loc[test]
+        means = part.pivot_table(index=["variant", "column"], columns="profile", values="mean")
+        first = next(iter(NAB_PROFILES)) if len(means.columns) > 1 else means.columns[0]
+        means = means[[p for p in NAB_PROFILES if p in means] or [first]]
+        seeds = part.xs(first, level="profile")[["min", "max", "count"]]
         console.print(f"\n[bold]{test}[/]: {TESTS[str(test)]}", highlight=False)
-        shown = wide[[p for p in profiles if p in wide]] if profiles[0] in wide else wide
-        joined = shown.join(ranges).sort_values(shown.columns[0], ascending=False)
-        console.print(joined.round(2).to_string(), highlight=False)
+        shown = means.join(seeds).sort_values(first, ascending=False)
+        console.print(shown.round(3).to_string(), highlight=False)

@@ -9,7 +9,8 @@ from benchmarks.nab import TESTS
 from benchmarks.results_file import RESULTS, ResultsFile
 from benchmarks.skab import BASELINES
 from kad.files import write_atomically
-from kad.metrics import NAB_PROFILES
+from kad.metrics import METRICS, NAB_PROFILES, aggregate
+from runtime.errors import InputError
 
 PAGE = RESULTS / "COMPARISON.md"
 _PROFILES = ("standard", "low FP", "low FN")
@@ -17,7 +18,7 @@ _PROFILES = ("standard", "low FP", "low FN")
 
 def write() -> str:
     """Writes the page and returns it."""
-    parts = (_HEAD, _nab(), _discords(), _skab(), _paper(), _budget(), _costs())
+    parts = (_HEAD, _nab(), _discords(), _skab(), _paper(), _metrics(), _budget(), _costs())
     page = "\n\n".join(part.strip() for part in parts) + "\n"
     write_atomically(PAGE, page)
     return page
@@ -171,6 +172,55 @@ def _paper() -> str:
             _table(("series", "detector", *header), rows),
         )
     )
+
+
+_SHOWN = (
+    "average_precision",
+    "vus_pr",
+    "f1",
+    "event_precision",
+    "event_recall",
+    "delay_s",
+    "false_alarms_per_day",
+    "affiliation_f1",
+    "best_f1",
+)
+
+
+def _metrics() -> str:
+    parts = [
+        "## Every series by itself",
+        (
+            "Means over series, by `kad.metrics.evaluate` and `aggregate`; all metrics are in the "
+            "tables. The default threshold and alarm policy are those of the file, 1/week; only "
+            "the best F1 is in-sample."
+        ),
+    ]
+    for name in ("nab", "skab", "discords"):
+        table = ResultsFile(f"{name}_metrics", ()).table
+        if table.empty:
+            parts.append(f"`{name}_metrics.csv`: not measured yet.")
+            continue
+        rows = []
+        for variant, cases in table.groupby("variant", sort=False):
+            figures = cases[cases["column"] == "score"] if "column" in cases else cases
+            try:
+                spread = aggregate(figures, by=["variant"]).set_index("metric")
+            except InputError as error:
+                parts.append(f"`{name}_metrics.csv`: {variant} is left out: {error}")
+                continue
+            cells = (_mean_and_spread(spread.loc[metric]) for metric in _SHOWN)
+            rows.append((f"**{variant}**", *cells, spread["seeds"].max()))
+        titles = (METRICS[metric].title for metric in _SHOWN[:-1])
+        header = ("detector", *titles, "best F1", "seeds")
+        parts += [f"`{name}_metrics.csv`:", _table(header, rows)]
+    return "\n\n".join(parts)
+
+
+def _mean_and_spread(row: "pd.Series[float]") -> str:
+    digits = 0 if row["mean"] > 100 else 3
+    mean = f"{row['mean']:.{digits}f}"
+    return mean if pd.isna(row["std"]) else f"{mean} ± {row['std']:.{digits}f}"
 
 
 def _budget() -> str:

@@ -38,8 +38,13 @@ VARIANTS = {
     "memory": Variant("memory"),
     "ensemble": Variant("ensemble"),
 }
-"""All variants by name; those of detectors that kad does not have are left out."""
+for _kind in ("static", "adaptive"):
+    _scoring = {"scoring": {"normalisation": _kind}}
+    for _name in ("gaussian", "rnn", "vae-lstm", "memory", "ensemble"):
+        VARIANTS[f"{_name}-{_kind}"] = Variant(_name, _scoring)
+    VARIANTS[f"vae-lstm-paper-{_kind}"] = Variant("vae-lstm", _scoring, preset="paper")
 VARIANTS = {name: v for name, v in VARIANTS.items() if v.detector in detector_names()}
+"""All variants by name; those of detectors that kad does not have are left out."""
 
 
 def merged(*trees: Tree) -> dict[str, dict[str, Any]]:

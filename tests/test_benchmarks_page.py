@@ -23,12 +23,12 @@ def test_missing_tables_are_said_to_be_missing():
 def test_means_and_spreads_stand_beside_the_published_figures():
     results = ResultsFile("nab", ("variant", "seed", "column", "test", "profile"))
     common = {"column": "score", "failed": 0, "test": "in-sample"}
+    values = (("rnn", "ours", 0, 70.0), ("rnn", "ours", 1, 72.0), ("ARTime", "peer", 0, 74.85))
     results.replace(
         [
             {"variant": name, "seed": seed, "kind": kind, "profile": profile, "value": value}
             | common
-            for name, kind, seed, value in (("rnn", "ours", 0, 70.0), ("rnn", "ours", 1, 72.0))
-            + (("ARTime", "peer", 0, 74.85),)
+            for name, kind, seed, value in values
             for profile in ("standard", "reward_low_FP_rate", "reward_low_FN_rate")
         ]
     )
