@@ -40,11 +40,11 @@ from kad.metrics import (
 DEFAULT = ["gaussian", "memory", "rnn", "vae-lstm", "ensemble"]
 SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
     "": {"data": {"grid": "rows"}, "training": {"validation": 0.3}},
-    "rnn": {"detector": {"smooth": 10}},
+    "rnn": {"training": {"chunk": 40}},
     "vae-lstm": {"detector": {"l_win": 8, "l_seq": 4}},
 }
 """Of every detector, and of one: the shortest series train on 169 rows, of which calibration needs
-50; a warm-up, and for the VAE-LSTM a sequence of windows, must fit in the others."""
+50; a chunk of the RNN and a sequence of the VAE-LSTM must fit in either part."""
 PEERS = (
     "ARTime",
     "numenta",
