@@ -1,18 +1,30 @@
 """`python -m benchmarks`: measure, write to `benchmarks/results/`, print."""
 
-from typing import Annotated
+import importlib
+from typing import Annotated, Literal
 
 import pandas as pd
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.jobs import Effort
 from benchmarks.results_file import RESULTS
+from benchmarks.variants import chosen
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(width=120)
 
 Fresh = Annotated[bool, typer.Option("--fresh", help="Measure finished cases again.")]
+Variants = Annotated[
+    str | None, typer.Option(help="Such as rnn,gaussian.", show_default="the main ones")
+]
+Seeds = Annotated[int, typer.Option(min=1, help="Seeds per series.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Worker processes, one thread each.")]
+Retry = Annotated[bool, typer.Option("--retry", help="Try failed cases again.")]
+Stale = Annotated[
+    bool, typer.Option("--stale", help="Keep scores that older code made with these settings.")
+]
 
 
 @app.callback()
@@ -21,30 +33,68 @@ def benchmarks() -> None:
 
 
 @app.command()
-def paper(
-    seeds: Annotated[int, typer.Option(help="Seeds per series.")] = 3,
+def nab(
+    variants: Variants = None,
+    seeds: Seeds = 3,
+    jobs: Jobs = 2,
+    column: Annotated[
+        Literal["score", "severity"], typer.Option(help="What the alarm policy thresholds.")
+    ] = "score",
     fresh: Fresh = False,
+    retry: Retry = False,
+    stale: Stale = False,
 ) -> None:
-    """The VAE-LSTM paper's five series by its protocol."""
-    from benchmarks import paper as benchmark
+    """The Numenta Anomaly Benchmark: all 58 series."""
+    effort = Effort(jobs=jobs, fresh=fresh, retry=retry, stale=stale)
+    _compare("nab", variants, seeds, effort, column=column)
 
-    benchmark.show(benchmark.run(seeds=seeds, fresh=fresh, console=console), console)
+
+@app.command()
+def skab(
+    variants: Variants = None,
+    seeds: Seeds = 3,
+    jobs: Jobs = 2,
+    fresh: Fresh = False,
+    retry: Retry = False,
+    stale: Stale = False,
+) -> None:
+    """The Skoltech Anomaly Benchmark: outliers among the rows of 34 experiments."""
+    _compare("skab", variants, seeds, Effort(jobs=jobs, fresh=fresh, retry=retry, stale=stale))
 
 
 @app.command()
 def discords(
-    variants: Annotated[
-        str | None, typer.Option(help="Such as rnn,gaussian.", show_default="all")
-    ] = None,
-    seeds: Annotated[int, typer.Option(help="Seeds per series.")] = 1,
+    variants: Variants = None,
+    seeds: Seeds = 3,
+    jobs: Jobs = 2,
     fresh: Fresh = False,
+    retry: Retry = False,
+    stale: Stale = False,
 ) -> None:
     """The sixteen discords and the year of taxi rides, by every detector."""
-    from benchmarks import discords as benchmark
+    _compare("discords", variants, seeds, Effort(jobs=jobs, fresh=fresh, retry=retry, stale=stale))
 
-    chosen = variants.split(",") if variants else list(benchmark.VARIANTS)
-    table = benchmark.run(variants=chosen, seeds=seeds, fresh=fresh, console=console)
-    benchmark.show(table[table["variant"].isin(chosen)], console)
+
+@app.command()
+def paper(
+    variants: Variants = None,
+    seeds: Seeds = 3,
+    jobs: Jobs = 2,
+    fresh: Fresh = False,
+    retry: Retry = False,
+    stale: Stale = False,
+) -> None:
+    """The VAE-LSTM paper's five series by its protocol, by every detector."""
+    _compare("paper", variants, seeds, Effort(jobs=jobs, fresh=fresh, retry=retry, stale=stale))
+
+
+@app.command()
+def page() -> None:
+    """The comparison with published figures: benchmarks/results/COMPARISON.md."""
+    from benchmarks import page as benchmark
+
+    benchmark.write()
+    console.print(f"Written to {benchmark.PAGE}")
 
 
 @app.command()
@@ -58,15 +108,38 @@ def compensation(fresh: Fresh = False) -> None:
 @app.command()
 def budget(
     detector: Annotated[
-        str, typer.Option(help="Such as gaussian,vae-lstm,rnn; networks are tiny.")
+        str, typer.Option(help="Such as gaussian,vae-lstm,rnn; with --data nab, variants.")
     ] = "gaussian",
-    seeds: Annotated[int, typer.Option(help="Pumps.")] = 3,
+    data: Annotated[
+        Literal["pump", "nab"], typer.Option(help="A year of a pump, or normal parts of NAB.")
+    ] = "pump",
+    seeds: Annotated[int, typer.Option(min=1, help="Pumps; with --data nab, trainings.")] = 3,
+    jobs: Jobs = 2,
     fresh: Fresh = False,
 ) -> None:
-    """Events on a year of normal data that was never seen, against the false-alarm budget."""
+    """Events on normal data that was never seen, against the false-alarm budget."""
+    if data == "nab":
+        _compare("budget_nab", detector, seeds, Effort(jobs=jobs, fresh=fresh))
+        return
     from benchmarks import budget as benchmark
 
     table = benchmark.run(detectors=detector.split(","), seeds=seeds, fresh=fresh, console=console)
+    benchmark.show(table, console)
+
+
+def _compare(name: str, variants: str | None, seeds: int, effort: Effort, **options: str) -> None:
+    benchmark = importlib.import_module(f"benchmarks.{name}")
+    try:
+        names = chosen(variants, benchmark.DEFAULT)
+    except KeyError as error:
+        raise typer.BadParameter(error.args[0], param_hint="--variants") from error
+    try:
+        table = benchmark.run(
+            variants=names, seeds=seeds, effort=effort, console=console, **options
+        )
+    except KeyboardInterrupt:
+        console.print("Stopped. Finished cases are kept: the same command goes on from there.")
+        raise typer.Exit(130) from None
     benchmark.show(table, console)
 
 
@@ -95,9 +168,11 @@ def training() -> None:
 
 @app.command()
 def scoring() -> None:
-    """Microseconds per sample of the exported file, one thread."""
+    """Microseconds per sample of the exported file, one thread, for every detector."""
+    from benchmarks import cost
     from benchmarks import scoring as benchmark
 
+    _record("scoring_detectors", cost.run())
     _record("scoring", benchmark.run())
 
 

@@ -6,6 +6,7 @@ gateway.
 """
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from rich.console import Console
 from benchmarks.exporting import ExportProcess
 from benchmarks.results_file import ResultsFile
 from kad.backend import select_backend
+from runtime.budget import event_threshold, severity_threshold
+from runtime.policy import AlarmPolicy
+from runtime.schema import Metadata
 
 PERIOD_S = 300
 UNSEEN_DAYS = 365
@@ -80,16 +84,28 @@ def _measure(
 def _events(file: Path, frame: pd.DataFrame) -> list[dict[str, Any]]:
     from kad.frames import times_ns
     from runtime import Detector, EventDetector, Stream
-    from runtime.budget import event_threshold, severity_threshold
 
     detector = Detector(file)
     meta = detector.metadata
     scores = Stream(detector).push_many(times_ns(frame), frame.to_numpy("float64"))
 
-    def count(threshold: float) -> int:
+    def count(threshold: float, policy: AlarmPolicy) -> int:
         finder = EventDetector.of(meta, threshold=threshold, policy=policy)
         return len(finder.update(scores)) + len(finder.finish())
 
+    return verdicts(meta, count, days=UNSEEN_DAYS)
+
+
+def verdicts(
+    meta: Metadata, count: Callable[[float, AlarmPolicy], int], *, days: float
+) -> list[dict[str, Any]]:
+    """Returns how each budget held under each policy.
+
+    Args:
+        meta: Of the detector file.
+        count: Counts the events of unseen rows at a threshold under a policy.
+        days: Time that these rows cover.
+    """
     rows = []
     for name, options in POLICIES.items():
         policy = meta.alarm.changed(meta.period_s, **options)
@@ -98,8 +114,8 @@ def _events(file: Path, frame: pd.DataFrame) -> list[dict[str, Any]]:
                 budget, period_s=meta.period_s, calibration=meta.calibration, policy=policy
             )
             by_sample = severity_threshold(budget, meta.period_s)
-            allowed = per_day * UNSEEN_DAYS
-            events, events_by_sample = count(found.threshold), count(by_sample)
+            allowed = per_day * days
+            events, events_by_sample = count(found.threshold, policy), count(by_sample, policy)
             rows.append(
                 {
                     "policy": name,

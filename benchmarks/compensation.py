@@ -10,7 +10,8 @@ from sklearn.metrics import average_precision_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.svm import SVR
 
-from benchmarks.discords import on_clock, series_names
+from benchmarks.cases import on_clock
+from benchmarks.discords import channels, series_names
 from benchmarks.results_file import ResultsFile
 from datasets import load
 from kad.backend import select_backend
@@ -45,7 +46,7 @@ def _case(name: str) -> list[dict[str, Any]]:
     from kad.run import build_detector
 
     series = load(name)
-    frame = on_clock(series)
+    frame = on_clock(series)[channels(series)]
     rows, test = frame.iloc[slice(*series.train)], frame.iloc[slice(*series.test[0])]
     labels = series.labels()[slice(*series.test[0])]
     config = build_config(detector="rnn", overrides={"detector": {"compensate": False}})

@@ -1,32 +1,23 @@
 """The sixteen discords and the year of taxi rides, scored by the exported file in the runtime."""
 
-import tempfile
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from sklearn.metrics import average_precision_score, f1_score
 
-from benchmarks.exporting import ExportProcess
+from benchmarks.cases import Case, Scored
+from benchmarks.jobs import Effort
+from benchmarks.judging import evaluated, measure
 from benchmarks.results_file import ResultsFile
 from datasets import Series, load, names
-from kad.backend import select_backend
+from kad.metrics import to_ranges
 
-ORIGINAL_SCORE = {"smooth": 1, "compensate": False}
-VARIANTS: dict[str, dict[str, Any]] = {
-    "gaussian": {"detector": "gaussian"},
-    "rnn": {"detector": "rnn"},
-    "rnn-original-score": {"detector": "rnn", "options": ORIGINAL_SCORE},
-    "rnn-uncompensated": {"detector": "rnn", "options": {"compensate": False}},
-    "rnn-direct": {"detector": "rnn", "options": {"head": "direct"}},
-    "rnn-joint": {"detector": "rnn", "options": {"gaussian": "joint"}},
-    "vae-lstm": {"detector": "vae-lstm"},
-}
-"""Detector and constructor arguments per variant; all else is the default."""
+DEFAULT = ["gaussian", "memory", "rnn", "vae-lstm", "ensemble"]
+TAXI = "discords/nyc_taxi"
 RARE = 3.0
 """Severity that one normal sample in a thousand reaches."""
 
@@ -44,88 +35,67 @@ def series_names() -> list[str]:
     return [name for name in names("discords/") if load(name).train]
 
 
-def run(*, variants: list[str], seeds: int, fresh: bool, console: Console) -> pd.DataFrame:
-    """Trains, exports and scores what is not in the results yet."""
-    select_backend()
-    results = ResultsFile("discords", ("variant", "series", "seed"), fresh=fresh)
-    cases = [
-        (variant, name, seed)
+def plan(variants: Sequence[str], seeds: int) -> list[Case]:
+    """Returns all cases, seed by seed."""
+    return [
+        _case(variant, load(name), seed)
         for seed in range(seeds)
         for variant in variants
         for name in series_names()
-        if not results.has(variant=variant, series=name, seed=seed)
     ]
-    columns = (
-        *Progress.get_default_columns()[:2],
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[now]}"),
-    )
-    with Progress(*columns, console=console) as progress, ExportProcess() as exporter:
-        task = progress.add_task("discords", total=len(cases), now="")
-        for variant, name, seed in cases:
-            progress.update(task, now=f"{variant}: {name}")
-            results.add(
-                variant=variant, series=name, seed=seed, **_case(variant, name, seed, exporter)
-            )
-            progress.advance(task)
+
+
+def _case(variant: str, series: Series, seed: int) -> Case:
+    settings = {"": {"data": {"channels": channels(series)}}}
+    return Case.of("discords", variant, series, seed, settings=settings)
+
+
+def channels(series: Series) -> list[str]:
+    """Returns what is measured: the taxi year has columns of the clock, too."""
+    return ["value"] if series.name == TAXI else list(series.channels)
+
+
+def run(*, variants: Sequence[str], seeds: int, effort: Effort, console: Console) -> pd.DataFrame:
+    """Trains and scores what is not in the results yet."""
+    results = ResultsFile("discords", ("variant", "series", "seed"))
+    metrics = ResultsFile("discords_metrics", ("variant", "seed", "series"))
+    for case, scored in measure(plan(variants, seeds), results, effort, console):
+        if scored.error:
+            results.add(**case.keys, failed=scored.error)
+            continue
+        series = load(case.series)
+        ((start, end),) = case.parts
+        labels = series.labels()[start:end]
+        results.add(**case.keys, **_judge(scored, labels), **_training(scored.history))
+        figures = evaluated(scored, to_ranges(labels), period_s=series.period_s or 1.0)
+        metrics.add(**case.keys, **figures)
     return results.table
 
 
-def _case(variant: str, name: str, seed: int, exporter: ExportProcess) -> dict[str, Any]:
-    from kad.config import build_config
-    from kad.run import train
-
-    series = load(name)
-    frame = on_clock(series)
-    settings = VARIANTS[variant]
-    config = build_config(
-        detector=settings["detector"],
-        overrides={
-            "data": {"train": "{}:{}".format(*series.train)},
-            "detector": settings.get("options", {}),
-            "training": {"seed": seed},
-        },
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        trained = train(config, frame, out=Path(folder) / "run")
-        file = exporter.export(trained.folder)
-        return {**_judge(file, series, frame), **_training(trained.history)}
-
-
-def on_clock(series: Series) -> pd.DataFrame:
-    """Returns the channels; rows without time stamps are a period apart, where it is known."""
-    frame = series.frame
-    if isinstance(frame.index, pd.DatetimeIndex):
-        return frame[["value"]]
-    return frame.set_axis(np.arange(len(frame)) * (series.period_s or 1.0))
-
-
-def _judge(file: Path, series: Series, frame: pd.DataFrame) -> dict[str, Any]:
-    from kad.frames import times_ns
-    from runtime import Detector, Stream
-
-    ((start, end),) = series.test
-    part = frame.iloc[start:end]
-    labels = series.labels()[start:end]
-    stream = Stream(Detector(file))
-    scores = stream.push_many(times_ns(part), part.to_numpy("float64"))
-    top = int(scores.score.argmax())
+def _judge(scored: Scored, labels: np.ndarray) -> dict[str, Any]:
+    (part,) = scored.parts
+    score, severity = part["score"], part["severity"]
+    top = int(score.argmax())
     inside = np.flatnonzero(labels)
     away = inside[np.abs(inside - top).argmin()] - top
-    joint = best_f1(scores.score, labels)
+    joint = best_f1(score, labels)
     noise = np.random.default_rng(0).random((20, len(labels)))
+
+    def f1_at(threshold: float) -> float:
+        return float(f1_score(labels, severity >= threshold, zero_division=0.0))
+
     return {
         "f1": joint.f1,
         "precision": joint.precision,
         "recall": joint.recall,
         "f1_by_channel": " ".join(
-            f"{best_f1(channel, labels).f1:.3f}" for channel in scores.channel_scores.T
+            f"{best_f1(channel, labels).f1:.3f}" for channel in part["channel_scores"].T
         ),
-        "f1_default": f1_score(labels, scores.alarm, zero_division=0.0),
-        "f1_rare": f1_score(labels, scores.severity >= RARE, zero_division=0.0),
-        "alarms_outside": int((scores.severity >= RARE)[~labels].sum()),
-        "average_precision": average_precision_score(labels, scores.score),
+        "f1_default": f1_at(scored.metadata.threshold),
+        "f1_day": f1_at(scored.threshold("1/day")),
+        "f1_rare": f1_at(RARE),
+        "alarms_outside": int((severity >= RARE)[~labels].sum()),
+        "average_precision": average_precision_score(labels, score),
         "top_inside": bool(labels[top]),
         "top_rows_away": -int(away),
         "random_f1": best_f1(1 + 9 * noise[0], labels).f1,
@@ -166,8 +136,8 @@ def show(table: pd.DataFrame, console: Console) -> None:
             title=f"{variant}: mean of {rows['seed'].nunique()} seeds", title_justify="left"
         )
         columns = (
-            "f1", "f1_by_channel", "f1_default", "f1_rare", "average_precision", "top_inside",
-            "top_rows_away", "random_f1", "random_average_precision",
+            "f1", "f1_by_channel", "f1_default", "f1_day", "f1_rare", "average_precision",
+            "top_inside", "top_rows_away", "random_f1", "random_average_precision",
         )  # fmt: skip
         out.add_column("series")
         for column in columns:
@@ -185,12 +155,14 @@ def show(table: pd.DataFrame, console: Console) -> None:
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
     """Returns, per variant, means over the sixteen discords and how many tops lie inside."""
-    discords = table[table["series"] != "discords/nyc_taxi"]
+    found = table[table["f1"].notna()]
+    discords = found[found["series"] != TAXI]
     by_seed = discords.groupby(["variant", "seed"]).agg(
-        top_inside=("top_inside", "sum"),
+        top_inside=("top_inside", lambda inside: int(inside.astype(bool).sum())),
         top_within_100=("top_rows_away", lambda rows: int((rows.abs() <= 100).sum())),
         f1=("f1", "mean"),
         f1_default=("f1_default", "mean"),
+        f1_day=("f1_day", "mean"),
         f1_rare=("f1_rare", "mean"),
         average_precision=("average_precision", "mean"),
         random_f1=("random_f1", "mean"),

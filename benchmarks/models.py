@@ -21,7 +21,7 @@ def fitted(*, hidden_units: int, channels: int = 1, l_win: int = 48, score_windo
         names, l_win=l_win, hidden_units=hidden_units, score_windows=score_windows, period_s=60.0
     )
     detector.fit(
-        _noisy_sine(max(1000, 3 * detector.warmup_steps), names),
+        noisy_sine(max(1000, 3 * detector.warmup_steps), names),
         training=VAELSTMTraining(epochs=3, epochs_lstm=3, examples_per_epoch=1000),
     )
     return detector
@@ -37,13 +37,12 @@ def fitted_rnn(*, channels: int = 1, **options):
     keras.utils.set_random_seed(0)
     names = [f"c{i}" for i in range(channels)]
     detector = RNNPredictor(names, period_s=60.0, **options)
-    detector.fit(
-        _noisy_sine(2000, names), training=RNNTraining(epochs=3, examples_per_epoch=10_000)
-    )
+    detector.fit(noisy_sine(2000, names), training=RNNTraining(epochs=3, examples_per_epoch=10_000))
     return detector
 
 
-def _noisy_sine(rows: int, names: list[str]) -> pd.DataFrame:
+def noisy_sine(rows: int, names: list[str]) -> pd.DataFrame:
+    """Returns a sine with noise in every column, a row per minute."""
     rng = np.random.default_rng(0)
     wave = np.sin(np.arange(rows) / 20)[:, None]
     index = pd.date_range("2025-01-01", periods=rows, freq="min")

@@ -1,20 +1,25 @@
-"""The paper's five series by its own protocol, scored by the exported file in the runtime."""
+"""The paper's five series by its own protocol, scored by the exported file in the runtime.
 
-import itertools
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
+The variant `vae-lstm-paper` is the paper's detector; others are scored by the same protocol.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import published
+from benchmarks.cases import Case, Scored
+from benchmarks.jobs import Effort
+from benchmarks.judging import measure
 from benchmarks.results_file import ResultsFile
-from datasets import load
-from kad.metrics import best_f1, sequence_labels
+from datasets import Series, load
+from kad.metrics import adjust_points, best_f1, precision_recall, sequence_labels
 
+DEFAULT = ["vae-lstm-paper", "gaussian", "memory", "rnn", "vae-lstm", "ensemble"]
 SERIES = {
     "ambient_temp": (24, 40),
     "cpu_utilization": (48, 20),
@@ -24,88 +29,55 @@ SERIES = {
 }
 """Window length and epochs of each part."""
 L_SEQ = 12
-SPLITS = ("shuffled",)
-"""How windows are split into training and validation; add "chronological" to compare."""
-ORIGINAL = {
-    "ambient_temp": (0.680, 0.996),
-    "cpu_utilization": (0.871, 0.982),
-    "ec2_request": (0.853, 0.996),
-    "machine_temp[0]": (0.691, 0.987),
-    "machine_temp[1]": (0.740, 0.907),
-    "nyc_taxi": (0.818, 0.997),
-}
-"""Plain and point-adjusted F1 of the original code after as many epochs."""
 
 
-def run(*, seeds: int, fresh: bool, console: Console) -> pd.DataFrame:
-    """Trains, exports and scores every series for every seed that is not in the results yet."""
-    results = ResultsFile("paper", ("split", "series", "seed"), fresh=fresh)
-    for seed, split, name in itertools.product(range(seeds), SPLITS, SERIES):
-        parts = [p for p in ORIGINAL if p.split("[")[0] == name]
-        if all(results.has(split=split, series=part, seed=seed) for part in parts):
+def plan(variants: Sequence[str], seeds: int) -> list[Case]:
+    """Returns all cases, seed by seed."""
+    return [
+        _case(variant, load(f"vae_lstm/{name}"), seed)
+        for seed in range(seeds)
+        for name in SERIES
+        for variant in variants
+    ]
+
+
+def _case(variant: str, series: Series, seed: int) -> Case:
+    l_win, epochs = SERIES[_short(series.name)]
+    shapes = {"detector": {"l_win": l_win}}
+    if variant.startswith("vae-lstm-paper"):
+        shapes["training"] = {"epochs": epochs, "epochs_lstm": epochs}
+    settings = {"": {"data": {"grid": "rows"}}, "vae-lstm": shapes}
+    return Case.of("paper", variant, series, seed, settings=settings)
+
+
+def run(*, variants: Sequence[str], seeds: int, effort: Effort, console: Console) -> pd.DataFrame:
+    """Trains, exports and scores what is not in the results yet."""
+    results = ResultsFile("paper", ("variant", "case", "seed", "series"))
+    for case, scored in measure(plan(variants, seeds), results, effort, console):
+        keys = {"variant": case.variant, "case": case.series, "seed": case.seed}
+        if scored.error:
+            results.add(**keys, series=_short(case.series), failed=scored.error)
             continue
-        console.print(f"{name}, {split} split, seed {seed} …")
-        for row in _case(name, split, seed):
-            if not results.has(split=split, series=row["series"], seed=seed):
-                results.add(**row)
+        costs = _training(scored.history)
+        results.replace([{**keys, **row, **costs} for row in _judge(load(case.series), scored)])
     return results.table
 
 
-def _case(name: str, split: str, seed: int) -> list[dict[str, object]]:
-    series = load(f"vae_lstm/{name}")
-    l_win, epochs = SERIES[name]
-    with tempfile.TemporaryDirectory() as folder:
-        data, out = Path(folder) / "data.csv", Path(folder) / "run"
-        series.to_csv(data)
-        config = Path(folder) / "config.toml"
-        config.write_text(f'[detector]\nl_win = {l_win}\n[training]\nsplit = "{split}"\n')
-        start, end = series.train
-        _python(
-            "kad",
-            "train",
-            data,
-            "--preset",
-            "paper",
-            "--config",
-            config,
-            "--seed",
-            seed,
-            "--epochs",
-            epochs,
-            "--train",
-            f"{start}:{end}",
-            "--out",
-            out,
-        )
-        _python("export", out)
-        history = pd.read_csv(out / "history.csv")
-        rows = []
-        for i, (a, b) in enumerate(series.test):
-            score = _score(out / "detector.onnx", series.frame.iloc[a:b].to_numpy())
-            part = name if len(series.test) == 1 else f"{name}[{i}]"
-            points = [p - a for p in series.points if a <= p < b]
-            rows.append(
-                {
-                    "split": split,
-                    "series": part,
-                    "seed": seed,
-                    **_metrics(score, points, l_win * L_SEQ),
-                }
-            )
-    seconds = history[history["epoch"] > 1].groupby("phase")["seconds"].median()
-    best = history.groupby("phase")["val_loss"].min()
-    timing = {f"{p}_epoch_s": seconds[p] for p in ("vae", "lstm")}
-    losses = {f"{p}_val_loss": best[p] for p in ("vae", "lstm")}
-    return [{**row, **losses, **timing} for row in rows]
+def _short(name: str) -> str:
+    return name.rpartition("/")[2]
 
 
-def _score(detector_file: Path, values: np.ndarray) -> np.ndarray:
-    from runtime import Detector, Stream
-
-    detector = Detector(detector_file)
-    stream = Stream(detector)
-    times = np.arange(len(values), dtype="int64") * round(detector.metadata.period_s * 1e9)
-    return stream.push_many(times, values).score
+def _judge(series: Series, scored: Scored) -> Iterator[dict[str, Any]]:
+    """Yields the figures of each test segment."""
+    name = _short(series.name)
+    length = SERIES[name][0] * L_SEQ
+    for number, ((start, end), part) in enumerate(zip(series.test, scored.parts, strict=True)):
+        points = [point - start for point in series.points if start <= point < end]
+        yield {
+            "series": name if len(series.test) == 1 else f"{name}[{number}]",
+            **_metrics(part["score"], points, length),
+            **_without_labels(part["severity"], scored, points, length),
+        }
 
 
 def _metrics(score: np.ndarray, points: list[int], length: int) -> dict[str, float | str]:
@@ -125,41 +97,70 @@ def _metrics(score: np.ndarray, points: list[int], length: int) -> dict[str, flo
     }
 
 
-def _python(module: str, *arguments: object) -> None:
-    command = [sys.executable, "-m", module, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}: {done.stderr}")
+def _without_labels(
+    severity: np.ndarray, scored: Scored, points: list[int], length: int
+) -> dict[str, float]:
+    """Returns the F1 of sequences at thresholds that no label has chosen."""
+    labels, regions = sequence_labels(points, rows=len(severity), length=length)
+    figures = {}
+    for name, threshold in (
+        ("week", scored.metadata.threshold),
+        ("day", scored.threshold("1/day")),
+        ("rare", 3.0),
+    ):
+        found = severity[length - 1 :] >= threshold
+        figures[f"f1_{name}"] = precision_recall(found, labels).f1
+        adjusted = adjust_points(found, regions)
+        figures[f"f1_{name}_adjusted"] = precision_recall(adjusted, labels).f1
+    return figures
+
+
+def _training(history: pd.DataFrame) -> dict[str, float]:
+    if history.empty:
+        return {}
+    seconds = history[history["epoch"] > 1].groupby("phase")["seconds"].median()
+    best = history.groupby("phase")["val_loss"].min()
+    return {f"{phase}_val_loss": loss for phase, loss in best.items()} | {
+        f"{phase}_epoch_s": second for phase, second in seconds.items()
+    }
 
 
 def show(table: pd.DataFrame, console: Console) -> None:
-    """Prints the medians beside the original's figures."""
-    out = Table(title="The paper's series: best F1 over 200 thresholds, median of seeds")
-    for column in (
-        "series",
-        "split",
-        "F1",
-        "seeds",
-        "original",
-        "adjusted",
-        "original",
-        "random",
-        "random adjusted",
-    ):
-        out.add_column(column, justify="left" if column == "series" else "right")
-    for split, (name, (plain, adjusted)) in itertools.product(SPLITS, ORIGINAL.items()):
-        rows = table[(table["series"] == name) & (table["split"] == split)]
-        if rows.empty:
-            continue
-        out.add_row(
-            name,
-            split,
-            f"{rows['f1'].median():.3f}",
-            " ".join(f"{f:.3f}" for f in sorted(rows["f1"])),
-            f"{plain:.3f}",
-            f"{rows['f1_adjusted'].median():.3f}",
-            f"{adjusted:.3f}",
-            f"{rows['random_f1'].median():.3f}",
-            f"{rows['random_f1_adjusted'].median():.3f}",
-        )
-    console.print(out)
+    """Prints medians over seeds beside the original's figures."""
+    found = table[table["f1"].notna()]
+    for variant, cases in found.groupby("variant", sort=False):
+        out = Table(title=f"{variant}: F1, median of seeds", title_justify="left")
+        for column in (
+            "series",
+            "best of 200",
+            "seeds",
+            "original",
+            "1/week",
+            "1/day",
+            "severity 3",
+            "adjusted",
+            "original",
+            "random",
+            "random adjusted",
+        ):
+            out.add_column(column, justify="left" if column == "series" else "right")
+        for name, (plain, adjusted) in published.PAPER.items():
+            rows = cases[cases["series"] == name]
+            if rows.empty:
+                continue
+            out.add_row(
+                name,
+                _median(rows["f1"]),
+                " ".join(f"{f:.3f}" for f in sorted(rows["f1"])),
+                f"{plain:.3f}",
+                *(_median(rows[f"f1_{rule}"]) for rule in ("week", "day", "rare")),
+                _median(rows["f1_adjusted"]),
+                f"{adjusted:.3f}",
+                _median(rows["random_f1"]),
+                _median(rows["random_f1_adjusted"]),
+            )
+        console.print(out)
+
+
+def _median(values: pd.Series) -> str:
+    return "" if values.isna().all() else f"{values.median():.3f}"

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.scoring import ONE_THREAD, SHAPES, interleaved, products
+from benchmarks.processes import ONE_THREAD
+from benchmarks.scoring import SHAPES, interleaved, products
 
 EPOCHS = 5
 UNITS, DEPTH, STREAMS, CHUNK, ROWS, HORIZON = 32, 2, 64, 50, 100_000, 10

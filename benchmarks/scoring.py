@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.processes import ONE_THREAD
+
 SHAPES = ((1, 1), (64, 1), (256, 1), (1, 512))
 MODELS = (("512 units", 512, 1), ("128 units", 128, 1), ("512 units, paper's score", 512, 11))
 L_WIN, L_SEQ, CODE, LSTM = 48, 12, 6, 64
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 def run() -> pd.DataFrame:

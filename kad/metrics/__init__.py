@@ -2,7 +2,7 @@
 
 from kad.metrics.affiliation import affiliation
 from kad.metrics.events import EventFigures, event_figures
-from kad.metrics.nab import NAB_PROFILES, NABProfile, NABScore, NABSeries, nab_scores
+from kad.metrics.nab import NAB_PROFILES, NABProfile, NABScore, NABSeries, nab_scores, nab_worth
 from kad.metrics.points import (
     BestF1,
     PrecisionRecall,
@@ -36,6 +36,7 @@ __all__ = [
     "evaluate",
     "event_figures",
     "nab_scores",
+    "nab_worth",
     "precision_recall",
     "range_based",
     "roc_auc",

@@ -7,7 +7,7 @@ import numpy as np
 
 from runtime.errors import InputError
 
-__all__ = ["NAB_PROFILES", "NABProfile", "NABScore", "NABSeries", "nab_scores"]
+__all__ = ["NAB_PROFILES", "NABProfile", "NABScore", "NABSeries", "nab_scores", "nab_worth"]
 
 
 class NABProfile(NamedTuple):
@@ -109,7 +109,7 @@ class _Rows(NamedTuple):
             if probation is None:
                 probation = min(int(0.15 * rows), 750)
             scores.append(score[probation:])
-            worths.append(_worth(rows, series.windows)[probation:])
+            worths.append(nab_worth(rows, series.windows)[probation:])
             shift = done - probation
             windows += [
                 (max(start, probation) + shift, end + shift)
@@ -137,7 +137,16 @@ class _Rows(NamedTuple):
         return np.append(np.inf, level[is_last]), np.append(silence, totals)
 
 
-def _worth(rows: int, windows: Sequence[tuple[int, int]]) -> np.ndarray:
+def nab_worth(rows: int, windows: Sequence[tuple[int, int]]) -> np.ndarray:
+    """Returns what a detection is worth by its row, before the factors of a profile.
+
+    Args:
+        rows: Rows of the series.
+        windows: Half-open row ranges of the labelled windows, in order, without overlap.
+
+    Returns:
+        `(rows,)`: 1 falling to 0 in a window, 0 to −1 after it, −1 elsewhere.
+    """
     worth = np.full(rows, -1.0)
     for number, (start, end) in enumerate(windows):
         width = end - start

@@ -1,0 +1,72 @@
+"""Which code a detector's scores depend on, so that scores of older code are not taken for new."""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+_ROOTS = ("kad.run", "export.exporter", "runtime.stream")
+
+
+@cache
+def code_fingerprint(detector: str) -> str:
+    """Returns a hash of all modules that training, exporting and scoring a detector import.
+
+    Comments, docstrings and layout do not change it; other detectors do not, unless imported.
+    """
+    digest = hashlib.sha256()
+    for module in sorted(_closure((*_ROOTS, f"kad.detectors.{detector.replace('-', '_')}"))):
+        digest.update(f"{module}\n{_code(module)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _closure(modules: tuple[str, ...]) -> set[str]:
+    found: set[str] = set()
+    todo = list(modules)
+    while todo:
+        module = todo.pop()
+        if module not in found and _file(module):
+            found.add(module)
+            todo += _imports(module)
+    return found
+
+
+def _file(module: str) -> Path | None:
+    place = ROOT.joinpath(*module.split("."))
+    candidates = (place.with_suffix(".py"), place / "__init__.py")
+    return next((file for file in candidates if file.is_file()), None)
+
+
+@cache
+def _tree(module: str) -> ast.Module:
+    tree = ast.parse(_file(module).read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [part for part in body if not _is_text(part)]
+    return tree
+
+
+def _is_text(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+@cache
+def _code(module: str) -> str:
+    return ast.dump(_tree(module))
+
+
+def _imports(module: str) -> list[str]:
+    names = []
+    for node in ast.walk(_tree(module)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    ours = ("kad", "runtime", "export")
+    return [name for name in names if name.partition(".")[0] in ours]

@@ -1,0 +1,300 @@
+"""The Numenta Anomaly Benchmark: all 58 series, scored by the exported file in the runtime.
+
+Each series trains on its probationary rows and is then scored from its first row in one stream. An
+alarm policy turns scores into alerts, one threshold for all series; NAB's scorer counts these.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from benchmarks.alerts import alerts
+from benchmarks.cases import Case, Scored
+from benchmarks.jobs import Effort, finish
+from benchmarks.judging import complete, evaluated
+from benchmarks.nab_corpus import (
+    POLICIES,
+    POLICY,
+    File,
+    Sweep,
+    corpus_score,
+    cross_half,
+    files,
+    grid_of,
+    halves,
+)
+from benchmarks.results_file import ResultsFile
+from datasets import Series, load
+from kad.metrics import (
+    NAB_PROFILES,
+    NABSeries,
+    nab_scores,
+    volume_under_surface,
+)
+
+DEFAULT = ["gaussian", "memory", "rnn", "vae-lstm", "ensemble"]
+SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
+    "": {"data": {"grid": "rows"}, "training": {"validation": 0.3}},
+    "rnn": {"training": {"chunk": 40}},
+    "vae-lstm": {"detector": {"l_win": 8, "l_seq": 4}},
+}
+"""Of every detector, and of one: the shortest series train on 169 rows, of which calibration needs
+50; a chunk of the RNN and a sequence of the VAE-LSTM must fit in either part."""
+PEERS = (
+    "ARTime",
+    "numenta",
+    "contextOSE",
+    "numentaTM",
+    "randomCutForest",
+    "windowedGaussian",
+)
+"""Published detectors whose scores of each row are in `nab/peer_scores.npz`."""
+BUDGETS = ("1/week", "1/day")
+RANDOM = "uniform random"
+TESTS = {
+    "in-sample": "best threshold, chosen with the labels",
+    "cross-half": "threshold chosen on one half of the files, scored on the other",
+    "cross-half, policy": "threshold and policy chosen on one half, scored on the other",
+    **{f"label-free {budget}": f"threshold of the budget {budget}" for budget in BUDGETS},
+    "no policy": "best threshold of the bare score, chosen with the labels",
+    "no policy, cross-half": "the same chosen on one half, scored on the other",
+    "VUS-PR": "mean over the labelled series, L = 100",
+}
+"""What the figures of `nab.csv` are."""
+
+
+class Subject(NamedTuple):
+    """Scores of the whole corpus by one detector."""
+
+    variant: str
+    seed: int
+    kind: str
+    """`ours`, `baseline` or `peer`."""
+    scores: list[np.ndarray]
+    """What the policy thresholds, of each file."""
+    scored: list[Scored | None]
+    """What else is known of ours; failed cases are `None` and score 0."""
+
+
+def plan(variants: Sequence[str], seeds: int) -> list[Case]:
+    """Returns all cases, seed by seed."""
+    series = [load(file.name) for file in files()]
+    return [
+        case(variant, one, seed) for seed in range(seeds) for variant in variants for one in series
+    ]
+
+
+def case(variant: str, series: Series, seed: int) -> Case:
+    """Returns one case."""
+    rows = ((0, len(series.frame)),)
+    return Case.of("nab", variant, series, seed, settings=SETTINGS, parts=rows, context=True)
+
+
+def run(
+    *, variants: Sequence[str], seeds: int, column: str, effort: Effort, console: Console
+) -> pd.DataFrame:
+    """Trains what has no scores yet, then computes the figures of every finished corpus.
+
+    Args:
+        variants: Names.
+        seeds: How many.
+        column: `score` or `severity`: what the policy thresholds.
+        effort: What to do again.
+        console: For progress.
+    """
+    planned = plan(variants, seeds)
+    finish(planned, effort, console)
+    table = ResultsFile("nab", ("variant", "seed", "column", "test", "profile"))
+    windows = ResultsFile("nab_windows", ("variant", "seed", "column", "series", "window"))
+    metrics = ResultsFile("nab_metrics", ("variant", "seed", "column", "series"))
+    for subject in (*_baselines(console), *_ours(planned, column, effort)):
+        used = column if subject.kind == "ours" else "score"
+        keys = {"variant": subject.variant, "seed": subject.seed, "column": used}
+        if subject.kind != "ours" and table.has(**keys) and not effort.fresh:
+            continue
+        console.print(f"figures of {subject.variant}, seed {subject.seed} …")
+        rows, lost = figures(subject)
+        failed = sum(one is None for one in subject.scored)
+        table.replace([{**keys, "kind": subject.kind, "failed": failed, **row} for row in rows])
+        if subject.kind != "baseline":
+            windows.replace([{**keys, **row} for row in lost])
+        if subject.kind == "ours":
+            metrics.replace([{**keys, **row} for row in per_series(subject)])
+    return table.table
+
+
+def _ours(planned: list[Case], column: str, effort: Effort) -> Iterator[Subject]:
+    """Yields every variant and seed of which all series are finished."""
+    for (variant, seed), found in complete(planned, stale=effort.stale).items():
+        kept = [None if scored.error else scored for scored in found]
+        scores = [
+            np.zeros(file.rows) if scored is None else scored.parts[0][column].astype("float64")
+            for file, scored in zip(files(), kept, strict=True)
+        ]
+        yield Subject(variant, seed, "ours", scores, kept)
+
+
+def _baselines(console: Console) -> Iterator[Subject]:
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        yield Subject(RANDOM, seed, "baseline", [rng.random(f.rows) for f in files()], [])
+    place = Path(os.environ.get("KAD_DATA_DIR", ".")) / "nab/peer_scores.npz"
+    if not place.is_file():
+        console.print("No peers: they need nab/peer_scores.npz in KAD_DATA_DIR.")
+        return
+    with np.load(place) as peers:
+        for name in PEERS:
+            stems = [f"{name}/{file.name.removeprefix('nab/')}.csv" for file in files()]
+            yield Subject(name, 0, "peer", [peers[stem] for stem in stems], [])
+
+
+def figures(subject: Subject) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Returns the rows of `nab.csv`, and those of `nab_windows.csv`."""
+    grid = grid_of(subject.scores)
+    sweeps = {name: Sweep.of(subject.scores, policy, grid) for name, policy in POLICIES.items()}
+    sweep = Sweep.of(subject.scores, POLICY, grid)
+    rows = []
+
+    def add(test: str, profile: str, value: float, **more: Any) -> None:
+        rows.append({"test": test, "profile": profile, "value": value, **more})
+
+    for profile in NAB_PROFILES:
+        best = sweep.best(profile)
+        add("in-sample", profile, sweep.score(profile, best), threshold=grid[best])
+        for test, choice in (
+            ("cross-half", [sweep]),
+            ("cross-half, policy", list(sweeps.values())),
+        ):
+            first, second = cross_half(choice, profile)
+            add(test, profile, (first + second) / 2, first_half=first, second_half=second)
+    corpus = [
+        NABSeries(score, file.windows, file.probation)
+        for file, score in zip(files(), subject.scores, strict=True)
+    ]
+    for profile, best in nab_scores(corpus).items():
+        add("no policy", profile, best.score, threshold=best.threshold)
+    for profile, (first, second) in _bare_cross_half(corpus).items():
+        add(
+            "no policy, cross-half",
+            profile,
+            (first + second) / 2,
+            first_half=first,
+            second_half=second,
+        )
+    if subject.kind == "ours":
+        for budget in BUDGETS:
+            found = np.array([_label_free(*pair, budget) for pair in _pairs(subject)])
+            for profile, settings in NAB_PROFILES.items():
+                add(f"label-free {budget}", profile, float(corpus_score(found, settings)))
+    add("VUS-PR", "none", _volume(subject.scores))
+    return rows, list(_per_window(subject.scores, float(grid[sweep.best("standard")])))
+
+
+def _pairs(subject: Subject) -> Iterator[tuple[File, Scored | None]]:
+    return zip(files(), subject.scored, strict=True)
+
+
+def _bare_cross_half(corpus: list[NABSeries]) -> dict[str, tuple[float, float]]:
+    scores: dict[str, list[float]] = {profile: [] for profile in NAB_PROFILES}
+    for here, there in (halves(), halves()[::-1]):
+        chosen = nab_scores([corpus[number] for number in there])
+        thresholds = {profile: best.threshold for profile, best in chosen.items()}
+        found = nab_scores([corpus[number] for number in here], thresholds=thresholds)
+        for profile, score in found.items():
+            scores[profile].append(score.score)
+    return {profile: (first, second) for profile, (first, second) in scores.items()}
+
+
+def _label_free(file: File, scored: Scored | None, budget: str) -> tuple[float, int, float]:
+    """Returns the figures at a file's own threshold, on severity, that its budget stands for."""
+    if scored is None:
+        return file.figures(np.empty(0, int))
+    policy = POLICY(file.probation)
+    threshold = scored.threshold(budget, policy)
+    return file.figures(alerts(scored.parts[0]["severity"], threshold, policy))
+
+
+def _volume(scores: list[np.ndarray]) -> float:
+    volumes = [
+        volume_under_surface(score[file.probation :], _counted(file)).pr
+        for file, score in zip(files(), scores, strict=True)
+        if file.windows
+    ]
+    return float(np.mean(volumes))
+
+
+def _counted(file: File) -> list[tuple[int, int]]:
+    """Returns the windows after the probation, in rows after it."""
+    shift = file.probation
+    return [(max(start - shift, 0), end - shift) for start, end in file.windows if end > shift]
+
+
+def _per_window(scores: list[np.ndarray], threshold: float) -> Iterator[dict[str, Any]]:
+    """Yields what each window and the false alarms of each series contribute at a threshold.
+
+    In points of the standard profile's corpus score, where a window found at once gives the most.
+    """
+    profile = NAB_PROFILES["standard"]
+    points = 100 / ((profile.hit + profile.miss) * sum(len(file.windows) for file in files()))
+    for file, score in zip(files(), scores, strict=True):
+        rows = alerts(score, threshold, POLICY(file.probation))
+        earned, false = file.earned(rows)
+        for number, ((start, end), worth) in enumerate(zip(file.windows, earned, strict=True)):
+            hits = rows[(rows >= max(start, file.probation)) & (rows < end)]
+            yield {
+                "series": file.name,
+                "window": str(number),
+                "start": start,
+                "end": end,
+                "alert": hits[0] if len(hits) else None,
+                "alerts": len(hits),
+                "highest": score[start:end].max(),
+                "points": 0.0 if np.isnan(worth) else points * (profile.hit * worth + profile.miss),
+                "most": points * (profile.hit + profile.miss),
+            }
+        yield {
+            "series": file.name,
+            "window": "false alarms",
+            "alerts": len(false),
+            "points": points * profile.false_alarm * float(false.sum()),
+            "most": 0.0,
+        }
+
+
+def per_series(subject: Subject) -> Iterator[dict[str, Any]]:
+    """Yields every metric of each series, at the file's own threshold and alarm policy."""
+    for (file, scored), score in zip(_pairs(subject), subject.scores, strict=True):
+        if scored is None:
+            continue
+        yield {
+            "series": file.name,
+            **evaluated(
+                scored,
+                file.windows,
+                score=score,
+                keep=np.arange(file.rows) >= file.probation,
+                period_s=file.period_s,
+            ),
+        }
+
+
+def show(table: pd.DataFrame, console: Console) -> None:
+    """Prints mean and spread over seeds."""
+    order = {test: number for number, test in enumerate(TESTS)}
+    rows = table.sort_values("test", key=lambda tests: tests.map(order), kind="stable")
+    groups = rows.groupby(["test", "variant", "column", "profile"], sort=False)["value"]
+    spread = groups.agg(["mean", "min", "max", "count"])
+    for test in rows["test"].unique():
+        part = spread.loc[test]
+        means = part.pivot_table(index=["variant", "column"], columns="profile", values="mean")
+        first = next(iter(NAB_PROFILES)) if len(means.columns) > 1 else means.columns[0]
+        means = means[[p for p in NAB_PROFILES if p in means] or [first]]
+        seeds = part.xs(first, level="profile")[["min", "max", "count"]]
+        console.print(f"\n[bold]{test}[/]: {TESTS[str(test)]}", highlight=False)
+        shown = means.join(seeds).sort_values(first, ascending=False)
+        console.print(shown.round(3).to_string(), highlight=False)

@@ -1,0 +1,127 @@
+"""Processes that answer a line of JSON with another: libraries are loaded once for all.
+
+A process ends with its standard input, so none outlives whoever asked. Ctrl+C in a terminal does
+not reach it: who asks decides when it ends.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self
+
+ONE_THREAD = {
+    **dict.fromkeys(
+        (
+            "OMP_NUM_THREADS",
+            "OPENBLAS_NUM_THREADS",
+            "MKL_NUM_THREADS",
+            "TF_NUM_INTRAOP_THREADS",
+            "TF_NUM_INTEROP_THREADS",
+            "NPROC",
+        ),
+        "1",
+    ),
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+}
+"""Environment in which BLAS, TensorFlow and JAX (`NPROC`) take one thread each."""
+
+
+class LineProcess:
+    """A Python module that runs `serve`, started with the first question.
+
+    Args:
+        module: Name of the module.
+        environment: Variables on top of this process's.
+    """
+
+    def __init__(self, module: str, *, environment: dict[str, str] | None = None) -> None:
+        self._module = module
+        self._environment = {**os.environ, **(environment or {})}
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.kill()
+
+    def ask(self, question: Any) -> Any:
+        """Returns the answer. A process that has ended is started again by the next question.
+
+        Raises:
+            RuntimeError: The answer is an error, or the process ended without one.
+        """
+        if self._process is None:
+            self._start()
+        answer = ""
+        try:
+            self._process.stdin.write(json.dumps(question) + "\n")
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline()
+        except (BrokenPipeError, ValueError):
+            pass
+        if not answer:
+            raise RuntimeError(self._last_words())
+        reply = json.loads(answer)
+        if "error" in reply:
+            raise RuntimeError(reply["error"])
+        return reply["answer"]
+
+    def kill(self) -> None:
+        """Ends the process, in the middle of a question if need be; what it started ends too."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            for file in (self._process.stdin, self._process.stdout, self._errors):
+                with suppress(BrokenPipeError):
+                    file.close()
+            self._process = None
+
+    def _start(self) -> None:
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", self._module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            env=self._environment,
+            start_new_session=True,
+        )
+
+    def _last_words(self) -> str:
+        if self._process is None:
+            return f"{self._module} was ended"
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=5)
+        code = self._process.returncode
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        self.kill()
+        return f"{self._module} ended with exit code {code}: {lines[-1] if lines else 'no message'}"
+
+
+def serve(answer: Callable[[Any], Any]) -> None:
+    """Answers the questions on standard input until it ends.
+
+    What libraries print goes to standard error. An exception is an answer, too.
+    """
+    replies = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        try:
+            reply = {"answer": answer(json.loads(line))}
+        except Exception as error:  # noqa: BLE001
+            reply = {"error": f"{type(error).__name__}: {error}"}
+        replies.write(json.dumps(reply) + "\n")
+        replies.flush()

@@ -1,0 +1,184 @@
+"""The Skoltech Anomaly Benchmark by its own protocol: which rows are outliers.
+
+Each of the 34 labelled experiments trains on its first 400 rows; the rows after them are counted,
+over all files together. Thresholds stand before the labels are looked at: false-alarm budgets and
+two round severities. The best threshold with the labels in view is printed as such.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from benchmarks.alerts import event_ranges
+from benchmarks.cases import Case, Scored
+from benchmarks.jobs import Effort, finish
+from benchmarks.judging import complete, evaluated
+from benchmarks.results_file import ResultsFile
+from datasets import Series, load, names
+from kad.metrics import best_f1, to_mask, to_ranges
+from runtime.policy import AlarmPolicy
+
+DEFAULT = ["gaussian", "memory", "rnn", "vae-lstm", "ensemble"]
+SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
+    "": {"data": {"grid": "rows"}, "training": {"validation": 0.3}},
+    "vae-lstm": {"detector": {"l_win": 8, "l_seq": 4}},
+}
+"""Of every detector, and of one: 400 training rows, of which 120 calibrate."""
+RULES: dict[str, str | float] = {
+    "1/week": "1/week",
+    "1/day": "1/day",
+    "severity 3": 3.0,
+    "severity 2": 2.0,
+}
+"""Thresholds without labels: a budget, or the severity of one normal row in 1,000 or 100."""
+POLICIES: dict[str, AlarmPolicy | None] = {
+    "rows": None,
+    "events": AlarmPolicy(),
+    "events, merge gap 60 s": AlarmPolicy(merge_gap_steps=60),
+}
+"""What is reported as an outlier: rows at or above the threshold, or all rows of events."""
+WITH_LABELS = "best, chosen with the labels"
+BASELINES = ("uniform random", "every row")
+
+
+class Counts(NamedTuple):
+    """Rows of all files together."""
+
+    true_positives: int
+    false_positives: int
+    true_negatives: int
+    false_negatives: int
+
+    @classmethod
+    def of(cls, labels: Sequence[np.ndarray], detected: Sequence[np.ndarray]) -> "Counts":
+        """Counts rows; both bool `(rows,)` per file."""
+        real, found = np.concatenate([*labels]), np.concatenate([*detected])
+        return cls(
+            int((real & found).sum()),
+            int((~real & found).sum()),
+            int((~real & ~found).sum()),
+            int((real & ~found).sum()),
+        )
+
+    def figures(self) -> dict[str, float]:
+        """Returns SKAB's three figures, FAR and MAR in percent."""
+        hits, false, right, missed = self
+        return {
+            "f1": 2 * hits / max(2 * hits + false + missed, 1),
+            "far": 100 * false / max(false + right, 1),
+            "mar": 100 * missed / max(hits + missed, 1),
+        }
+
+
+@cache
+def experiments() -> tuple[Series, ...]:
+    """The 34 labelled ones."""
+    return tuple(series for name in names("skab/") if (series := load(name)).windows)
+
+
+def plan(variants: Sequence[str], seeds: int) -> list[Case]:
+    """Returns all cases, seed by seed."""
+    return [
+        Case.of("skab", variant, series, seed, settings=SETTINGS, parts=((0, len(series.frame)),))
+        for seed in range(seeds)
+        for variant in variants
+        for series in experiments()
+    ]
+
+
+def run(*, variants: Sequence[str], seeds: int, effort: Effort, console: Console) -> pd.DataFrame:
+    """Trains what has no scores yet, then counts every finished variant and seed."""
+    planned = plan(variants, seeds)
+    finish(planned, effort, console)
+    table = ResultsFile("skab", ("variant", "seed", "threshold", "outliers"))
+    metrics = ResultsFile("skab_metrics", ("variant", "seed", "series"))
+    table.replace(list(baselines()))
+    for (variant, seed), found in complete(planned, stale=effort.stale).items():
+        keys = {"variant": variant, "seed": seed}
+        failed = sum(scored.error is not None for scored in found)
+        table.replace([{**keys, "failed": failed, **row} for row in count(found)])
+        metrics.replace([{**keys, **row} for row in per_series(found)])
+    return table.table
+
+
+def labels() -> list[np.ndarray]:
+    """Returns the labels of the rows that count, per file."""
+    return [series.labels()[series.train[1] :] for series in experiments()]
+
+
+def baselines() -> Iterator[dict[str, Any]]:
+    """Yields the figures of a random score and of an alarm in every row."""
+    real = labels()
+    keys = {"threshold": WITH_LABELS, "outliers": "rows", "failed": 0}
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        noise = [rng.random(len(part)) for part in real]
+        yield {"variant": BASELINES[0], "seed": seed, **keys, **_best(real, noise)}
+    everything = Counts.of(real, [np.ones_like(part) for part in real])
+    keys["threshold"] = "none"
+    yield {"variant": BASELINES[1], "seed": 0, **keys, **everything.figures()}
+
+
+def count(found: Sequence[Scored]) -> Iterator[dict[str, Any]]:
+    """Yields the figures at each threshold; a failed case finds nothing."""
+    real = labels()
+    for rule, level in RULES.items():
+        for name, policy in POLICIES.items():
+            detected = [
+                _detected(series, scored, level, policy)
+                for series, scored in zip(experiments(), found, strict=True)
+            ]
+            figures = Counts.of(real, detected).figures()
+            yield {"threshold": rule, "outliers": name, **figures}
+    for column in ("severity", "score"):
+        scores = [
+            np.zeros(len(part)) if scored.error else scored.parts[0][column][-len(part) :]
+            for part, scored in zip(real, found, strict=True)
+        ]
+        best = _best(real, scores)
+        yield {"threshold": WITH_LABELS, "outliers": f"rows, by {column}", **best}
+
+
+def _best(real: list[np.ndarray], scores: Sequence[np.ndarray]) -> dict[str, float]:
+    """Returns the figures at the one threshold for all files that has the highest F1."""
+    best = best_f1(np.concatenate([*scores]), np.concatenate(real), thresholds=None)
+    detected = [score >= best.threshold for score in scores]
+    return {**Counts.of(real, detected).figures(), "level": best.threshold}
+
+
+def _detected(
+    series: Series, scored: Scored, level: str | float, policy: AlarmPolicy | None
+) -> np.ndarray:
+    """Returns the outliers among the rows that count."""
+    rows, first = len(series.frame), series.train[1]
+    if scored.error:
+        return np.zeros(rows - first, bool)
+    severity = scored.parts[0]["severity"]
+    used = policy or AlarmPolicy(release=1.0)
+    threshold = scored.threshold(level, used) if isinstance(level, str) else level
+    if policy is None:
+        return severity[first:] >= threshold
+    return to_mask(event_ranges(severity, threshold, policy), rows)[first:]
+
+
+def per_series(found: Sequence[Scored]) -> Iterator[dict[str, Any]]:
+    """Yields every metric of each experiment, at the file's own threshold and alarm policy."""
+    for series, scored in zip(experiments(), found, strict=True):
+        if scored.error:
+            continue
+        counted = np.arange(len(series.frame)) >= series.train[1]
+        ranges = to_ranges(series.labels())
+        figures = evaluated(scored, ranges, keep=counted, period_s=series.period_s)
+        yield {"series": series.name, **figures}
+
+
+def show(table: pd.DataFrame, console: Console) -> None:
+    """Prints the means over seeds, F1 with its range."""
+    groups = table.groupby(["variant", "threshold", "outliers"], sort=False)
+    spread = groups["f1"].agg(["mean", "min", "max", "count"])
+    rest = groups[["far", "mar", "failed"]].mean()
+    console.print(spread.join(rest).round(3).to_string(), highlight=False)

@@ -1,0 +1,110 @@
+"""The process that trains cases, has them exported, and scores them from the exported file."""
+
+import gc
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.cases import Case, Scored, on_clock
+from benchmarks.exporting import ExportProcess
+from benchmarks.processes import serve
+from benchmarks.variants import merged
+
+
+def _work(exporter: ExportProcess, question: dict[str, Any]) -> None:
+    """Trains and scores a case into a file."""
+    case = Case.from_dict(question["case"])
+    try:
+        measure(case, exporter).save(case, Path(question["file"]))
+    finally:
+        _forget()
+
+
+def measure(case: Case, exporter: ExportProcess) -> Scored:
+    """Trains, exports and scores a case."""
+    from datasets import load
+    from kad.config import build_config
+    from kad.detectors import detector_class
+    from kad.run import train
+
+    series = load(case.series)
+    frame = on_clock(series)
+    overrides = case.overrides
+    if case.context:
+        takes = detector_class(case.detector).takes_context
+        overrides = merged({"data": {"context": takes}}, overrides)
+    overrides = merged(overrides, {"data": {"train": "{}:{}".format(*case.train)}})
+    config = build_config(detector=case.detector, preset=case.preset, overrides=overrides)
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        trained = train(config, frame, out=Path(folder) / "run")
+        exported = time.perf_counter()
+        file = exporter.export(trained.folder)
+        done = time.perf_counter()
+        info = {
+            "history": trained.history.to_csv(index=False),
+            "onnx_bytes": file.stat().st_size,
+            "train_s": exported - started,
+            "export_s": done - exported,
+        }
+        return scored_by(file, frame, case.parts, info)
+
+
+def scored_by(
+    file: Path, frame: pd.DataFrame, parts: tuple[tuple[int, int], ...], info: dict[str, Any]
+) -> Scored:
+    """Scores parts of a frame with a detector file, each as one stream."""
+    from kad.frames import times_ns
+    from runtime import Detector, Stream
+
+    detector = Detector(file)
+    results, seconds, rows = [], 0.0, 0
+    for start, end in parts:
+        part = frame[list(detector.channels)].iloc[start:end]
+        stream = Stream(detector)
+        began = time.perf_counter()
+        scores = stream.push_many(times_ns(part), part.to_numpy("float64"))
+        seconds += time.perf_counter() - began
+        rows += len(part)
+        placed = scores.rows >= 0
+        results.append(
+            {
+                name: _by_row(getattr(scores, name)[placed], scores.rows[placed], len(part))
+                for name in ("score", "severity", "channel_scores")
+            }
+        )
+    more = {"metadata": detector.metadata.to_json(), "us_per_sample": seconds / rows * 1e6}
+    return Scored(info={**info, **more}, parts=results)
+
+
+def _by_row(values: np.ndarray, rows: np.ndarray, length: int) -> np.ndarray:
+    by_row = np.zeros((length, *values.shape[1:]), "float32")
+    by_row[rows] = values
+    return by_row
+
+
+def _forget() -> None:
+    """Frees what was compiled for the case: hundreds follow in this process."""
+    import jax
+    import keras
+
+    keras.utils.clear_session()
+    jax.clear_caches()
+    gc.collect()
+
+
+def main() -> None:
+    """Answers cases until standard input ends."""
+    from kad.backend import select_backend
+
+    select_backend("jax")
+    with ExportProcess() as exporter:
+        serve(lambda question: _work(exporter, question))
+
+
+if __name__ == "__main__":
+    main()

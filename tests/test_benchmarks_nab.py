@@ -1,0 +1,112 @@
+"""NAB's corpus in the benchmark: the scorer's figures, halves, thresholds chosen on one half."""
+
+import numpy as np
+import pytest
+
+from benchmarks import nab, nab_corpus
+from benchmarks.alerts import alerts
+from benchmarks.nab_corpus import POLICY, File, Sweep, corpus_score, cross_half, halves
+from kad.metrics import NAB_PROFILES, NABSeries, nab_scores, nab_worth
+
+
+def toy_file(name, windows, rows=1000, probation=100):
+    return File(name, rows, probation, windows, 60.0, nab_worth(rows, windows))
+
+
+FILES = (
+    toy_file("nab/x/a", ((300, 360), (700, 760))),
+    toy_file("nab/x/b", ((50, 140),)),
+    toy_file("nab/x/c", ()),
+    toy_file("nab/y/d", ((500, 620),), rows=800),
+    toy_file("nab/y/e", ((400, 420),)),
+)
+
+
+@pytest.fixture
+def corpus(monkeypatch):
+    """Five small files instead of NAB's."""
+    for module in (nab, nab_corpus):
+        monkeypatch.setattr(module, "files", lambda: FILES)
+    halves.cache_clear()
+    yield FILES
+    halves.cache_clear()
+
+
+@pytest.fixture
+def scores():
+    rng = np.random.default_rng(0)
+    found = [rng.exponential(1.0, file.rows) for file in FILES]
+    for file, score in zip(FILES, found, strict=True):
+        for start, end in file.windows:
+            score[(start + end) // 2] += 6.0
+    return found
+
+
+def test_halves_are_apart_and_by_turns_within_each_folder(corpus):
+    first, second = halves()
+    assert sorted([*first, *second]) == list(range(len(corpus)))
+    assert [corpus[n].name[-1] for n in first] == ["a", "c", "e"]
+    assert [corpus[n].name[-1] for n in second] == ["b", "d"]
+
+
+def test_the_sweep_is_nabs_score_of_the_alerts(corpus, scores):
+    """Every threshold and profile, against NAB's scorer on one row per alert."""
+    grid = np.array([np.inf, 7.0, 5.0, 3.0, 1.0])
+    sweep = Sweep.of(scores, POLICY, grid)
+    for number, threshold in enumerate(grid):
+        series = []
+        for file, score in zip(corpus, scores, strict=True):
+            rows = np.zeros(file.rows)
+            rows[alerts(score, threshold, POLICY(file.probation))] = 1.0
+            series.append(NABSeries(rows, file.windows, file.probation))
+        expected = nab_scores(series, thresholds=dict.fromkeys(NAB_PROFILES, 0.5))
+        for profile in NAB_PROFILES:
+            assert sweep.score(profile, number) == pytest.approx(expected[profile].score)
+
+
+def test_silence_is_zero_and_perfection_a_hundred(corpus):
+    silence = np.array([file.figures(np.empty(0, int)) for file in corpus])
+    starts = [np.array([max(s, f.probation) for s, _ in f.windows], int) for f in corpus]
+    perfect = np.array([f.figures(rows) for f, rows in zip(corpus, starts, strict=True)])
+    for profile in NAB_PROFILES.values():
+        assert corpus_score(silence, profile) == pytest.approx(0.0)
+        without_late = [0, 3, 4]  # the window of `b` begins in the probation: found late
+        assert corpus_score(perfect, profile, np.array(without_late)) == pytest.approx(100.0)
+
+
+def test_each_half_is_scored_at_the_others_threshold(corpus, scores):
+    sweep = Sweep.of(scores, POLICY, np.array([np.inf, 7.0, 5.0, 3.0, 1.0]))
+    first, second = halves()
+    expected = tuple(
+        sweep.score("standard", sweep.best("standard", there), here)
+        for here, there in ((first, second), (second, first))
+    )
+    assert cross_half([sweep], "standard") == expected
+    silent = Sweep.of([np.zeros_like(s) for s in scores], POLICY, sweep.thresholds)
+    assert cross_half([silent, sweep], "standard") == expected
+
+
+def test_windows_and_false_alarms_add_up_to_the_score(corpus, scores):
+    lost = list(nab._per_window(scores, 5.0))
+    sweep = Sweep.of(scores, POLICY, np.array([5.0]))
+    assert sum(row["points"] for row in lost) == pytest.approx(sweep.score("standard", 0))
+    assert sum(row["most"] for row in lost) == pytest.approx(100.0)
+
+
+def test_figures_of_a_peer_are_complete(corpus, scores):
+    rows, _ = nab.figures(nab.Subject("peer", 0, "peer", scores, []))
+    tests = [test for test in nab.TESTS if not test.startswith("label-free")]
+    assert {row["test"] for row in rows} == set(tests)
+    best = {row["profile"]: row["value"] for row in rows if row["test"] == "in-sample"}
+    halved = {row["profile"]: row["value"] for row in rows if row["test"] == "cross-half"}
+    assert all(best[profile] > 0 for profile in NAB_PROFILES)
+    assert set(halved) == set(NAB_PROFILES)
+
+
+@pytest.mark.data
+def test_all_series_are_in_one_half(data_dir):
+    first, second = halves()
+    assert len(nab_corpus.files()) == len(first) + len(second) == 58
+    assert not set(first) & set(second)
+    windows = [sum(len(nab_corpus.files()[n].windows) for n in half) for half in halves()]
+    assert windows == [57, 59]

@@ -1,0 +1,77 @@
+"""SKAB's counting: rows of all files together."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks import skab
+from benchmarks.cases import Scored
+from benchmarks.skab import Counts
+from datasets import Series
+
+TRUE = [np.array([0, 0, 1, 1, 1], bool), np.array([0, 1, 0], bool)]
+
+
+def test_counts_by_hand():
+    """Three hits, one false alarm, one miss: F1 = 6 / (6 + 1 + 1), FAR 1 of 4, MAR 1 of 4."""
+    found = [np.array([0, 1, 1, 1, 0], bool), np.array([0, 1, 0], bool)]
+    counts = Counts.of(TRUE, found)
+    assert counts == (3, 1, 3, 1)
+    assert counts.figures() == {"f1": 0.75, "far": 25.0, "mar": 25.0}
+
+
+def test_silence_and_an_alarm_in_every_row():
+    silence = Counts.of(TRUE, [np.zeros(5, bool), np.zeros(3, bool)]).figures()
+    assert silence == {"f1": 0.0, "far": 0.0, "mar": 100.0}
+    everything = Counts.of(TRUE, [np.ones(5, bool), np.ones(3, bool)]).figures()
+    assert everything == {"f1": pytest.approx(2 / 3), "far": 100.0, "mar": 0.0}
+
+
+@pytest.fixture
+def experiment(monkeypatch):
+    """Ten rows, of which the first four train and rows 6 and 7 are anomalous."""
+    index = pd.date_range("2025-01-01", periods=10, freq="s")
+    series = Series(
+        name="skab/toy",
+        frame=pd.DataFrame({"a": np.zeros(10)}, index=index),
+        windows=((index[6], index[7]),),
+        train=(0, 4),
+        test=((4, 10),),
+        period_s=1.0,
+    )
+    monkeypatch.setattr(skab, "experiments", lambda: (series,))
+    return series
+
+
+def test_training_rows_do_not_count(experiment, monkeypatch):
+    """Severity 3 in a training row is no false alarm; events last to the release level."""
+    severity = np.array([0, 9, 0, 0, 0, 3, 2.5, 0, 0, 0], "float32")
+    scored = Scored(info={}, parts=[{"severity": severity, "score": severity}])
+    monkeypatch.setattr(Scored, "threshold", lambda *_: 100.0)
+    rows = {(r["threshold"], r["outliers"]): r for r in skab.count([scored])}
+    assert rows["severity 3", "rows"]["f1"] == 0.0
+    assert rows["severity 3", "rows"]["far"] == 25.0
+    assert rows["severity 3", "events"]["f1"] == 0.5
+    assert rows["severity 2", "rows"]["f1"] == 0.5
+    assert rows["1/week", "rows"] == {**rows["1/day", "rows"], "threshold": "1/week"}
+    assert rows[skab.WITH_LABELS, "rows, by severity"]["f1"] == 0.5
+
+
+def test_a_failed_case_finds_nothing(experiment):
+    rows = list(skab.count([Scored(info={"error": "no"})]))
+    assert rows[0] == {
+        "threshold": "1/week",
+        "outliers": "rows",
+        "f1": 0.0,
+        "far": 0.0,
+        "mar": 100.0,
+    }
+
+
+@pytest.mark.data
+def test_rows_of_the_published_table(data_dir):
+    """The leaderboard counts 23,801 rows after the first 400 of each file, 12,771 anomalous."""
+    labels = skab.labels()
+    assert len(labels) == 34
+    assert sum(map(len, labels)) == 23_801
+    assert sum(int(part.sum()) for part in labels) == 12_771
