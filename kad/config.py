@@ -1,7 +1,8 @@
 """Configuration files: defaults, presets, the user's file and flags, validated in one place.
 
 A file is TOML or JSON with the sections `[data]`, `[detector]`, `[training]`, `[scoring]` and
-`[alarm]`. The keys of `[detector]` are the constructor arguments of the detector that `detector.name` chooses.
+`[alarm]`. The keys of `[detector]` are the constructor arguments of the detector that
+`detector.name` chooses.
 """
 
 import difflib

@@ -37,7 +37,6 @@ from runtime.schema import Grid
 from runtime.stream import Scores
 from runtime.writers import score_columns
 
-
 STATISTICS_ROWS = 50_000
 """Newest training rows whose errors the scoring layer's first statistics come from."""
 

@@ -232,8 +232,10 @@ def test_runs_on_the_gateway(memory_run, tmp_path):
 
 
 def test_a_discord_is_found(memory_run):
-    """One cycle of another shape, within the range of the others, is the most severe place, once
-    the memory is full."""
+    """One cycle of another shape, within the range of the others, is the most severe place.
+
+    The memory is full before.
+    """
     run, _ = memory_run
     frame = wave(400, seed=6)
     frame.iloc[300:312, 0] = frame.iloc[300:312, 0].to_numpy()[::-1] * 0.3 + 14

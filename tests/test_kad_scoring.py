@@ -42,7 +42,7 @@ class Distance(Detector):
         self.warmup_steps, self.max_steps = WARMUP, 16
         self._ready()
 
-    def measure(self, samples, old):
+    def measure(self, samples, _old):
         size = ops.abs(samples.z)
         above = ops.cast(samples.z > 0, "float32")
         return Measured(
@@ -53,7 +53,7 @@ class Distance(Detector):
             following={},
         )
 
-    def rows_needed(self, options):
+    def rows_needed(self, _options):
         return WARMUP + 1
 
 
@@ -161,7 +161,7 @@ def scored(detector, x, lengths=None):
 
 @pytest.mark.parametrize("options", [{}, QUICK, LONG], ids=["defaults", "quick", "long"])
 def test_scores_follow_the_definition(options):
-    """Training rows start the statistics; every stream then scores as its samples say, one by one."""
+    """Training rows start the statistics; every stream scores as its samples say, one by one."""
     detector, rows, given = fitted(options)
     training = [Channel(given, len(rows)) for _ in range(2)]
     follow(training, standardised(detector, rows))
@@ -242,7 +242,7 @@ def test_an_anomaly_hardly_teaches_what_is_normal():
 
 
 def test_static_is_the_detectors_own_distance():
-    """Without statistics, the score is the sum of the channels' distances, and the state is small."""
+    """Without statistics, the score is the sum of the distances, and the state is small."""
     detector, *_ = fitted(STATIC)
     assert list(detector.layout.parts) == ["count", "last"]
     assert detector.declared_loops == 0
@@ -282,12 +282,13 @@ def test_one_loop_and_none_in_single_steps(tmp_path):
 
 
 def constant_detector(name):
-    """A tiny detector of one channel that has something to train quickly."""
+    """A tiny detector of one channel, and one epoch of training."""
     if name == "memory":
         return Memory(["a"], period_s=60.0, box=2, boxes=4, size=50, start=24), None
-    cls, arguments = {"vae-lstm": (VAELSTM, TINY["detector"]), "rnn": (RNNPredictor, TINY_RNN)}[name]
-    options = {"epochs": 1, "examples_per_epoch": 500}
-    return cls(["a"], period_s=60.0, **arguments), cls.Training(**options)
+    sizes = {VAELSTM: TINY["detector"], RNNPredictor: TINY_RNN}
+    cls = detector_class(name)
+    options = cls.Training(epochs=1, examples_per_epoch=500)
+    return cls(["a"], period_s=60.0, **sizes[cls]), options
 
 
 @pytest.mark.parametrize(
@@ -295,8 +296,10 @@ def constant_detector(name):
     [("memory", 0.0), ("memory", 0.1), ("memory", -300.0), ("vae-lstm", 0.0), ("rnn", 0.1)],
 )
 def test_a_constant_series_trains_and_a_change_alarms(name, value):
-    """Constant and all-zero rows train; more of the same is silent, once a network's own start is
-    over; a small change is an event."""
+    """Constant and all-zero rows train; more of the same is silent; a small change is an event.
+
+    A network is silent once its own start is over.
+    """
     detector, training = constant_detector(name)
     frame = wave(600, channels=1)
     frame["a"] = value
