@@ -37,7 +37,6 @@ from runtime.schema import Grid
 from runtime.stream import Scores
 from runtime.writers import score_columns
 
-
 STATISTICS_ROWS = 50_000
 """Newest training rows whose errors the scoring layer's first statistics come from."""
 
@@ -162,6 +161,7 @@ class Detector(keras.Model):
         Args:
             **parts: Shapes of the detector's parts of a stream's state.
         """
+        self.own_parts = parts
         self.layout = StateLayout(
             count=(1,), last=(len(self.channels),), **parts, **self.scoring.parts
         )

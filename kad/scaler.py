@@ -35,9 +35,7 @@ class Scaler(layers.Layer):
         )
         self.built = True
 
-    def fit(
-        self, values: np.ndarray, *, names: tuple[str, ...], constant: bool = False
-    ) -> None:
+    def fit(self, values: np.ndarray, *, names: tuple[str, ...], constant: bool = False) -> None:
         """Sets mean and standard deviation.
 
         Args:

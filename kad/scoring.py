@@ -91,9 +91,7 @@ class Scoring(layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.channels, self.streams = channels, streams
-        self.options = (
-            options if isinstance(options, ScoringOptions) else ScoringOptions(**options)
-        )
+        self.options = options if isinstance(options, ScoringOptions) else ScoringOptions(**options)
         if self.is_adaptive:
             self._size = channels * streams
 
@@ -217,7 +215,11 @@ class Scoring(layers.Layer):
         score = ops.sqrt(ops.mean(ops.square(ops.reshape(z, shape)), axis=2))
         if options.novelty:
             score = ops.where(ops.greater(novel, 0.5), ops.full_like(score, self.NOVEL), score)
-        return score, {**last, "recent": recent[:, steps:], "recent_counts": recent_counts[:, steps:]}
+        return score, {
+            **last,
+            "recent": recent[:, steps:],
+            "recent_counts": recent_counts[:, steps:],
+        }
 
     def _follow(self, past: Any, now: Any) -> tuple[Any, Any]:
         """One step of all statistics; everything `(streams, ...)`."""

@@ -69,9 +69,7 @@ class MovingGaussian(Detector):
         before = seen - observed
         history = self._samples(samples, seen, old["history"])
         filled = ops.minimum(old["filled"][..., None] + before, float(self.window))
-        distance, variance = self._moments(
-            _swap(samples.z), self._windows(history, before), filled
-        )
+        distance, variance = self._moments(_swap(samples.z), self._windows(history, before), filled)
         squares = _swap(ops.square(distance) / ops.maximum(variance, self.floor**2))
         squares = squares * samples.observed
         now = ops.minimum(old["filled"] + seen[..., -1], float(self.window))

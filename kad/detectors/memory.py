@@ -107,9 +107,7 @@ class Memory(Detector):
         observed = ops.concatenate([old["observed"], samples.observed], axis=1)
         newest = ops.transpose(past[..., self._span - (self.window - 1) :], (0, 2, 1))
         windows = rolling(newest, steps, self.window)
-        means = ops.mean(
-            ops.reshape(windows, (-1, steps, self.boxes, self.box, features)), axis=3
-        )
+        means = ops.mean(ops.reshape(windows, (-1, steps, self.boxes, self.box, features)), axis=3)
         share = ops.mean(rolling(observed, steps, self.window), axis=2)
         is_whole = ops.cast(ops.greater(share, 0.5), "float32")
 
@@ -172,7 +170,9 @@ class Memory(Detector):
         # The last of the new ones may be due after the chunk.
         is_all = ops.equal(number, ops.cast(most, "float32"))[..., None]
         kept = ops.where(
-            is_all, patterns[..., most : most + self.size], patterns[..., most - 1 : most - 1 + self.size]
+            is_all,
+            patterns[..., most : most + self.size],
+            patterns[..., most - 1 : most - 1 + self.size],
         )
         length = ops.cast(steps, "float32")
         return patterns, known, {"patterns": kept, "wait": wait + number * stride - length}

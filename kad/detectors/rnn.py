@@ -1,6 +1,7 @@
 """The RNN multi-step predictor with Gaussian error scores."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from math import ceil
 from typing import Annotated, Any, ClassVar, Literal, cast
 
@@ -47,6 +48,8 @@ class RNNTraining(TrainingOptions):
     """Steps of truncated back-propagation; the state is carried from chunk to chunk."""
     learning_rate: Positive = 2e-3
     """Adam's learning rate in the first epoch."""
+    loss: Literal["squared", "absolute"] = "squared"
+    """Of a prediction error; with `absolute`, the spikes of a series teach less."""
     free_running: Weight = 1.0
     """Weight of the loss of a run that is fed its own predictions from the chunk's first row."""
     teacher_forced: Weight = 1.0
@@ -465,11 +468,10 @@ class RNNPredictor(Detector):
             (states, _), (predicted, hidden) = scan(advance, (states, z[:, 0]), fed)
             streams = ops.shape(z)[0]
             forced, free = predicted[:, :streams], predicted[:, -streams:, :1]
-            parts = {
-                "teacher_forced": _masked_mse(forced, _swap(z), _swap(mask), chunk),
-            }
+            mean_loss = partial(_mean_loss, options.loss, z=_swap(z), mask=_swap(mask))
+            parts = {"teacher_forced": mean_loss(forced)}
             if two:
-                parts["free_running"] = _masked_mse(free, _swap(z), _swap(mask), chunk)
+                parts["free_running"] = mean_loss(free)
                 gap = hidden[:, -streams:] - ops.stop_gradient(hidden[:, :streams])
                 there = _swap(inside[:, 1 : chunk + 1])[..., None]
                 parts["professor_forced"] = ops.sum(ops.square(gap) * there, axis=(0, 2)) / (
@@ -547,20 +549,21 @@ def _swap(x: Any) -> Any:
     return ops.transpose(x, (1, 0, *range(2, len(x.shape))))
 
 
-def _masked_mse(predicted: Any, z: Any, mask: Any, chunk: int) -> Any:
-    """Mean squared error per stream over steps, predictions ahead, and channels.
+def _mean_loss(kind: str, predicted: Any, *, z: Any, mask: Any) -> Any:
+    """Mean squared or absolute error per stream over steps, predictions ahead, and channels.
 
     Args:
+        kind: `squared` or `absolute`.
         predicted: `(chunk, streams, ahead, channels)`.
         z: `(chunk + ahead, streams, channels)`, or longer.
         mask: As `z`; 0 where a sample does not count.
-        chunk: Steps.
     """
-    ahead = predicted.shape[2]
+    size = ops.square if kind == "squared" else ops.abs
+    chunk, ahead = predicted.shape[0], predicted.shape[2]
     total, count = 0.0, 0.0
     for k in range(ahead):
         target, counts = z[k + 1 : k + 1 + chunk], mask[k + 1 : k + 1 + chunk]
-        total = total + ops.sum(ops.square(predicted[:, :, k] - target) * counts, axis=(0, 2))
+        total = total + ops.sum(size(predicted[:, :, k] - target) * counts, axis=(0, 2))
         count = count + ops.sum(counts, axis=(0, 2))
     return total / (count + 1e-6)
 
