@@ -34,8 +34,9 @@ def to_onnx(
 ) -> onnx.ModelProto:
     """Converts a function and names the dimensions of its tensors.
 
-    The graph is traced with every named dimension dynamic, frozen ones too: a static batch of 1
-    would turn recurrent layers into loops.
+    The graph is traced with every leading dimension dynamic, frozen ones too: a static batch of 1
+    would turn recurrent layers into loops. Other frozen dimensions are static, so that a recurrence
+    over one step is no loop.
 
     Args:
         function: Takes one float32 tensor per input, returns a mapping with every output.
@@ -50,9 +51,13 @@ def to_onnx(
     Raises:
         VerificationError: The graph has control flow or operators that a detector may not have.
     """
+    sizes = frozen or {}
+
+    def static(shape: Shape) -> list[int | None]:
+        return [None, *(d if isinstance(d, int) else sizes.get(d) for d in shape[1:])]
+
     signature = [
-        tf.TensorSpec([d if isinstance(d, int) else None for d in shape], tf.float32, name=name)
-        for name, shape in inputs.items()
+        tf.TensorSpec(static(shape), tf.float32, name=name) for name, shape in inputs.items()
     ]
 
     def traced(*tensors: Any) -> Mapping[str, Any]:
@@ -73,7 +78,6 @@ def to_onnx(
     model.ir_version = IR_VERSION
     order = {name: position for position, name in enumerate(outputs)}
     model.graph.output.sort(key=lambda output: order[output.name])
-    sizes = frozen or {}
     _name_dimensions(
         model,
         {

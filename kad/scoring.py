@@ -60,7 +60,8 @@ class Scoring(layers.Layer):
     `adaptive`: every error stream e of every channel has an exponentially weighted mean m and
     variance v. With sd = √(v + floor² + (relative floor · m)²),
 
-    - z = (mean of the last `short` values of min(e, m + `cap` · sd) − m) / sd,
+    - z = (mean of min(e, m + `cap` · sd) over those of the last `short` samples that have an error
+      − m) / sd, 0 where none of them has,
     - m and v are updated with min(e, m + `winsor` · sd) afterwards, so that an anomaly hardly
       teaches what is normal,
     - a channel's score is the root mean square over streams of max(z, 0), and the detector's is
@@ -122,7 +123,7 @@ class Scoring(layers.Layer):
         """Shapes of its parts of the state."""
         if not self.is_adaptive:
             return {}
-        before = (self.options.short - 1, self._size)
+        before = (self.options.short, self._size)
         return {
             **{name: tuple(value.shape) for name, value in self.statistics.items()},
             "recent": before,
@@ -205,8 +206,8 @@ class Scoring(layers.Layer):
         )
         recent = ops.concatenate([old["recent"], capped * counts], axis=1)
         recent_counts = ops.concatenate([old["recent_counts"], counts], axis=1)
-        total = ops.sum(rolling(recent, steps, options.short), axis=2)
-        number = ops.sum(rolling(recent_counts, steps, options.short), axis=2)
+        total = ops.sum(rolling(recent[:, 1:], steps, options.short), axis=2)
+        number = ops.sum(rolling(recent_counts[:, 1:], steps, options.short), axis=2)
         # Without an error in the whole window there is nothing to compare.
         z = (total / ops.maximum(number, 1.0) - mean) / deviation
         z = ops.where(ops.greater(number, 0.0), ops.maximum(z, 0.0), ops.zeros_like(z))

@@ -11,6 +11,7 @@ from kad.state import StateLayout
 from runtime.compare import relative_gap
 
 OUTPUTS = ("score", "severity", "channel_scores", "expected")
+STATIC = {"normalisation": "static"}
 
 
 def chunked(detector, x, lengths):
@@ -47,10 +48,10 @@ def x():
 
 
 @pytest.mark.parametrize("lengths", [[1], [2, 3, 1], [5]])
-@pytest.mark.parametrize("score_windows", [1, 2])
-def test_any_chunking_gives_the_same_numbers(x, lengths, score_windows):
+@pytest.mark.parametrize(("score_windows", "scoring"), [(1, {}), (1, STATIC), (2, STATIC)])
+def test_any_chunking_gives_the_same_numbers(x, lengths, score_windows, scoring):
     """Stream, uneven chunks and full chunks agree on every output and on the state."""
-    detector = fitted(score_windows)
+    detector = fitted(score_windows, scoring)
     whole, whole_state = chunked(detector, x, forever([detector.max_steps]))
     parts, state = chunked(detector, x, forever(lengths))
     for name in OUTPUTS:
@@ -58,8 +59,8 @@ def test_any_chunking_gives_the_same_numbers(x, lengths, score_windows):
     assert relative_gap(state, whole_state) < 1e-5
 
 
-def fitted(score_windows):
-    """A detector with scaler and calibration but untrained networks."""
+def fitted(score_windows, scoring=None):
+    """A detector with scaler, statistics and calibration but untrained networks."""
     detector = VAELSTM(
         ["a", "b"],
         l_win=6,
@@ -69,8 +70,11 @@ def fitted(score_windows):
         lstm_units=4,
         score_windows=score_windows,
         period_s=60.0,
+        scoring=scoring,
     )
-    detector.calibrate(detector.prepare(wave(), training=VAELSTMTraining()), training={})
+    prepared = detector.prepare(wave(), training=VAELSTMTraining())
+    detector._fit_scoring(prepared.segments)
+    detector.calibrate(prepared, training={})
     return detector
 
 
@@ -94,9 +98,10 @@ def test_streams_do_not_leak_into_each_other(x):
             assert relative_gap(alone[name][0], both[name][i]) < 1e-5, name
 
 
-def test_warm_up_is_silent_and_expects_the_sample():
+@pytest.mark.parametrize("scoring", [{}, STATIC])
+def test_warm_up_is_silent_and_expects_the_sample(scoring):
     """Score and severity are 0 for exactly `warmup_steps` rows, `expected` is the sample."""
-    detector = fitted(1)
+    detector = fitted(1, scoring)
     x = wave(60).to_numpy("float32")[None]
     outputs, _ = chunked(detector, x, forever([6]))
     warm = detector.warmup_steps
@@ -104,12 +109,14 @@ def test_warm_up_is_silent_and_expects_the_sample():
     assert not outputs["score"][0, :warm].any()
     assert not outputs["severity"][0, :warm].any()
     np.testing.assert_array_equal(outputs["expected"][0, :warm], x[0, :warm])
-    assert (outputs["score"][0, warm:] > 0).all()
+    assert (outputs["expected"][0, warm:] != x[0, warm:]).all()
+    if scoring == STATIC:
+        assert (outputs["score"][0, warm:] > 0).all()
 
 
 def test_score_is_the_papers_sequence_error():
     """With all predicted windows compared, the score is the LSTM reconstruction error."""
-    detector = fitted(2)
+    detector = fitted(2, STATIC)
     values = wave(60).to_numpy("float32")
     outputs, _ = chunked(detector, values[None], forever([6]))
     rolled = np.lib.stride_tricks.sliding_window_view(values, 18, axis=0).transpose(0, 2, 1)
@@ -132,7 +139,7 @@ def test_expected_is_the_decoded_prediction():
 
 def test_missing_samples_do_not_count_in_the_score():
     """A window without any observed sample scores 0."""
-    detector = fitted(1)
+    detector = fitted(1, STATIC)
     x = wave(60).to_numpy("float32")[None].copy()
     x[0, 40:] = np.nan
     outputs, _ = chunked(detector, x, forever([6]))
