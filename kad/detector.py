@@ -70,6 +70,7 @@ class Detector(keras.Model):
         context: Context columns after the channels: none, or all of `runtime.context`, for
             detectors that take them.
         scoring: The `[scoring]` section; the detector's default preset's where not given.
+        importance: Weight of each of `streams` in the adaptive score; equal where not given.
         card: What `fit` wrote down about training and calibration, JSON.
     """
 
@@ -104,6 +105,7 @@ class Detector(keras.Model):
         max_gap_steps: int | None = None,
         context: Sequence[str] = (),
         scoring: Mapping[str, Any] | None = None,
+        importance: Sequence[float] | None = None,
         card: str = "{}",
         **kwargs: Any,
     ) -> None:
@@ -146,7 +148,7 @@ class Detector(keras.Model):
         usual = self.presets["default"].get("scoring", {})
         self.scoring = Scoring(
             len(self.channels),
-            streams=len(self.streams),
+            importance=importance or (1.0,) * len(self.streams),
             options=ScoringOptions(**(usual if scoring is None else scoring)),
             name="scoring",
         )

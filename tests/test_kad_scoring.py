@@ -285,7 +285,9 @@ def constant_detector(name):
     """A tiny detector of one channel that has something to train quickly."""
     if name == "memory":
         return Memory(["a"], period_s=60.0, box=2, boxes=4, size=50, start=24), None
-    cls, arguments = {"vae-lstm": (VAELSTM, TINY["detector"]), "rnn": (RNNPredictor, TINY_RNN)}[name]
+    cls, arguments = {"vae-lstm": (VAELSTM, TINY["detector"]), "rnn": (RNNPredictor, TINY_RNN)}[
+        name
+    ]
     options = {"epochs": 1, "examples_per_epoch": 500}
     return cls(["a"], period_s=60.0, **arguments), cls.Training(**options)
 

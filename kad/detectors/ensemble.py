@@ -1,10 +1,11 @@
 """The ensemble: VAE-LSTM, RNN predictor and memory as error streams of one detector."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, cast
+from typing import Annotated, Any, ClassVar, cast
 
 import keras
 from keras import ops
+from pydantic import Field
 
 from kad.detector import Component, Detector, TrainingSeries
 from kad.detectors.memory import Memory
@@ -81,6 +82,7 @@ class Ensemble(Detector):
         vae_lstm: Constructor arguments of `VAELSTM` that replace the ensemble's.
         rnn: Constructor arguments of `RNNPredictor` that replace the ensemble's.
         memory: Constructor arguments of `Memory`.
+        importance: Weight of each of `streams` in the score; 0 leaves one out.
         **kwargs: See `Detector`.
 
     Reference: kad's own study on the Numenta Anomaly Benchmark: see `benchmarks/results/README.md`.
@@ -111,9 +113,12 @@ class Ensemble(Detector):
         vae_lstm: VAELSTMArguments = _VAE_LSTM,
         rnn: RNNArguments = _RNN,
         memory: MemoryArguments = _MEMORY,
+        importance: Annotated[
+            tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=6, max_length=6)
+        ] = (0.5, 1.0, 1.0, 0.0, 2.0, 2.0),
         **kwargs: Any,
     ) -> None:
-        super().__init__(channels, **kwargs)
+        super().__init__(channels, importance=importance, **kwargs)
         if not self.scoring.is_adaptive:
             raise ConfigError(
                 "The ensemble's streams are compared by adaptive scoring. Leave out [scoring] "
@@ -214,4 +219,5 @@ class Ensemble(Detector):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
-        return {**super().get_config(), **self._arguments}
+        importance = list(self.scoring.importance)
+        return {**super().get_config(), **self._arguments, "importance": importance}

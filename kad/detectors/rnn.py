@@ -468,7 +468,7 @@ class RNNPredictor(Detector):
             (states, _), (predicted, hidden) = scan(advance, (states, z[:, 0]), fed)
             streams = ops.shape(z)[0]
             forced, free = predicted[:, :streams], predicted[:, -streams:, :1]
-            mean_loss = partial(_mean_loss, options.loss, z=_swap(z), mask=_swap(mask))
+            mean_loss = partial(_mean_loss, options.loss, chunk, z=_swap(z), mask=_swap(mask))
             parts = {"teacher_forced": mean_loss(forced)}
             if two:
                 parts["free_running"] = mean_loss(free)
@@ -549,19 +549,19 @@ def _swap(x: Any) -> Any:
     return ops.transpose(x, (1, 0, *range(2, len(x.shape))))
 
 
-def _mean_loss(kind: str, predicted: Any, *, z: Any, mask: Any) -> Any:
+def _mean_loss(kind: str, chunk: int, predicted: Any, *, z: Any, mask: Any) -> Any:
     """Mean squared or absolute error per stream over steps, predictions ahead, and channels.
 
     Args:
         kind: `squared` or `absolute`.
+        chunk: Steps.
         predicted: `(chunk, streams, ahead, channels)`.
         z: `(chunk + ahead, streams, channels)`, or longer.
         mask: As `z`; 0 where a sample does not count.
     """
     size = ops.square if kind == "squared" else ops.abs
-    chunk, ahead = predicted.shape[0], predicted.shape[2]
     total, count = 0.0, 0.0
-    for k in range(ahead):
+    for k in range(predicted.shape[2]):
         target, counts = z[k + 1 : k + 1 + chunk], mask[k + 1 : k + 1 + chunk]
         total = total + ops.sum(size(predicted[:, :, k] - target) * counts, axis=(0, 2))
         count = count + ops.sum(counts, axis=(0, 2))
