@@ -17,6 +17,7 @@ import pandas as pd
 from kad import frames
 from kad.backend import backend_versions, compile_function
 from kad.calibration import Calibration
+from kad.diagnostics import Diagnostic
 from kad.frames import GridOptions, Segment
 from kad.options import FitOptions, TrainingOptions
 from kad.scaler import Scaler
@@ -537,6 +538,15 @@ class Detector(keras.Model):
             array = getattr(scores, output)
             columns |= dict(zip(names, np.atleast_2d(array.T), strict=True))
         return pd.DataFrame(columns, index=frames.time_index(scores.times_ns, frame.index))
+
+    def diagnostics(self, frame: pd.DataFrame) -> list[Diagnostic]:
+        """Returns what the report shows of the detector's networks at work; nothing by default.
+
+        Args:
+            frame: A stretch of a series that holds what is most severe in it: one float column
+                per channel, indexed by time; NaN or infinity where missing.
+        """
+        return []
 
     def columns_of(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Returns the channels of a frame in the detector's order.
