@@ -5,6 +5,8 @@ from typing import Literal
 
 import numpy as np
 
+MOST_DRAWN = 6
+"""Channels that detectors draw; the first ones where there are more."""
 Role = Literal["measured", "expected", "second", "third"]
 """Decides the colour; `measured` and `expected` are the same colours everywhere in a report."""
 
@@ -28,7 +30,7 @@ class DiagnosticPanel:
     """Lines over one axis."""
 
     title: str
-    """Plain text."""
+    """Plain text; empty where the one to the left says it."""
     x: np.ndarray
     """`(points,)`: numbers, or `datetime64`."""
     curves: tuple[Curve, ...]
@@ -51,3 +53,5 @@ class Diagnostic:
     """Row by row."""
     columns: int = 1
     """Panels in a row."""
+    rows_share_y: bool = False
+    """Whether all panels of a row have the same vertical axis."""

@@ -8,8 +8,8 @@ from kad.charts import EXPECTED, GRID, MEASURED, base_layout, panel_title
 from kad.diagnostics import Diagnostic
 
 _COLORS = {"measured": MEASURED, "expected": EXPECTED, "second": "#e69f00", "third": "#cc79a7"}
-_PANEL_PX, _GAP_PX, _TOP_PX, _BOTTOM_PX = 130, 44, 62, 46
-_GAP = 0.045
+_PANEL_PX, _GAP_PX, _TOP_PX, _BOTTOM_PX = 116, 44, 62, 46
+_GAP, _NARROW_GAP = 0.045, 0.015
 _MOST_COLUMNS_WITH_TICKS = 3
 
 
@@ -18,12 +18,13 @@ def diagnostic_figure(diagnostic: Diagnostic) -> go.Figure:
     columns = diagnostic.columns
     rows = -(-len(diagnostic.panels) // columns)
     inner = rows * _PANEL_PX + (rows - 1) * _GAP_PX
-    width = (1 - _GAP * (columns - 1)) / columns
+    gap = _NARROW_GAP if diagnostic.rows_share_y else _GAP
+    width = (1 - gap * (columns - 1)) / columns
     figure = go.Figure(layout=base_layout(inner + _TOP_PX + _BOTTOM_PX))
     named: set[str] = set()
     for i, panel in enumerate(diagnostic.panels):
         row, column = divmod(i, columns)
-        left = column * (width + _GAP)
+        left = column * (width + gap)
         top = 1 - row * (_PANEL_PX + _GAP_PX) / inner
         bottom = max(0.0, top - _PANEL_PX / inner)
         for curve in panel.curves:
@@ -41,7 +42,7 @@ def diagnostic_figure(diagnostic: Diagnostic) -> go.Figure:
         figure.update_layout(
             {
                 f"xaxis{i + 1}": {
-                    "domain": [left, left + width], "anchor": f"y{i + 1}", "gridcolor": GRID,
+                    "domain": [left, min(left + width, 1.0)], "anchor": f"y{i + 1}", "gridcolor": GRID,
                     "zeroline": False, "nticks": 8 if columns <= _MOST_COLUMNS_WITH_TICKS else 5,
                     "title": {"text": escape(diagnostic.x_title) if is_last else "",
                               "font": {"size": 12}, "standoff": 6},
@@ -50,6 +51,8 @@ def diagnostic_figure(diagnostic: Diagnostic) -> go.Figure:
                 f"yaxis{i + 1}": {
                     "domain": [bottom, top], "anchor": f"x{i + 1}", "gridcolor": GRID,
                     "zeroline": False, "nticks": 5,
+                    **({"matches": f"y{row * columns + 1}", "showticklabels": False}
+                       if diagnostic.rows_share_y and column else {}),
                 },
             }
         )  # fmt: skip

@@ -56,7 +56,7 @@ def payload(detector: Detector, findings: Findings, chart: SeriesChart) -> dict[
         "panels": _panels(findings, chart),
         "lane": chart.events_trace,
         "lines": chart.threshold_lines,
-        "title": chart.severity_title,
+        "titles": chart.threshold_titles,
         "most": MOST_EVENTS,
         "words": {"span": span(findings.seconds), "recent": findings.recent},
     }

@@ -109,6 +109,8 @@ class SeriesChart:
         """From the top, without the lanes."""
         self.threshold_lines: dict[str, int] = {}
         """Numbers of the shapes that show the threshold: `score`, `severity`."""
+        self.threshold_titles: dict[str, int] = {}
+        """Numbers of the annotations that name it."""
         self._traces: list[dict[str, Any]] = []
         self._shapes: list[dict[str, Any]] = []
         self._annotations: list[dict[str, Any]] = []
@@ -124,8 +126,6 @@ class SeriesChart:
             self._draw_channel(number)
         scores = findings.scores
         self._draw_level("score", scores.score, score)
-        self.severity_title = len(self._annotations)
-        """Number of the annotation that names the threshold."""
         self._draw_level("severity", scores.severity, findings.threshold)
 
     @property
@@ -243,9 +243,9 @@ class SeriesChart:
              "y0": threshold, "y1": threshold,
              "line": {"color": EVENT, "width": 1.5, "dash": "dash"}}
         )  # fmt: skip
-        note = {"score": "unit of the detector"}.get(name, f"alarm from {threshold:.2f}")
-        color = EVENT if name == "severity" else MUTED
-        text = f"<b>{name.capitalize()}</b>  <span style='color:{color}'>{note}</span>"
+        self.threshold_titles[name] = len(self._annotations)
+        text = f"<b>{name.capitalize()}</b>  <span style='color:{EVENT}'>"
+        text += f"alarm from {threshold:.3g}</span>"
         top = 1.08 * max(threshold, float(np.nanmax(line, initial=0.0)))
         if top > _TOP * threshold:
             top = _TOP * threshold

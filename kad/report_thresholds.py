@@ -9,8 +9,8 @@ from kad.metrics.points import threshold_curves
 _BETAS = (0.5, 1.0, 2.0)
 _THRESHOLDS = 200
 _BINS = 60
-_MARGIN = {"l": 60, "r": 8, "t": 56, "b": 44}
-_LEGEND = {"orientation": "h", "x": 0, "y": 1.1, "yanchor": "bottom", "xanchor": "left"}
+_MARGIN = {"l": 60, "r": 8, "t": 70, "b": 44}
+_LEGEND = {"orientation": "h", "x": 0, "y": 1.03, "yanchor": "bottom", "xanchor": "left"}
 
 
 def scores_figure(
@@ -71,7 +71,7 @@ def scores_figure(
         yaxis={"gridcolor": GRID, "type": "log", "fixedrange": True, "dtick": 1,
                "range": [np.log10(least), 2], "ticksuffix": " %"},
     )  # fmt: skip
-    figure.add_annotation(panel_title("<b>How often which score</b>", 0, 1.22))
+    figure.add_annotation(_title("How often which score"))
     return figure
 
 
@@ -115,9 +115,13 @@ def thresholds_figure(
                "zeroline": False, "range": [low, high], "fixedrange": True},
         yaxis={"gridcolor": GRID, "range": [0, 1.02], "zeroline": False, "fixedrange": True},
     )  # fmt: skip
-    title = "<b>Rows against labels, by threshold</b>"
-    figure.add_annotation(panel_title(title, 0, 1.22))
+    figure.add_annotation(_title("Rows against labels, by threshold"))
     return figure
+
+
+def _title(text: str) -> dict[str, object]:
+    """Returns a title above the legend."""
+    return {**panel_title(f"<b>{text}</b>", 0, 1), "yshift": 42}
 
 
 def _positive(shares: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The report: what is on the page, that it is whole, and that a browser can use it."""
 
+import base64
 import html
 import json
 import re
@@ -14,15 +15,16 @@ from markupsafe import escape
 from kad import report
 from kad.frames import times_ns
 from kad.report import write_report
-from kad.report_findings import find, threshold_score
-from kad.report_picture import browse, find_browser, take_picture
-from kad.report_series import POINTS, series_figure, thin
+from kad.report_findings import find
+from kad.report_levels import scores_at
+from kad.report_picture import find_browser, take_picture
+from kad.report_series import POINTS, SeriesChart, thin
 from kad.report_words import budget, count, duration, span
 from runtime.errors import InputError
 
 NAMES = ['flow <i>&amp; "x"</i>', "</script><script>document.title='owned'</script>"]
 """Channel names that break a page which does not escape them."""
-WINDOW = (pd.Timestamp("2025-01-01 06:30"), pd.Timestamp("2025-01-01 06:50"))
+WINDOW = (pd.Timestamp("2025-01-01 11:45"), pd.Timestamp("2025-01-01 12:10"))
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +56,16 @@ def figures_of(page):
     return json.loads(text)
 
 
-def table_rows(page):
-    return re.findall(r'<tr id="row-(\d+)" data-event="\1">(.*?)</tr>', page, re.DOTALL)
+def numbers_of(packed):
+    """Plotly writes arrays of numbers as base64."""
+    if isinstance(packed, list):
+        return np.array(packed)
+    return np.frombuffer(base64.b64decode(packed["bdata"]), packed["dtype"])
+
+
+def data_of(page):
+    text = re.search(r'id="report-data">(.*?)</script>', page, re.DOTALL)[1]
+    return json.loads(text)
 
 
 @pytest.fixture(scope="module")
@@ -66,21 +76,33 @@ def page(run, tmp_path_factory):
 
 
 class TestPage:
-    def test_every_channel_and_event_is_there(self, run, page):
-        """Each channel has a panel, each event a row in the table and a bar in the chart."""
-        findings = find(run.detector, series())
+    def test_every_channel_is_there(self, page):
+        """Each channel has a panel, and so have score and severity."""
         figure = figures_of(page_of(page))["series"]
-        titles = " ".join(note["text"] for note in figure["layout"]["annotations"])
-        rows = table_rows(page_of(page))
-        assert findings.events
-        assert all(html.escape(name) in titles for name in NAMES)
-        assert "°C" in titles
-        assert [int(number) for number, _ in rows] == [*range(1, len(findings.events) + 1)]
-        bars = next(trace for trace in figure["data"] if trace["name"] == "Events")
-        assert bars["customdata"] == [int(number) for number, _ in rows]
-        for (_, row), event in zip(rows, findings.events, strict=True):
-            assert findings.axis.text(event.start_ns) in row
-            assert str(escape(", ".join(event.channels))) in row
+        titles = [note["text"] for note in figure["layout"]["annotations"]]
+        assert len(titles) == len(NAMES) + 2
+        for name, title in zip(NAMES, titles, strict=False):
+            assert html.escape(name) in title
+        assert "°C" in titles[0]
+        data = data_of(page_of(page))
+        assert data["channels"] == NAMES
+        assert [len(panel["lines"]) for panel in data["panels"]] == [2, 2, 1, 1]
+
+    def test_threshold_is_the_run_s(self, run, page):
+        """The slider stands at the run's threshold and reaches to both sides of it."""
+        data = data_of(page_of(page))
+        assert data["threshold"] == run.detector.card["threshold"]
+        assert data["slider"]["low"] < data["threshold"] < data["slider"]["high"]
+        assert data["policy"] == run.detector.card["alarm"]
+
+    def test_rate_at_the_run_s_threshold_is_its_budget(self, run, page):
+        """The threshold that a budget became stands for that budget again."""
+        data = data_of(page_of(page))
+        logarithm = np.log(numbers_of(data["rates"]["per_week"]))
+        thresholds = numbers_of(data["rates"]["threshold"])
+        rate = np.exp(np.interp(data["threshold"], thresholds, logarithm))
+        assert run.detector.card["false_alarms"] == "1/week"
+        assert rate == pytest.approx(1.0, rel=0.05)
 
     def test_names_are_escaped(self, page):
         """What users wrote never becomes markup or script."""
@@ -115,16 +137,21 @@ class TestPage:
         assert report._training_window(run.detector, frame[600:]) is None
         assert "training rows</li>" in page_of(page)
 
-    def test_labels(self, page):
-        """Windows that were found and events outside of them are counted."""
-        text = page_of(page)
-        assert "of 1 labelled window found" in text
-        assert re.search(r"(\d+ events?|no events) outside the labels", text)
-        assert 'id="labels"' in text
+    def test_labels(self, run, page):
+        """The rows of labelled windows are there for the figures, and curves over thresholds."""
+        data = data_of(page_of(page))
+        times = times_ns(series())
+        inside = (times >= WINDOW[0].value) & (times <= WINDOW[1].value)
+        (start, end), = data["labels"]["ranges"]
+        assert end - start == inside.sum()
+        assert data["labels"]["windows"][0]["rows"] == [start, end]
+        assert data["skipped"] == data["training"]
+        assert "thresholds" in figures_of(page_of(page))
+        assert 'id="labels"' in page_of(page)
 
     def test_missing_samples_and_gaps_break_the_line(self, run):
         """A missing sample and a gap leave the measured line open; the warm-up has no verdict."""
-        figure = series_figure(find(run.detector, series()), most=10)
+        figure = SeriesChart(find(run.detector, series()), score=1.0).figure()
         lines = [trace for trace in figure.data if trace.name == "measured"]
         assert np.isnan(lines[0].y[400])
         assert np.isnan(lines[1].y[620])
@@ -139,6 +166,7 @@ class TestWithout:
         text = page_of(write_report(run.folder, output=tmp_path / "page.html"))
         assert "Trained, not yet applied to data" in text
         assert set(figures_of(text)) == {"training", "scores"}
+        assert data_of(text) is None
         assert 'id="events"' not in text
         assert "hidden_units = 16" in text
 
@@ -147,7 +175,6 @@ class TestWithout:
         calm = series(fault=False)[60:100]
         text = page_of(write_report(run.folder, calm, output=tmp_path / "page.html"))
         assert "<h1>No events in 40 minutes</h1>" in text
-        assert "No sample reached the alarm threshold." in text
 
     def test_too_short_for_a_verdict(self, run, tmp_path):
         """A series shorter than the warm-up is said to be too short."""
@@ -160,7 +187,7 @@ class TestWithout:
         frame.index = pd.Index(np.arange(len(frame)) * 60.0, name="time")
         text = page_of(write_report(run.folder, frame, output=tmp_path / "page.html"))
         assert figures_of(text)["series"]["layout"]["xaxis"]["type"] == "linear"
-        assert re.search(r"\d hours</td>", text)
+        assert not data_of(text)["axis"]["calendar"]
 
 
 class TestThin:
@@ -239,11 +266,12 @@ def _full_disk(*_):
     raise OSError(28, "No space left on device")
 
 
-def test_threshold_in_units_of_the_score(run):
-    """The calibration gives the threshold's score the threshold's severity."""
-    score = threshold_score(run.detector)
-    severity = float(np.asarray(run.detector.calibration(np.float32([score])))[0])
-    assert severity == pytest.approx(run.detector.card["threshold"], rel=1e-4)
+def test_levels_in_units_of_the_score(run):
+    """The calibration gives the score of each severity that severity."""
+    severities = np.array([0.7, 1.5, run.detector.card["threshold"], 6.0])
+    scores = scores_at(run.detector, severities)
+    back = np.asarray(run.detector.calibration(scores.astype("float32")))
+    assert back == pytest.approx(severities, rel=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -268,46 +296,8 @@ def test_words(text, expected):
     assert text == expected
 
 
-CLICK = """<script>
-const wait = setInterval(() => {
-  if (!document.documentElement.dataset.height) return;
-  clearInterval(wait);
-  const chart = document.getElementById("chart-series");
-  const say = (name) => { document.body.dataset[name] = chart.layout.xaxis.range.map(Number); };
-  const rows = document.querySelectorAll("tr[data-event]");
-  say("before");
-  rows[rows.length - 1].click();
-  setTimeout(() => {
-    say("clicked");
-    document.body.dataset.chosen = document.querySelector("tr.chosen").dataset.event;
-    document.getElementById("show-all").click();
-    setTimeout(() => say("after"), 300);
-  }, 300);
-}, 50);
-</script>"""
-
-
 @pytest.mark.skipif(find_browser() is None, reason="needs Chromium or Chrome on PATH")
-class TestBrowser:
-    def test_click_on_an_event(self, run, page, tmp_path):
-        """A click on an event zooms there, the button comes back, the console stays silent."""
-        copy = tmp_path / "page.html"
-        copy.write_text(page_of(page).replace("</body>", CLICK + "</body>"), encoding="utf-8")
-        done = browse(copy, "--dump-dom", "--enable-logging=stderr")
-        assert "CONSOLE" not in done.stderr
-        ranges = {
-            name: [float(x) for x in found.split(",")]
-            for name, found in re.findall(r'data-(before|clicked|after)="([^"]*)"', done.stdout)
-        }
-        findings = find(run.detector, series())
-        event = findings.events[-1]
-        low, high = ranges["clicked"]
-        assert low <= event.start_ns / 1e6 <= event.end_ns / 1e6 <= high
-        assert high - low < ranges["before"][1] - ranges["before"][0]
-        assert ranges["after"] == ranges["before"]
-        assert f'data-chosen="{len(findings.events)}"' in done.stdout
-        assert "<title>owned" not in done.stdout
-
+class TestPicture:
     def test_picture(self, run, tmp_path):
         """`png` leaves a picture of the whole page."""
         write_report(run.folder, output=tmp_path / "page.html", png=tmp_path / "pictures")

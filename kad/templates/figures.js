@@ -77,7 +77,7 @@ const Figures = (() => {
     const recall = real ? hits / real : NaN;
     const total = precision + recall;
     const f1 = Number.isNaN(recall) ? NaN : total > 0 ? (2 * precision * recall) / total : 0;
-    return { precision, recall_rows: recall, f1 };
+    return { precision, recallOfRows: recall, f1 };
   }
 
   return { meets, ofEvents, ofRows };

@@ -75,21 +75,21 @@
       return `${start}; ${late || "none"} in the last ${recent.word}`;
     }
 
-    function cards({ events, figures }) {
+    function cards({ threshold, events, figures }) {
       const plain = [
-        ["Events", events.length.toLocaleString("en"), "in the whole period"],
+        ["Events", events.length.toLocaleString("en"), `in ${data.words.span}`],
         ["Events a week", Words.number(figures.perWeek), "so far"],
-        ["On normal data", Words.rate(rateAt(now.threshold)), "expected at this threshold"],
+        ["On normal data", Words.rate(rateAt(threshold)), "to be expected"],
       ];
       if (!truth) return plain;
-      const outside = `${Words.count(figures.falseAlarms, "event")} outside the labels`;
+      const delay = Number.isNaN(figures.delay_s) ? "–" : Words.duration(figures.delay_s);
       return [
         ...plain,
-        ["Labels found", `${figures.found} of ${figures.labels}`, `event recall ${Words.share(figures.recall)}`],
-        ["False alarms a day", Words.number(figures.falseAlarmsPerDay), outside],
-        ["Mean delay", Number.isNaN(figures.delay_s) ? "–" : Words.duration(figures.delay_s), "from a label's start"],
+        ["Labels found", `${figures.found} of ${figures.labels}`, `recall ${Words.share(figures.recall)}`],
+        ["False alarms", `${Words.number(figures.falseAlarmsPerDay)} a day`, `${figures.falseAlarms} outside labels`],
+        ["Mean delay", delay, "after a label begins"],
         ["Precision", Words.share(figures.precision), "of rows"],
-        ["Recall", Words.share(figures.recall_rows), "of rows"],
+        ["Recall", Words.share(figures.recallOfRows), "of rows"],
         ["F1", Words.share(figures.f1), "of rows"],
       ];
     }

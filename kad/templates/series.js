@@ -39,12 +39,12 @@ const Series = (() => {
 
     function layout() {
       const shapes = figure.layout.shapes.map((shape) => ({ ...shape }));
-      for (const [name, index] of Object.entries(data.lines)) {
-        shapes[index].y0 = shapes[index].y1 = threshold[name];
-      }
       const annotations = figure.layout.annotations.map((note) => ({ ...note }));
-      const title = annotations[data.title];
-      title.text = title.text.replace(/alarm from [\d.]+/, `alarm from ${threshold.severity.toFixed(2)}`);
+      for (const [name, level] of Object.entries(threshold)) {
+        shapes[data.lines[name]].y0 = shapes[data.lines[name]].y1 = level;
+        const title = annotations[data.titles[name]];
+        title.text = title.text.replace(/alarm from [^<]+/, `alarm from ${Number(level.toPrecision(3))}`);
+      }
       const xaxis = { ...figure.layout.xaxis, range: view(), autorange: false };
       return { ...figure.layout, shapes: [...shapes, ...bands()], annotations, xaxis };
     }

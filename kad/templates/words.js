@@ -5,7 +5,8 @@ const Words = (() => {
   const CUT = { m: 16, s: 19, ms: 23 };
 
   function time(x, axis) {
-    if (axis.calendar) return new Date(x).toISOString().slice(0, CUT[axis.fine]).replace("T", " ");
+    // A double has no room for the nanoseconds of today's dates: 250 ms may be 249.9998.
+    if (axis.calendar) return new Date(x + 1e-3).toISOString().slice(0, CUT[axis.fine]).replace("T", " ");
     return `${Number(x.toPrecision(7))} ${axis.unit}s`;
   }
 
@@ -34,6 +35,8 @@ const Words = (() => {
   }
 
   function number(value) {
+    if (Number.isNaN(value)) return "–";
+    if (Math.abs(value - 1) < 0.05) return "1";
     if (value >= 100) return Math.round(value).toLocaleString("en");
     return String(Number(value.toPrecision(2)));
   }
