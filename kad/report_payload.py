@@ -54,7 +54,7 @@ def payload(detector: Detector, findings: Findings, chart: SeriesChart) -> dict[
         "training": findings.training_rows,
         "skipped": findings.skipped_rows,
         "panels": _panels(findings, chart),
-        "lane": chart.events_trace,
+        "lane": chart.events_lane,
         "lines": chart.threshold_lines,
         "titles": chart.threshold_titles,
         "most": MOST_EVENTS,

@@ -129,9 +129,9 @@ class SeriesChart:
         self._draw_level("severity", scores.severity, findings.threshold)
 
     @property
-    def events_trace(self) -> int:
-        """Number of the trace whose bars are the events."""
-        return next(i for i, trace in enumerate(self._traces) if trace["name"] == "Events")
+    def events_lane(self) -> int:
+        """Where the lane of the events is on its axis: above the others."""
+        return len(self._axes["yaxis"]["tickvals"]) - 1
 
     def figure(self) -> go.Figure:
         """Returns the chart, its long lines thinned."""
@@ -194,13 +194,13 @@ class SeriesChart:
 
     def _draw_lanes(self, lanes: list[tuple[str, str, list[Window]]]) -> None:
         half = round(self.findings.period_s * _NS / 2)
-        for lane, (name, color, windows) in enumerate(lanes):
+        for lane, (name, color, windows) in enumerate(lanes[:-1]):
             ends = np.array(windows, "int64").reshape(-1, 2) + np.array([-half, half])
             low, high = self.findings.axis.x(ends).T
             self._traces.append(
                 {"type": "bar", "name": name, "orientation": "h", "xaxis": "x", "yaxis": "y",
                  "base": low, "x": high - low, "y": np.full(len(ends), lane),
-                 "showlegend": False, "hoverinfo": "none" if name == "Events" else "skip",
+                 "showlegend": False, "hoverinfo": "skip",
                  "marker": {"color": color, "line": {"width": 2, "color": color}}}
             )  # fmt: skip
         self._axes["yaxis"] = {

@@ -185,7 +185,7 @@
       drawEvents(shown);
       if (truth) drawLabels();
       const score = drawLevels();
-      return series.show(now.events, shown, { severity: now.threshold, score });
+      return series.show(now.events, { severity: now.threshold, score });
     }
 
     function moveTo(threshold) {
@@ -241,9 +241,9 @@
       if (charts.scores) onClick(chart("scores"), (score) => moveTo(severityAt(score)));
       if (charts.thresholds) onClick(chart("thresholds"), moveTo);
       const lane = chart("series");
-      lane.on("plotly_click", (click) => {
-        const bar = click.points.find((point) => point.data.name === "Events");
-        if (bar) choose(bar.customdata);
+      lane.addEventListener("click", (click) => {
+        const event = series.eventAt(click);
+        if (event) choose(event.number);
       });
       const showAll = byId("show-all");
       lane.on("plotly_doubleclick", () => showAll.click());
