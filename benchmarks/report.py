@@ -16,12 +16,14 @@ MOVES = 12
 
 _MOVE = """async (threshold) => {
   const slider = document.getElementById("slider");
-  delete document.body.dataset.threshold;
+  delete document.body.dataset.drawn;
   const start = performance.now();
   slider.value = threshold;
   slider.dispatchEvent(new Event("input"));
-  while (!document.body.dataset.threshold) await new Promise(requestAnimationFrame);
-  return performance.now() - start;
+  while (!document.body.dataset.drawn) await new Promise(requestAnimationFrame);
+  const duration = performance.now() - start;
+  await new Promise((done) => setTimeout(done, 400)); // the tables, once it rests
+  return duration;
 }"""
 _ZOOM = """async (share) => {
   const chart = document.getElementById("chart-series");
@@ -79,9 +81,7 @@ def _browse(page: Path) -> dict[str, float]:
         opened.goto(page.resolve().as_uri())
         opened.wait_for_selector("html[data-height]")
         load = time.perf_counter() - start
-        low, high = (
-            float(opened.get_attribute("#slider", end) or "nan") for end in ("min", "max")
-        )
+        low, high = (float(opened.get_attribute("#slider", end) or "nan") for end in ("min", "max"))
         levels = np.linspace(low + 0.01, high, MOVES)
         moves = [opened.evaluate(_MOVE, float(level)) for level in levels]
         events = opened.inner_text("#figures .value")

@@ -83,6 +83,26 @@ def panel_title(text: str, x: float, y: float) -> dict[str, object]:
     }  # fmt: skip
 
 
+def threshold_shape(text: str, *, upright: bool, **place: object) -> dict[str, object]:
+    """Returns the dashed line of a threshold with its text, which the page's scripts move.
+
+    Args:
+        text: Such as `alarm from 3.7`.
+        upright: Whether the line is vertical.
+        **place: Plotly's `x0`, `xref` and so on.
+    """
+    anchor = {"xanchor": "right", "yanchor": "top"} if upright else {"yanchor": "bottom"}
+    return {
+        "type": "line",
+        "line": {"color": EVENT, "width": 1.5, "dash": "dash"},
+        "label": {
+            "text": text, "textposition": "end" if upright else "start", "textangle": 0,
+            "padding": 4, "font": {"color": EVENT, "size": 12}, **anchor,
+        },
+        **place,
+    }  # fmt: skip
+
+
 def base_layout(height: int) -> dict[str, object]:
     """Returns what the layouts of all charts have in common; `height` in pixels."""
     return {

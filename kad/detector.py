@@ -539,7 +539,7 @@ class Detector(keras.Model):
             columns |= dict(zip(names, np.atleast_2d(array.T), strict=True))
         return pd.DataFrame(columns, index=frames.time_index(scores.times_ns, frame.index))
 
-    def diagnostics(self, frame: pd.DataFrame) -> list[Diagnostic]:
+    def diagnostics(self, frame: pd.DataFrame) -> list[Diagnostic]:  # noqa: ARG002
         """Returns what the report shows of the detector's networks at work; nothing by default.
 
         Args:

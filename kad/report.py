@@ -123,9 +123,7 @@ def _training_window(detector: Detector, frame: pd.DataFrame) -> Window | None:
     return Window(int(inside.min()), int(inside.max())) if inside.size else None
 
 
-def _diagnostics(
-    detector: Detector, frame: pd.DataFrame, findings: Findings
-) -> list[Diagnostic]:
+def _diagnostics(detector: Detector, frame: pd.DataFrame, findings: Findings) -> list[Diagnostic]:
     """Asks the detector for pictures of a stretch around the most severe step."""
     scores = findings.scores
     peak = int(np.argmax(scores.severity))

@@ -10,7 +10,6 @@ from kad.diagnostics import Diagnostic
 _COLORS = {"measured": MEASURED, "expected": EXPECTED, "second": "#e69f00", "third": "#cc79a7"}
 _PANEL_PX, _GAP_PX, _TOP_PX, _BOTTOM_PX = 116, 44, 62, 46
 _GAP, _NARROW_GAP = 0.045, 0.015
-_MOST_COLUMNS_WITH_TICKS = 3
 
 
 def diagnostic_figure(diagnostic: Diagnostic) -> go.Figure:
@@ -42,8 +41,8 @@ def diagnostic_figure(diagnostic: Diagnostic) -> go.Figure:
         figure.update_layout(
             {
                 f"xaxis{i + 1}": {
-                    "domain": [left, min(left + width, 1.0)], "anchor": f"y{i + 1}", "gridcolor": GRID,
-                    "zeroline": False, "nticks": 8 if columns <= _MOST_COLUMNS_WITH_TICKS else 5,
+                    "domain": [left, min(left + width, 1.0)], "anchor": f"y{i + 1}",
+                    "gridcolor": GRID, "zeroline": False, "nticks": 8 if columns <= 3 else 5,
                     "title": {"text": escape(diagnostic.x_title) if is_last else "",
                               "font": {"size": 12}, "standoff": 6},
                     **({"matches": "x"} if columns == 1 and i else {}),

@@ -6,7 +6,7 @@ import numpy as np
 
 from kad.detector import Detector
 from kad.report_findings import Findings
-from runtime.budget import event_threshold
+from runtime.budget import event_threshold, parse_false_alarms
 from runtime.errors import InputError
 
 _MOST_STEPS = 100_000
@@ -14,11 +14,11 @@ _MOST_STEPS = 100_000
 _TOP = 5.0
 """Thresholds that the slider and the panel of severities reach to."""
 _WEEK_S = 604_800.0
-_RATES = 40
+_RATES = 16
 _POINTS = 400
 _RAREST = 14.0
 """Severity beyond which a rate means nothing any more."""
-_YEARS = 365 * 86_400.0
+_YEAR_S = 365 * 86_400.0
 
 
 def slider_range(findings: Findings) -> tuple[float, float]:
@@ -75,15 +75,18 @@ def budget_rates(detector: Detector, low: float, high: float) -> dict[str, Any]:
     It is the false-alarm budget read backwards: which budget has this threshold.
     """
     card = detector.card
-    thresholds, rates = [], []
-    for severity in np.linspace(0.5 * low, min(1.5 * high, _RAREST), _RATES):
-        per_second = 10**-severity / detector.period_s
+    severities = np.linspace(0.5 * low, min(1.5 * high, _RAREST), _RATES)
+    per_second = 10**-severities / detector.period_s
+    pairs = [(card["threshold"], parse_false_alarms(card["false_alarms"]))]
+    for rate in per_second.tolist():
         found = event_threshold(
-            f"{per_second * _YEARS:.18f}/year",
+            f"{rate * _YEAR_S:.18f}/year",
             period_s=detector.period_s,
             calibration=card["calibration"],
             policy=detector.alarm_policy,
         )
-        thresholds.append(found.threshold)
-        rates.append(per_second * _WEEK_S)
-    return {"threshold": np.maximum.accumulate(thresholds), "per_week": rates}
+        pairs.append((found.threshold, rate))
+    # From frequent to rare; a threshold never falls on the way.
+    pairs.sort(key=lambda pair: -pair[1])
+    thresholds, rates = np.array(pairs).T
+    return {"threshold": np.maximum.accumulate(thresholds), "per_week": rates * _WEEK_S}

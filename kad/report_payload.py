@@ -56,7 +56,6 @@ def payload(detector: Detector, findings: Findings, chart: SeriesChart) -> dict[
         "panels": _panels(findings, chart),
         "lane": chart.events_lane,
         "lines": chart.threshold_lines,
-        "titles": chart.threshold_titles,
         "most": MOST_EVENTS,
         "words": {"span": span(findings.seconds), "recent": findings.recent},
     }

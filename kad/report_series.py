@@ -17,6 +17,7 @@ from kad.charts import (
     TRAINING,
     base_layout,
     panel_title,
+    threshold_shape,
 )
 from kad.report_findings import Findings, Window
 
@@ -109,8 +110,6 @@ class SeriesChart:
         """From the top, without the lanes."""
         self.threshold_lines: dict[str, int] = {}
         """Numbers of the shapes that show the threshold: `score`, `severity`."""
-        self.threshold_titles: dict[str, int] = {}
-        """Numbers of the annotations that name it."""
         self._traces: list[dict[str, Any]] = []
         self._shapes: list[dict[str, Any]] = []
         self._annotations: list[dict[str, Any]] = []
@@ -238,14 +237,10 @@ class SeriesChart:
         line = np.where(self.findings.warming, np.nan, values.astype("float64"))
         number = len(self.panels) + 2
         self.threshold_lines[name] = len(self._shapes)
-        self._shapes.append(
-            {"type": "line", "xref": "paper", "yref": f"y{number}", "x0": 0, "x1": 1,
-             "y0": threshold, "y1": threshold,
-             "line": {"color": EVENT, "width": 1.5, "dash": "dash"}}
-        )  # fmt: skip
-        self.threshold_titles[name] = len(self._annotations)
-        text = f"<b>{name.capitalize()}</b>  <span style='color:{EVENT}'>"
-        text += f"alarm from {threshold:.3g}</span>"
+        place = {"xref": "paper", "yref": f"y{number}", "x0": 0, "x1": 1, "y0": threshold,
+                 "y1": threshold}  # fmt: skip
+        self._shapes.append(threshold_shape(f"alarm from {threshold:.3g}", upright=False, **place))
+        text = f"<b>{name.capitalize()}</b>"
         top = 1.08 * max(threshold, float(np.nanmax(line, initial=0.0)))
         if top > _TOP * threshold:
             top = _TOP * threshold

@@ -3,7 +3,16 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from kad.charts import EVENT, GRID, HELD_OUT, INK, LABEL, MUTED, base_layout, panel_title
+from kad.charts import (
+    GRID,
+    HELD_OUT,
+    INK,
+    LABEL,
+    MUTED,
+    base_layout,
+    panel_title,
+    threshold_shape,
+)
 from kad.metrics.points import threshold_curves
 
 _BETAS = (0.5, 1.0, 2.0)
@@ -20,7 +29,7 @@ def scores_figure(
 
     Args:
         scores: Of held-out rows, float `(rows,)`.
-        threshold: In units of the score. The first shape and the first annotation are its.
+        threshold: In units of the score. The first shape is its.
         series: Scores of the series of the report, to compare.
 
     Reference: S. Lin et al. (2020), whose code suggests choosing the threshold by this picture.
@@ -85,7 +94,7 @@ def thresholds_figure(
         labels: bool `(rows,)`, with at least one True.
         low: The lowest threshold.
         high: The highest.
-        threshold: The default one. The first shape and the first annotation are its.
+        threshold: The default one. The first shape is its.
 
     Reference: J. Park (2018), whose program draws these curves.
     """
@@ -130,9 +139,5 @@ def _positive(shares: np.ndarray) -> np.ndarray:
 
 
 def _add_threshold(figure: go.Figure, threshold: float, text: str) -> None:
-    figure.add_vline(x=threshold, line={"color": EVENT, "width": 1.5, "dash": "dash"})
-    figure.add_annotation(
-        x=threshold, y=1, xref="x", yref="paper", yanchor="top", showarrow=False,
-        xanchor="right", xshift=-6, text=text, font={"color": EVENT, "size": 12},
-        bgcolor="rgba(255,255,255,.8)",
-    )  # fmt: skip
+    place = {"x0": threshold, "x1": threshold, "y0": 0, "y1": 1, "yref": "paper"}
+    figure.add_shape(threshold_shape(text, upright=True, **place))

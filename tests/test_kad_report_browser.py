@@ -15,7 +15,12 @@ from kad.report_series import POINTS
 from runtime.events import EventDetector
 
 ROWS = 20_000
-FAULTS = [(15_000, 15_040, 30.0), (16_500, 16_520, 3.0), (18_000, 18_200, 1.6), (19_000, 19_003, 9.0)]
+FAULTS = [
+    (15_000, 15_040, 30.0),
+    (16_500, 16_520, 3.0),
+    (18_000, 18_200, 1.6),
+    (19_000, 19_003, 9.0),
+]
 LABELS = [(14_990, 15_030), (16_500, 16_530), (17_000, 17_100), (18_050, 18_260)]
 TRAINED = 10_000
 
@@ -160,7 +165,7 @@ class TestThreshold:
         assert page.is_hidden("#reset")
 
     def test_slider(self, page, run, findings):
-        """Moving the slider changes events, counts, figures, lines and headline; reset undoes it."""
+        """The slider changes events, figures, lines and headline; reset undoes it."""
         before, title = cards(page), page.inner_text("h1")
         seen = {before["Events"]}
         for threshold in (2.0, 2.6, 5.5):
@@ -185,7 +190,9 @@ class TestThreshold:
         assert len(seen) == 4
         page.click("#reset")
         page.wait_for_selector("#reset", state="hidden")
-        page.wait_for_function("(text) => document.querySelector('h1').innerText === text", arg=title)
+        page.wait_for_function(
+            "(text) => document.querySelector('h1').innerText === text", arg=title
+        )
         assert cards(page) == before
 
     def test_typed_threshold(self, page):
@@ -235,7 +242,8 @@ class TestZoom:
     MEASURED = """() => {
       const { data, layout } = document.getElementById("chart-series");
       const trace = data.find((trace) => trace.name === "measured");
-      return { x: Array.from(trace.x), y: Array.from(trace.y), range: layout.xaxis.range.map(Number) };
+      const range = layout.xaxis.range.map(Number);
+      return { x: Array.from(trace.x), y: Array.from(trace.y), range };
     }"""
 
     def test_zooming_in_draws_every_sample(self, page, findings):
@@ -274,7 +282,7 @@ class TestZoom:
         open_at = [x for x, y in zip(near["x"], near["y"], strict=True) if y is None or np.isnan(y)]
         assert any(gap - 191 * 60_000 <= x < gap for x in open_at)
 
-    def test_the_address_names_the_event(self, page, findings):
+    def test_the_address_names_the_event(self, page):
         """The way back works: the address without an event shows the whole period."""
         whole = page.evaluate(self.MEASURED)["range"]
         page.click("#row-2")

@@ -380,8 +380,8 @@ class VAELSTM(Detector):
             name="reconstructions",
             title="Windows and their reconstructions",
             note="The VAE squeezes a window into a few numbers and draws it again. Normal windows "
-            "should be drawn well, without their noise; a fault is drawn badly. Time goes from left "
-            "to right.",
+            "should be drawn well, without their noise; a fault is drawn badly. Later windows are "
+            "to the right.",
             x_title="sample of the window",
             panels=tuple(
                 DiagnosticPanel(

@@ -8,7 +8,15 @@ import numpy as np
 from kad.metrics.points import PrecisionRecall
 from runtime.errors import InputError
 
-__all__ = ["Ranges", "check_ranges", "keep_rows", "range_based", "to_mask", "to_ranges", "windows_to_ranges"]
+__all__ = [
+    "Ranges",
+    "check_ranges",
+    "keep_rows",
+    "range_based",
+    "to_mask",
+    "to_ranges",
+    "windows_to_ranges",
+]
 
 Ranges = Sequence[tuple[int, int]]
 """Half-open ranges of rows, in order, without overlap."""

@@ -5,6 +5,7 @@
   const data = read("report-data");
   const config = { responsive: true, displayModeBar: false, doubleClick: false };
   const printed = { scores: 510, thresholds: 510 };
+  const REST_MS = 120;
   const byId = (id) => document.getElementById(id);
   const chart = (name) => byId(`chart-${name}`);
 
@@ -42,6 +43,7 @@
     let now = trained;
     let chosen = null;
     let waiting = false;
+    let resting = null;
 
     function judge(threshold) {
       const events = Episodes.find(steps, data.policy, threshold, data.channels.length);
@@ -165,9 +167,9 @@
       const levels = { scores: [score, Number(score.toPrecision(4))], thresholds: [now.threshold, severity] };
       Object.entries(levels).forEach(([name, [at, text]]) => {
         if (!charts[name]) return;
-        Plotly.relayout(chart(name), {
-          "shapes[0].x0": at, "shapes[0].x1": at, "annotations[0].x": at, "annotations[0].text": `alarm from ${text}`,
-        });
+        const [line] = charts[name].layout.shapes;
+        const label = { ...line.label, text: `alarm from ${text}` };
+        Plotly.relayout(chart(name), { shapes: [{ ...line, x0: at, x1: at, label }] });
       });
       slider.value = now.threshold;
       if (document.activeElement !== level) level.value = severity;
@@ -177,15 +179,22 @@
       return score;
     }
 
-    function draw() {
+    // Charts before words: plotly measures the page, which is slow right after it has changed.
+    async function draw() {
       waiting = false;
-      const shown = mostSevere(now.events);
+      const drawn = now;
+      const score = drawLevels();
+      await series.show(drawn.events, { severity: drawn.threshold, score });
       document.querySelector("h1").textContent = headline();
       drawCards();
-      drawEvents(shown);
+      document.body.dataset.drawn = drawn.threshold;
+    }
+
+    // Long tables, and so only once the slider rests.
+    function drawTables() {
+      drawEvents(mostSevere(now.events));
       if (truth) drawLabels();
-      const score = drawLevels();
-      return series.show(now.events, { severity: now.threshold, score });
+      document.body.dataset.threshold = now.threshold;
     }
 
     function moveTo(threshold) {
@@ -193,8 +202,10 @@
       const inside = Math.min(Math.max(threshold, low), high);
       now = inside === data.threshold ? trained : judge(inside);
       if (chosen !== null) choose(null);
-      if (!waiting) requestAnimationFrame(() => draw().then(() => { document.body.dataset.threshold = now.threshold; }));
+      if (!waiting) requestAnimationFrame(draw);
       waiting = true;
+      clearTimeout(resting);
+      resting = setTimeout(drawTables, REST_MS);
     }
 
     // Zoom: the address names the chosen event, so that it can be linked to and the way back works.
@@ -263,6 +274,7 @@
     }
 
     byId("trained").append(element("option", { value: data.threshold }));
+    drawTables();
     return draw().then(listen);
   }
 

@@ -49,7 +49,9 @@ const Series = (() => {
     function shapes() {
       const moved = figure.layout.shapes.map((shape) => ({ ...shape }));
       for (const [name, level] of Object.entries(threshold)) {
-        Object.assign(moved[data.lines[name]], { y0: level, y1: level });
+        const line = moved[data.lines[name]];
+        const text = `alarm from ${Number(level.toPrecision(3))}`;
+        Object.assign(line, { y0: level, y1: level, label: { ...line.label, text } });
       }
       const ends = stretches();
       if (!ends.length) return moved;
@@ -60,21 +62,12 @@ const Series = (() => {
       ];
     }
 
-    function titles() {
-      return Object.entries(threshold).map(([name, level]) => {
-        const index = data.titles[name];
-        const { text } = figure.layout.annotations[index];
-        return [index, text.replace(/alarm from [^<]+/, `alarm from ${Number(level.toPrecision(3))}`)];
-      });
-    }
-
-    // found: all events in order; levels: the threshold per panel. Single titles rather than all
-    // annotations: plotly then draws nothing else anew.
+    // found: all events in order; levels: the threshold per panel.
     function show(found, levels) {
       events = found;
       threshold = levels;
-      const texts = titles().map(([index, text]) => [`annotations[${index}].text`, text]);
-      return Plotly.relayout(element, { shapes: shapes(), ...Object.fromEntries(texts) });
+      // All shapes at once: for a part of one, plotly draws the whole chart anew.
+      return Plotly.relayout(element, { shapes: shapes() });
     }
 
     // The event at a place on the screen, if it is in their lane.
@@ -150,10 +143,7 @@ const Series = (() => {
         unpacked.forEach((panel) => detail(panel, from, to));
       }
       const xaxis = { ...figure.layout.xaxis, range, autorange: false };
-      const annotations = figure.layout.annotations.map((note) => ({ ...note }));
-      titles().forEach(([index, text]) => { annotations[index].text = text; });
-      const layout = { ...figure.layout, shapes: shapes(), annotations, xaxis };
-      await Plotly.react(element, traces, layout, config);
+      await Plotly.react(element, traces, { ...figure.layout, shapes: shapes(), xaxis }, config);
       element.dataset.view = range.join(" ");
     }
 
