@@ -91,7 +91,11 @@ def threshold_shape(text: str, *, upright: bool, **place: object) -> dict[str, o
         upright: Whether the line is vertical.
         **place: Plotly's `x0`, `xref` and so on.
     """
-    anchor = {"xanchor": "right", "yanchor": "top"} if upright else {"yanchor": "bottom"}
+    anchor = (
+        {"xanchor": "right", "yanchor": "top"}
+        if upright
+        else {"xanchor": "left", "yanchor": "bottom"}
+    )
     return {
         "type": "line",
         "line": {"color": EVENT, "width": 1.5, "dash": "dash"},

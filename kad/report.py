@@ -130,5 +130,6 @@ def _diagnostics(detector: Detector, frame: pd.DataFrame, findings: Findings) ->
     first = max(0, peak - 2 * findings.warmup_steps - _AROUND_STEPS)
     last = min(len(scores) - 1, peak + _AROUND_STEPS)
     start, end = sorted((int(scores.times_ns[first]), int(scores.times_ns[last])))
+    half = round(findings.period_s * 1e9 / 2)  # rows may lie beside their place on the grid
     times = times_ns(frame)
-    return detector.diagnostics(frame[(times >= start) & (times <= end)])
+    return detector.diagnostics(frame[(times >= start - half) & (times <= end + half)])

@@ -134,7 +134,7 @@ def _summary(detector: Detector, findings: Findings | None) -> list[str]:
     card = detector.card
     lines = [
         (
-            f"The alarm threshold is severity {card['threshold']:.2f}: "
+            f"Trained to alarm from severity {card['threshold']:.2f}: "
             f"about {budget(card['false_alarms'])} on normal data."
         )
     ]

@@ -12,6 +12,7 @@ from kad.metrics.ranges import keep_rows
 from kad.report import write_report
 from kad.report_findings import Window, find
 from kad.report_series import POINTS
+from kad.report_words import duration, span
 from runtime.events import EventDetector
 
 ROWS = 20_000
@@ -118,7 +119,8 @@ def rows_of(page):
 def cards(page):
     return page.evaluate(
         """() => Object.fromEntries([...document.querySelectorAll("#figures li")].map((card) =>
-          [card.querySelector(".name").textContent, card.querySelector(".value").textContent]))"""
+          [card.querySelector(".name").textContent,
+           card.querySelector(".value").textContent + "; " + card.querySelector(".hint").textContent]))"""
     )
 
 
@@ -136,12 +138,12 @@ def expected_cards(findings, events, threshold):
     figures = event_figures(ranges, labels, rows=int(keep.sum()), period_s=findings.period_s)
     detected = findings.scores.severity[keep] >= np.float32(threshold)
     points = precision_recall(detected, to_mask(findings.label_ranges, rows)[keep])
+    found = round(figures.recall * len(labels))
     return {
-        "Events": f"{len(events)}",
-        "Labels found": f"{round(figures.recall * len(labels))} of {len(labels)}",
-        "Precision": f"{points.precision:.2f}",
-        "Recall": f"{points.recall:.2f}",
-        "F1": f"{points.f1:.2f}",
+        "Events": f"{len(events)}; in {span(findings.seconds)}",
+        "Labels found": f"{found} of {len(labels)}; recall {figures.recall:.2f}",
+        "Mean delay": f"{duration(figures.delay_s)}; after a label begins",
+        "Rows": f"F1 {points.f1:.2f}; precision {points.precision:.2f}, recall {points.recall:.2f}",
     }
 
 
@@ -178,6 +180,8 @@ class TestThreshold:
             assert page.inner_text("h1").lower().startswith(f"{len(events)} event")
             bands = page.evaluate(BANDS)  # those that touch on the screen are one
             assert bands == len(events) if len(events) < 10 else 10 < bands <= len(events)
+            shapes = "() => document.querySelectorAll('#chart-series .shapelayer path').length"
+            assert page.evaluate(shapes) == 4  # two lines, events across, events in their lane
             lines = page.evaluate(
                 """() => ["series", "scores", "thresholds"].map((name) =>
                   document.getElementById(`chart-${name}`).layout.shapes)

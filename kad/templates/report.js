@@ -84,15 +84,14 @@
         ["On normal data", Words.rate(rateAt(threshold)), "to be expected"],
       ];
       if (!truth) return plain;
+      const rows = `precision ${Words.share(figures.precision)}, recall ${Words.share(figures.recallOfRows)}`;
       const delay = Number.isNaN(figures.delay_s) ? "–" : Words.duration(figures.delay_s);
       return [
         ...plain,
         ["Labels found", `${figures.found} of ${figures.labels}`, `recall ${Words.share(figures.recall)}`],
         ["False alarms", `${Words.number(figures.falseAlarmsPerDay)} a day`, `${figures.falseAlarms} outside labels`],
         ["Mean delay", delay, "after a label begins"],
-        ["Precision", Words.share(figures.precision), "of rows"],
-        ["Recall", Words.share(figures.recallOfRows), "of rows"],
-        ["F1", Words.share(figures.f1), "of rows"],
+        ["Rows", `F1 ${Words.share(figures.f1)}`, rows],
       ];
     }
 
@@ -103,7 +102,8 @@
         return element("li", { className: moved ? "moved" : "" },
           element("span", { className: "name", textContent: name }),
           element("span", { className: "value", textContent: value }),
-          element("span", { className: "hint", textContent: moved ? `trained: ${before[i][1]}` : note }));
+          element("span", { className: "hint", textContent: note }),
+          element("span", { className: "hint", textContent: moved ? `trained: ${before[i][1]}` : "\u00a0" }));
       }));
     }
 

@@ -9,6 +9,7 @@ const Series = (() => {
   // data: see kad/report_payload.py; x: the coordinate of every row.
   function create(element, figure, data, x, config) {
     const whole = figure.layout.xaxis.range.map(Number);
+    const lines = figure.layout.shapes; // plotly writes into the layout
     const half = data.period_x / 2;
     const overview = figure.data;
     let traces = overview;
@@ -47,7 +48,7 @@ const Series = (() => {
 
     // What moves with the threshold.
     function shapes() {
-      const moved = figure.layout.shapes.map((shape) => ({ ...shape }));
+      const moved = lines.map((shape) => ({ ...shape }));
       for (const [name, level] of Object.entries(threshold)) {
         const line = moved[data.lines[name]];
         const text = `alarm from ${Number(level.toPrecision(3))}`;
