@@ -14,7 +14,9 @@ _COARSEST = 1e-3
 
 def pack_numbers(numbers: np.ndarray) -> dict[str, Any]:
     """Packs whole numbers that hardly change from one to the next, such as row numbers."""
-    return _pack(_differences(numbers.astype("int32")), "i4", differences=True)
+    small = np.abs(numbers).max(initial=0) <= np.iinfo("int32").max
+    kind = "i4" if small else "f8"
+    return _pack(_differences(numbers.astype(kind)), kind, differences=True)
 
 
 def pack_exactly(values: np.ndarray) -> dict[str, Any]:

@@ -117,10 +117,12 @@ def rows_of(page):
 
 
 def cards(page):
+    """Value and hint of every card, by its name."""
     return page.evaluate(
-        """() => Object.fromEntries([...document.querySelectorAll("#figures li")].map((card) =>
-          [card.querySelector(".name").textContent,
-           card.querySelector(".value").textContent + "; " + card.querySelector(".hint").textContent]))"""
+        """() => Object.fromEntries([...document.querySelectorAll("#figures li")].map((card) => {
+          const text = (part) => card.querySelector(part).textContent;
+          return [text(".name"), `${text(".value")}; ${text(".hint")}`];
+        }))"""
     )
 
 

@@ -179,7 +179,7 @@ class TestArrays:
 
     def test_numbers(self, scripts):
         """Numbers come back as they were, whether they rise or fall."""
-        for numbers in ([0, 1, 5, 2_000_000_000], [3, -7, 3], []):
+        for numbers in ([0, 1, 5, 2_000_000_000], [3, -7, 3], [0, 1, 7_000_000_000, 5], []):
             assert scripts(self.UNPACK, pack_numbers(np.array(numbers))) == numbers
 
     @pytest.mark.parametrize("kind", ["float32", "float64"])
