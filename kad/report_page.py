@@ -105,6 +105,7 @@ def _figures(
             held_out["score"].to_numpy("float64"),
             threshold=score,
             series=judged if judged is not None and judged.size else None,
+            reach=0.0 if data is None else float(data["scores"]["score"][-1]),
         )
     history = _column(run, HISTORY, "val_loss")
     if history is not None:

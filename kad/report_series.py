@@ -32,6 +32,7 @@ _CHANNEL_PX = ((1, 220), (3, 150), (8, 104))  # up to so many channels; more are
 _LOWEST_PX = 84
 _TOP = 5.0  # thresholds; higher peaks would flatten everything else
 _MARGIN = {"l": 66, "r": 8, "t": 8, "b": 44}
+_HOVER = {"hovertemplate": "%{y:.5g}<extra></extra>"}
 _NS = 10**9
 
 
@@ -225,8 +226,8 @@ class SeriesChart:
             {"name": "usual from", "line": none, "hoverinfo": "skip"},
             {"name": "usual to", "line": none, "hoverinfo": "skip", "fill": "tonexty",
              "fillcolor": _clear(EXPECTED, 0.22)},
-            {"name": "expected", "line": {"width": 1.8, "color": EXPECTED}},
-            {"name": "measured", "line": {"width": 1.1, "color": MEASURED}},
+            {"name": "expected", "line": {"width": 1.8, "color": EXPECTED}, **_HOVER},
+            {"name": "measured", "line": {"width": 1.1, "color": MEASURED}, **_HOVER},
         ]  # fmt: skip
         text = f"<b>{escape(findings.channels[number])}</b>"
         if unit := findings.units[number]:
@@ -245,7 +246,7 @@ class SeriesChart:
         if top > _TOP * threshold:
             top = _TOP * threshold
             text += f"  <span style='color:{MUTED}'>drawn up to {top:.3g}</span>"
-        look = {"name": name, "line": {"width": 1.1, "color": MEASURED}}
+        look = {"name": name, "line": {"width": 1.1, "color": MEASURED}, **_HOVER}
         panel = Panel([line], [Trace(len(self._traces), 0, 0.0)])
         self._draw(panel, [look], text, range=[0, top])
 
@@ -259,8 +260,7 @@ class SeriesChart:
             self._traces.append(
                 {"type": "scatter", "mode": "lines", "xaxis": "x", "yaxis": f"y{number}",
                  "x": x, "y": _narrow(lines[trace.line][rows] + trace.shift),
-                 "connectgaps": False, "showlegend": False,
-                 "hovertemplate": "%{y:.5g}<extra></extra>", **look}
+                 "connectgaps": False, "showlegend": False, **look}
             )  # fmt: skip
         domain = self._domains[number - 1]
         self._axes[f"yaxis{number}"] = {

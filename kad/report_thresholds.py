@@ -17,13 +17,17 @@ from kad.metrics.points import threshold_curves
 
 _BETAS = (0.5, 1.0, 2.0)
 _THRESHOLDS = 200
-_BINS = 60
+_BINS, _MOST_BINS = 60, 1000
 _MARGIN = {"l": 60, "r": 8, "t": 70, "b": 44}
 _LEGEND = {"orientation": "h", "x": 0, "y": 1.03, "yanchor": "bottom", "xanchor": "left"}
 
 
 def scores_figure(
-    scores: np.ndarray, *, threshold: float, series: np.ndarray | None = None
+    scores: np.ndarray,
+    *,
+    threshold: float,
+    series: np.ndarray | None = None,
+    reach: float = 0.0,
 ) -> go.Figure:
     """Draws how often held-out normal rows had which score, a normal fit, and the threshold.
 
@@ -31,13 +35,16 @@ def scores_figure(
         scores: Of held-out rows, float `(rows,)`.
         threshold: In units of the score. The first shape is its.
         series: Scores of the series of the report, to compare.
+        reach: The highest score that the threshold can be moved to; beyond the view at first.
 
     Reference: S. Lin et al. (2020), whose code suggests choosing the threshold by this picture.
     """
     low = float(scores.min())
     top = max(1.3 * threshold, float(np.quantile(scores, 0.999)), low + 1e-9)
-    edges = np.linspace(low, top, _BINS + 1)
-    centers, width = (edges[:-1] + edges[1:]) / 2, edges[1] - edges[0]
+    width = (top - low) / _BINS
+    bins = min(max(_BINS, int(np.ceil((reach - low) / width))), _MOST_BINS)
+    edges = low + width * np.arange(bins + 1)
+    centers = (edges[:-1] + edges[1:]) / 2
     shares = 100 * np.histogram(scores, edges)[0] / len(scores)
     figure = go.Figure(layout=base_layout(300))
     figure.add_trace(

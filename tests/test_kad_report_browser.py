@@ -275,6 +275,24 @@ class TestZoom:
         assert page.evaluate(self.MEASURED)["range"] == whole["range"]
         assert len(page.evaluate(self.MEASURED)["x"]) == len(whole["x"])
 
+    def test_click_on_an_event(self, page):
+        """A click on an event in the lane chooses it."""
+        x, y = page.evaluate(
+            """() => {
+              const chart = document.getElementById("chart-series");
+              const { xaxis, yaxis } = chart._fullLayout;
+              const shape = chart.layout.shapes[chart.layout.shapes.length - 1];
+              const left = shape.path.match(/M([^,]+),/)[1].replace("_", "T") + "Z";
+              const top = yaxis._offset + yaxis._length / 4;
+              return [xaxis._offset + xaxis.d2p(Date.parse(left)), top];
+            }"""
+        )
+        page.locator("#chart-series").scroll_into_view_if_needed()
+        box = page.locator("#chart-series").bounding_box()
+        page.mouse.click(box["x"] + x + 1, box["y"] + y)
+        page.wait_for_selector("#row-1.chosen")
+        assert page.url.endswith("#event-1")
+
     def test_gaps_stay_open(self, page, findings):
         """Missing samples and restarts break the line of a zoomed view."""
         start, end = ([findings.axis.x(findings.scores.times_ns[row])] for row in (17_700, 17_900))

@@ -3,7 +3,7 @@
   const read = (id) => JSON.parse(document.getElementById(id).textContent);
   const charts = read("report-charts");
   const data = read("report-data");
-  const config = { responsive: true, displayModeBar: false, doubleClick: false };
+  const config = { responsive: true, displayModeBar: false, doubleClick: false, showTips: false };
   const printed = { scores: 510, thresholds: 510 };
   const REST_MS = 120;
   const byId = (id) => document.getElementById(id);
@@ -39,6 +39,8 @@
     const level = byId("level");
     const truth = data.labels && { ranges: data.labels.ranges, windows: data.labels.windows };
     const counted = { rows: data.rows, period_s: data.period_s, skipped: data.skipped, labels: truth && truth.ranges };
+    const ranges = Object.fromEntries(["scores", "thresholds"].filter((name) => charts[name])
+      .map((name) => [name, charts[name].layout.xaxis.range.slice()]));
     const trained = judge(data.threshold);
     let now = trained;
     let chosen = null;
@@ -139,7 +141,9 @@
       const top = shown.reduce((most, event) => Math.max(most, event.severity), 0);
       byId("event-rows").replaceChildren(...shown.map((event) => eventRow(event, top)));
       const total = now.events.length;
-      byId("events-note").textContent = !total
+      const note = byId("events-note");
+      note.classList.toggle("screen", total > 0 && shown.length === total);
+      note.textContent = !total
         ? "No sample reached the alarm threshold long enough to be an event."
         : shown.length < total
           ? `The ${shown.length} most severe of ${total.toLocaleString("en")} events.`
@@ -169,7 +173,11 @@
         if (!charts[name]) return;
         const [line] = charts[name].layout.shapes;
         const label = { ...line.label, text: `alarm from ${text}` };
-        Plotly.relayout(chart(name), { shapes: [{ ...line, x0: at, x1: at, label }] });
+        const change = { shapes: [{ ...line, x0: at, x1: at, label }] };
+        const [low, high] = ranges[name];
+        const end = Math.max(high, at + 0.05 * (at - low));
+        if (end !== chart(name).layout.xaxis.range[1]) change["xaxis.range"] = [low, end];
+        Plotly.relayout(chart(name), change);
       });
       slider.value = now.threshold;
       if (document.activeElement !== level) level.value = severity;
@@ -273,6 +281,7 @@
       follow(false);
     }
 
+    byId("reset").textContent = `Back to ${data.threshold.toFixed(2)}, as trained`;
     byId("trained").append(element("option", { value: data.threshold }));
     drawTables();
     return draw().then(listen);

@@ -59,7 +59,7 @@ const Series = (() => {
       return [
         ...moved,
         band(ends, 0, 1, { yref: "paper", opacity: 0.16, line: { width: 1, color: COLOR } }),
-        band(ends, data.lane - 0.32, data.lane + 0.32, { yref: "y", line: { width: 2, color: COLOR } }),
+        band(ends, data.lane - 0.32, data.lane + 0.32, { yref: "y", layer: "above", line: { width: 2, color: COLOR } }),
       ];
     }
 

@@ -31,13 +31,14 @@ const Words = (() => {
     const [word, weeks] = spans.find(([, weeks]) => perWeek * weeks >= 0.95) || spans[3];
     const often = perWeek * weeks;
     if (often >= 0.95) return `${number(often)} ${word === "hour" ? "an" : "a"} ${word}`;
-    return `1 in ${number(1 / often)} years`;
+    return often > 0.01 ? `1 in ${number(1 / often)} years` : "under 1 in 100 years";
   }
 
   function number(value) {
     if (Number.isNaN(value)) return "–";
     if (Math.abs(value - 1) < 0.05) return "1";
-    if (value >= 100) return Math.round(value).toLocaleString("en");
+    if (value >= 1e9) return "more than a billion";
+    if (value >= 100) return Number(value.toPrecision(3)).toLocaleString("en");
     return String(Number(value.toPrecision(2)));
   }
 
