@@ -65,16 +65,17 @@ def scores_figure(
         )  # fmt: skip
     least = 50 / max(len(scores), 0 if series is None else len(series))
     mean, spread = float(scores.mean()), float(scores.std())
-    x = np.linspace(low, top, 300)
-    bell = np.exp(-0.5 * ((x - mean) / spread) ** 2) / (spread * np.sqrt(2 * np.pi))
-    fit = 100 * width * bell
-    figure.add_trace(
-        go.Scatter(
-            x=x, y=np.where(fit >= least, fit, np.nan), mode="lines", hoverinfo="skip",
-            name=f"normal fit: {mean:.3g} ± {spread:.2g}",
-            line={"color": LABEL, "width": 1.6, "dash": "dot"},
-        )
-    )  # fmt: skip
+    if spread > 0:
+        x = np.linspace(low, top, 300)
+        bell = np.exp(-0.5 * ((x - mean) / spread) ** 2) / (spread * np.sqrt(2 * np.pi))
+        fit = 100 * width * bell
+        figure.add_trace(
+            go.Scatter(
+                x=x, y=np.where(fit >= least, fit, np.nan), mode="lines", hoverinfo="skip",
+                name=f"normal fit: {mean:.3g} ± {spread:.2g}",
+                line={"color": LABEL, "width": 1.6, "dash": "dot"},
+            )
+        )  # fmt: skip
     _add_threshold(figure, threshold, f"alarm from {threshold:.4g}")
     figure.update_layout(
         margin=_MARGIN,

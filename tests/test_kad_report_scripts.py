@@ -252,7 +252,7 @@ class TestWords:
         [
             (0, "none"), (0.995, "1 a week"), (3, "3 a week"), (21, "3 a day"),
             (400, "2.4 an hour"), (7 / 365, "1 a year"), (7 / 3650, "1 in 10 years"),
-            (0.2, "10 a year"),
+            (0.2, "10 a year"), (1e-9, "under 1 in 100 years"),
         ],
     )  # fmt: skip
     def test_rates(self, scripts, per_week, expected):

@@ -37,7 +37,7 @@
     const series = Series.create(chart("series"), charts.series, data, x, config);
     const slider = byId("slider");
     const level = byId("level");
-    const truth = data.labels && { ranges: data.labels.ranges, windows: data.labels.windows };
+    const truth = data.labels;
     const counted = { rows: data.rows, period_s: data.period_s, skipped: data.skipped, labels: truth && truth.ranges };
     const ranges = Object.fromEntries(["scores", "thresholds"].filter((name) => charts[name])
       .map((name) => [name, charts[name].layout.xaxis.range.slice()]));

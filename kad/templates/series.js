@@ -1,7 +1,7 @@
 "use strict";
 // The chart of the series: events at the current threshold, and all samples of what is in view.
 const Series = (() => {
-  const PARTS = 700; // stretches of a long view, each drawn by its extreme samples
+  const PARTS = 700; // parts of a long view, each drawn by its extreme samples
   const FEWEST = 48; // samples that an event is shown with on either side
   const COLOR = "#d55e00";
   const REACH = 5; // pixels beside an event that still choose it
@@ -161,7 +161,7 @@ const Series = (() => {
     const isWhole = () => view().every((end, i) => (i ? end >= whole[1] : end <= whole[0]));
     const listen = () => element.on("plotly_relayout", refresh);
 
-    return { show, listen, eventAt, zoom: (event) => zoom(event ? around(event) : whole), isWhole, view };
+    return { show, listen, eventAt, isWhole, zoom: (event) => zoom(event ? around(event) : whole) };
   }
 
   // Number of the first of some rising rows that is not before a row.
