@@ -221,7 +221,7 @@ class TestThreshold:
           return [size.l + 0.7 * size.w, xaxis.p2d(0.7 * size.w)];
         }""", f"chart-{chart}")  # fmt: skip
         page.mouse.click(box["x"] + at[0], box["y"] + box["height"] / 2)
-        page.wait_for_function("() => document.body.dataset.threshold !== undefined")
+        page.wait_for_selector("#reset", state="visible")
         line = page.evaluate(
             "(name) => document.getElementById(name).layout.shapes[0].x0", f"chart-{chart}"
         )

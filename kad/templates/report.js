@@ -172,10 +172,11 @@
       Object.entries(levels).forEach(([name, [at, text]]) => {
         if (!charts[name]) return;
         const [line] = charts[name].layout.shapes;
-        const label = { ...line.label, text: `alarm from ${text}` };
-        const change = { shapes: [{ ...line, x0: at, x1: at, label }] };
         const [low, high] = ranges[name];
         const end = Math.max(high, at + 0.05 * (at - low));
+        const xanchor = at - low < 0.3 * (end - low) ? "left" : "right";
+        const label = { ...line.label, xanchor, text: `alarm from ${text}` };
+        const change = { shapes: [{ ...line, x0: at, x1: at, label }] };
         if (end !== chart(name).layout.xaxis.range[1]) change["xaxis.range"] = [low, end];
         Plotly.relayout(chart(name), change);
       });
