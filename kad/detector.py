@@ -18,6 +18,7 @@ from keras import ops
 from kad import frames
 from kad.backend import backend_versions, compile_function
 from kad.calibration import Calibration
+from kad.diagnostics import Diagnostic
 from kad.frames import GridOptions, Segment
 from kad.missing import hold_last, is_observed
 from kad.options import FitOptions, ScoringOptions, TrainingOptions
@@ -673,6 +674,15 @@ class Detector(keras.Model):
             array = getattr(scores, output)
             columns |= dict(zip(names, np.atleast_2d(array.T), strict=True))
         return pd.DataFrame(columns, index=frames.time_index(scores.times_ns, frame.index))
+
+    def diagnostics(self, frame: pd.DataFrame) -> list[Diagnostic]:  # noqa: ARG002
+        """Returns what the report shows of the detector's networks at work; nothing by default.
+
+        Args:
+            frame: A stretch of a series that holds what is most severe in it: one float column
+                per channel, indexed by time; NaN or infinity where missing.
+        """
+        return []
 
     def columns_of(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Returns the channels of a frame in the detector's order.

@@ -15,6 +15,7 @@ from kad import frames
 from kad.backend import scan
 from kad.chunks import Segments, chunk_steps, held_out_chunks, training_chunks
 from kad.detector import Detector, TrainingSeries
+from kad.diagnostics import MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel, Role
 from kad.error_gaussian import ErrorGaussian, Gaussian
 from kad.networks.predictor import Head, Predictor
 from kad.networks.recurrent import Activation, Cell
@@ -356,6 +357,40 @@ class RNNPredictor(Detector):
             for i, name in enumerate(self.channels)
         }
         return pd.DataFrame(columns, index=frames.time_index(placed.times_ns, frame.index))
+
+    def diagnostics(self, frame: pd.DataFrame) -> list[Diagnostic]:
+        """See `Detector.diagnostics`: 1-step, n-step and mean predictions.
+
+        Reference: J. Park (2018), whose program draws these lines.
+        """
+        table = self.predictions(frame)
+        lines: tuple[tuple[str, str, Role], ...] = (
+            ("n_step_", f"{self.horizon} steps ahead", "second"),
+            ("mean_", f"mean of {self.horizon}", "third"),
+            ("one_step_", "1 step ahead", "expected"),
+            ("", "measured", "measured"),
+        )
+        return [
+            Diagnostic(
+                name="predictions",
+                title="Predictions, near and far",
+                note="What the network predicted for each sample one step before, "
+                f"{self.horizon} steps before, and the mean of all its predictions for it. On "
+                "normal data they stay together; a fault pulls them apart.",
+                x_title="",
+                panels=tuple(
+                    DiagnosticPanel(
+                        title=channel,
+                        x=table.index.to_numpy(),
+                        curves=tuple(
+                            Curve(name=name, y=table[f"{prefix}{channel}"].to_numpy(), role=role)
+                            for prefix, name, role in lines
+                        ),
+                    )
+                    for channel in self.channels[:MOST_DRAWN]
+                ),
+            )
+        ]
 
     # Training
 
