@@ -209,5 +209,13 @@ def memory() -> None:
     _record("memory", benchmark.run())
 
 
+@app.command()
+def report() -> None:
+    """Long series in a report: seconds to write it, its size, how fast a browser is with it."""
+    from benchmarks import report as benchmark
+
+    _record("report", benchmark.run())
+
+
 if __name__ == "__main__":
     app()

@@ -49,7 +49,7 @@ def plan(variants: Sequence[str], seeds: int) -> list[Case]:
             variant,
             series,
             seed,
-            settings=nab.SETTINGS,
+            settings=nab.settings((end - start) // 2),
             train=(start, (start + end) // 2),
             parts=((start, end),),
             context=True,

@@ -10,8 +10,15 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
-from benchmarks.cases import Case, Scored, load
+from benchmarks.cases import CACHE, Case, Scored, load
 from benchmarks.processes import ONE_THREAD, LineProcess
+
+COMPILED_ONCE = {
+    "JAX_COMPILATION_CACHE_DIR": str(CACHE / "jax"),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
+"""Environment in which JAX keeps what it compiled: hundreds of cases have the same shapes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +37,8 @@ class Effort:
 
 def worker() -> LineProcess:
     """Returns a process that trains and scores cases."""
-    return LineProcess("benchmarks.worker", environment={**ONE_THREAD, "KERAS_BACKEND": "jax"})
+    environment = {**ONE_THREAD, **COMPILED_ONCE, "KERAS_BACKEND": "jax"}
+    return LineProcess("benchmarks.worker", environment=environment)
 
 
 def finish(

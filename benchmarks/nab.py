@@ -38,13 +38,33 @@ from kad.metrics import (
 )
 
 DEFAULT = ["gaussian", "memory", "rnn", "vae-lstm", "ensemble"]
-SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
-    "": {"data": {"grid": "rows"}, "training": {"validation": 0.3}},
-    "rnn": {"training": {"chunk": 40}},
-    "vae-lstm": {"detector": {"l_win": 8, "l_seq": 4}},
-}
-"""Of every detector, and of one: the shortest series train on 169 rows, of which calibration needs
-50; a chunk of the RNN and a sequence of the VAE-LSTM must fit in either part."""
+
+
+def settings(rows: int) -> dict[str, dict[str, dict[str, Any]]]:
+    """Returns the settings of every detector, and of each one, for a series' training rows.
+
+    One recipe: the shortest series train on 169 rows, of which calibration needs 50, so windows and
+    the memory's warm-up shrink with the training rows. VAE-LSTM and RNN are those of the ensemble.
+    """
+    vae_lstm, memory = {"l_win": min(64, rows // 8)}, {"start": min(256, rows // 2)}
+    from kad.detectors.ensemble import EnsembleTraining, RNNArguments, VAELSTMArguments
+
+    training = EnsembleTraining()
+    return {
+        "": {"data": {"grid": "rows"}, "training": {"validation": 0.3}},
+        "vae-lstm": {
+            "detector": VAELSTMArguments(**vae_lstm).model_dump(),
+            "training": training.vae_lstm.model_dump(exclude_unset=True),
+        },
+        "rnn": {
+            "detector": RNNArguments().model_dump(),
+            "training": training.rnn.model_dump(exclude_unset=True),
+        },
+        "memory": {"detector": memory},
+        "ensemble": {"detector": {"vae_lstm": vae_lstm, "memory": memory}},
+    }
+
+
 PEERS = (
     "ARTime",
     "numenta",
@@ -92,7 +112,9 @@ def plan(variants: Sequence[str], seeds: int) -> list[Case]:
 def case(variant: str, series: Series, seed: int) -> Case:
     """Returns one case."""
     rows = ((0, len(series.frame)),)
-    return Case.of("nab", variant, series, seed, settings=SETTINGS, parts=rows, context=True)
+    return Case.of(
+        "nab", variant, series, seed, settings=settings(series.train[1]), parts=rows, context=True
+    )
 
 
 def run(

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
+from benchmarks import nab
 from benchmarks.alerts import event_ranges
 from benchmarks.cases import Case, Scored
 from benchmarks.jobs import Effort, finish
@@ -23,11 +24,8 @@ from kad.metrics import best_f1, to_mask, to_ranges
 from runtime.policy import AlarmPolicy
 
 DEFAULT = ["gaussian", "memory", "rnn", "vae-lstm", "ensemble"]
-SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
-    "": {"data": {"grid": "rows"}, "training": {"validation": 0.3}},
-    "vae-lstm": {"detector": {"l_win": 8, "l_seq": 4}},
-}
-"""Of every detector, and of one: 400 training rows, of which 120 calibrate."""
+TRAINING_ROWS = 400
+"""Of which 120 calibrate."""
 RULES: dict[str, str | float] = {
     "1/week": "1/week",
     "1/day": "1/day",
@@ -83,7 +81,14 @@ def experiments() -> tuple[Series, ...]:
 def plan(variants: Sequence[str], seeds: int) -> list[Case]:
     """Returns all cases, seed by seed."""
     return [
-        Case.of("skab", variant, series, seed, settings=SETTINGS, parts=((0, len(series.frame)),))
+        Case.of(
+            "skab",
+            variant,
+            series,
+            seed,
+            settings=nab.settings(TRAINING_ROWS),
+            parts=((0, len(series.frame)),),
+        )
         for seed in range(seeds)
         for variant in variants
         for series in experiments()

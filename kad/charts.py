@@ -5,7 +5,6 @@ Each function returns a plotly figure; nothing here knows about files or pages.
 
 from html import escape
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -70,41 +69,6 @@ def training_figure(history: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def scores_figure(scores: np.ndarray, *, threshold: float) -> go.Figure:
-    """Draws how often held-out normal rows had which score, and the threshold.
-
-    Args:
-        scores: float `(rows,)`.
-        threshold: In units of the score.
-    """
-    low, high = float(np.min(scores)), float(np.max(scores))
-    counts, edges = np.histogram(scores, bins=min(60, max(10, len(scores) // 15)))
-    figure = go.Figure(
-        go.Bar(
-            x=(edges[:-1] + edges[1:]) / 2, y=counts, width=np.diff(edges), name="rows",
-            marker={"color": HELD_OUT, "line": {"width": 0}},
-            hovertemplate="score %{x:.4g}: %{y} rows<extra></extra>",
-        )
-    )  # fmt: skip
-    figure.add_vline(x=threshold, line={"color": EVENT, "width": 1.5, "dash": "dash"})
-    right = threshold > (low + high) / 2
-    figure.add_annotation(
-        x=threshold, y=1, xref="x", yref="paper", yanchor="top", showarrow=False,
-        xanchor="right" if right else "left", xshift=-6 if right else 6,
-        text=f"alarm from {threshold:.4g}", font={"color": EVENT, "size": 12},
-    )  # fmt: skip
-    figure.update_layout(
-        base_layout(270),
-        margin={"l": 56, "r": 8, "t": 56, "b": 44},
-        bargap=0,
-        xaxis={"title": {"text": "score", "font": {"size": 12}}, "gridcolor": GRID,
-               "zeroline": False},
-        yaxis={"gridcolor": GRID, "zeroline": False, "rangemode": "tozero", "nticks": 6},
-    )  # fmt: skip
-    figure.add_annotation(panel_title("<b>Scores of held-out normal rows</b>", 0, 1))
-    return figure
-
-
 def panel_title(text: str, x: float, y: float) -> dict[str, object]:
     """Returns an annotation in bold above a panel's left end, `x` and `y` as shares of the chart.
 
@@ -116,6 +80,30 @@ def panel_title(text: str, x: float, y: float) -> dict[str, object]:
     return {
         "text": text, "x": x, "y": y, "xref": "paper", "yref": "paper", "xanchor": "left",
         "yanchor": "bottom", "yshift": 3, "showarrow": False, "font": {"size": 13, "color": INK},
+    }  # fmt: skip
+
+
+def threshold_shape(text: str, *, upright: bool, **place: object) -> dict[str, object]:
+    """Returns the dashed line of a threshold with its text, which the page's scripts move.
+
+    Args:
+        text: Such as `alarm from 3.7`.
+        upright: Whether the line is vertical.
+        **place: Plotly's `x0`, `xref` and so on.
+    """
+    anchor = (
+        {"xanchor": "right", "yanchor": "top"}
+        if upright
+        else {"xanchor": "left", "yanchor": "bottom"}
+    )
+    return {
+        "type": "line",
+        "line": {"color": EVENT, "width": 1.5, "dash": "dash"},
+        "label": {
+            "text": text, "textposition": "end" if upright else "start", "textangle": 0,
+            "padding": 4, "font": {"color": EVENT, "size": 12}, **anchor,
+        },
+        **place,
     }  # fmt: skip
 
 

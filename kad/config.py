@@ -6,7 +6,6 @@ A file is TOML or JSON with the sections `[data]`, `[detector]`, `[training]`, `
 """
 
 import difflib
-import inspect
 import json
 import os
 import tomllib
@@ -19,11 +18,17 @@ import tomli_w
 
 from kad.detector import Detector
 from kad.detectors import detector_class
-from kad.options import AlarmOptions, DataOptions, Options, ScoringOptions, TrainingOptions
+from kad.options import (
+    AlarmOptions,
+    DataOptions,
+    Options,
+    ScoringOptions,
+    TrainingOptions,
+    arguments_model,
+)
 from runtime.errors import ConfigError, InputError
 
 DEFAULT_DETECTOR = "vae-lstm"
-_FROM_DATA = {"self", "channels", "kwargs"}
 _SECTIONS = ("data", "detector", "training", "scoring", "alarm")
 
 Tree = Mapping[str, Mapping[str, Any]]
@@ -84,17 +89,14 @@ def build_config(
         )
     sections = {}
     for section in _SECTIONS:
-        sections[section] = {
-            **(cls.presets["default"].get(section, {}) if section == "scoring" else {}),
-            **cls.presets[preset].get(section, {}),
-            **from_file.get(section, {}),
-            **overrides.get(section, {}),
-        }
+        usual = cls.presets["default"] if section == "scoring" else {}
+        trees = (usual, cls.presets[preset], from_file, overrides)
+        sections[section] = _merged(*(tree.get(section, {}) for tree in trees))
     sections["detector"].pop("name", None)
     return Config(
         data=_validate("data", DataOptions, sections["data"]),
         detector=cls,
-        arguments=_validate("detector", _arguments(cls), sections["detector"]).model_dump(
+        arguments=_validate("detector", arguments_model(cls), sections["detector"]).model_dump(
             mode="json", exclude_none=True
         ),
         training=_validate("training", cls.Training, sections["training"]),
@@ -103,15 +105,14 @@ def build_config(
     )
 
 
-def _arguments(cls: type[Detector]) -> type[Options]:
-    """Returns the constructor's own keyword arguments as a pydantic model."""
-    parameters = inspect.signature(cls.__init__).parameters
-    fields: dict[str, Any] = {
-        name: (parameter.annotation, parameter.default)
-        for name, parameter in parameters.items()
-        if name not in _FROM_DATA
-    }
-    return pydantic.create_model("DetectorOptions", __base__=Options, **fields)
+def _merged(*trees: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns one tree; later ones win, key by key."""
+    result: dict[str, Any] = {}
+    for tree in trees:
+        for key, value in tree.items():
+            both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+            result[key] = _merged(result[key], value) if both else value
+    return result
 
 
 def _validate(section: str, model: type[_T], values: Mapping[str, Any]) -> _T:

@@ -18,6 +18,7 @@ from keras import ops
 from kad import frames
 from kad.backend import backend_versions, compile_function
 from kad.calibration import Calibration
+from kad.diagnostics import Diagnostic
 from kad.frames import GridOptions, Segment
 from kad.missing import hold_last, is_observed
 from kad.options import FitOptions, ScoringOptions, TrainingOptions
@@ -70,6 +71,7 @@ class Detector(keras.Model):
         context: Context columns after the channels: none, or all of `runtime.context`, for
             detectors that take them.
         scoring: The `[scoring]` section; the detector's default preset's where not given.
+        importance: Weight of each of `streams` in the adaptive score; equal where not given.
         card: What `fit` wrote down about training and calibration, JSON.
     """
 
@@ -104,6 +106,7 @@ class Detector(keras.Model):
         max_gap_steps: int | None = None,
         context: Sequence[str] = (),
         scoring: Mapping[str, Any] | None = None,
+        importance: Sequence[float] | None = None,
         card: str = "{}",
         **kwargs: Any,
     ) -> None:
@@ -146,7 +149,7 @@ class Detector(keras.Model):
         usual = self.presets["default"].get("scoring", {})
         self.scoring = Scoring(
             len(self.channels),
-            streams=len(self.streams),
+            importance=importance or (1.0,) * len(self.streams),
             options=ScoringOptions(**(usual if scoring is None else scoring)),
             name="scoring",
         )
@@ -161,6 +164,7 @@ class Detector(keras.Model):
         Args:
             **parts: Shapes of the detector's parts of a stream's state.
         """
+        self.own_parts = parts
         self.layout = StateLayout(
             count=(1,), last=(len(self.channels),), **parts, **self.scoring.parts
         )
@@ -670,6 +674,15 @@ class Detector(keras.Model):
             array = getattr(scores, output)
             columns |= dict(zip(names, np.atleast_2d(array.T), strict=True))
         return pd.DataFrame(columns, index=frames.time_index(scores.times_ns, frame.index))
+
+    def diagnostics(self, frame: pd.DataFrame) -> list[Diagnostic]:  # noqa: ARG002
+        """Returns what the report shows of the detector's networks at work; nothing by default.
+
+        Args:
+            frame: A stretch of a series that holds what is most severe in it: one float column
+                per channel, indexed by time; NaN or infinity where missing.
+        """
+        return []
 
     def columns_of(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Returns the channels of a frame in the detector's order.

@@ -16,7 +16,7 @@ from rich.table import Table
 from kad.detector import Detector, data_sha256
 from kad.detectors.gaussian import MovingGaussian
 from kad.frames import GridOptions, times_ns, to_grid, to_segments
-from kad.metrics.ranges import mean_of_known, to_ranges
+from kad.metrics.ranges import mean_of_known, windows_to_ranges
 from kad.metrics.summary import METRICS, evaluate
 from kad.run import CONFIG, load
 from kad.tables import labels_in_time, read_labels, read_table, select_rows
@@ -296,22 +296,13 @@ def _label_ranges(
     windows = labels_in_time(windows, frame)
     # A row lies in the step that it is nearest to.
     around = (period_ns - 1) // 2 if subject.options.grid == "time" else 0
-    found: list[tuple[int, int]] = []
-    for start, end in windows:
-        times = scores.times_ns
-        found += to_ranges((times >= start - around) & (times <= end + around))
+    found = windows_to_ranges(windows, scores.times_ns, around_ns=around)
     if windows and not found:
         raise InputError(
             f"No window of {path} holds a row of the data, which go from {frame.index[0]} to "
             f"{frame.index[-1]}. Write labels in the data's time, UTC where they have no zone."
         )
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(found):
-        if merged and start < merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return merged
+    return found
 
 
 def _training_rows(frame: pd.DataFrame, subject: _Subject) -> np.ndarray | None:

@@ -1,8 +1,9 @@
 """The sections of a configuration file, each a frozen pydantic model."""
 
-from typing import Annotated, Literal
+import inspect
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, field_validator
 
 from runtime.budget import parse_false_alarms
 from runtime.durations import parse_duration
@@ -132,3 +133,18 @@ class AlarmOptions(Options):
     def policy(self, period_s: float) -> AlarmPolicy:
         """Returns the alarm policy in steps of the time grid."""
         return AlarmPolicy.of_durations(period_s, **self.model_dump(exclude={"false_alarms"}))
+
+
+def arguments_model(cls: type, **defaults: Any) -> type[Options]:
+    """Returns a class's own constructor arguments as a model, without what comes from the data.
+
+    Args:
+        cls: A detector's class.
+        **defaults: Values that replace the constructor's defaults.
+    """
+    fields: dict[str, Any] = {
+        name: (parameter.annotation, defaults.get(name, parameter.default))
+        for name, parameter in inspect.signature(cls.__init__).parameters.items()
+        if name not in {"self", "channels", "kwargs"}
+    }
+    return create_model(f"{cls.__name__}Arguments", __base__=Options, **fields)

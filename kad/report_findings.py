@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from kad.detector import Detector
+from kad.metrics.ranges import windows_to_ranges
 from kad.report_words import TimeAxis
-from runtime.errors import InputError
 from runtime.events import Event
 from runtime.stream import Scores
 
@@ -52,6 +52,8 @@ class Findings:
     """Labelled windows; `None`: there are no labels."""
     training: Window | None
     """The rows that the detector was trained on, where the series contains them."""
+    on_grid: bool
+    """Whether steps are places on a time grid; else every row is one."""
     counts: dict[str, int]
     """Rows received, duplicate, late, missing, and restarts of the warm-up."""
 
@@ -68,27 +70,67 @@ class Findings:
         times = self.scores.times_ns
         return float(times.max() - times.min()) / _NS + self.period_s
 
-    def most_severe(self, most: int) -> list[tuple[int, Event]]:
-        """Returns the `most` most severe events with their numbers from 1, in order of time."""
-        numbered = sorted(enumerate(self.events, start=1), key=lambda pair: -pair[1].peak_severity)
-        return sorted(numbered[:most], key=lambda pair: pair[0])
+    @cached_property
+    def training_rows(self) -> tuple[int, int] | None:
+        """The half-open range of rows that the detector was trained on."""
+        return None if self.training is None else self.rows_of(self.training)
 
-    def window(self, event: Event) -> Window:
-        """Returns an event with as much time around it as one wants to see."""
-        around = max(event.end_ns - event.start_ns, round(48 * self.period_s * _NS))
-        return Window(event.start_ns - around, event.end_ns + around)
+    @property
+    def skipped_rows(self) -> tuple[int, int] | None:
+        """Rows that figures leave out: those of the training, unless there are no others."""
+        rows = self.training_rows
+        return None if rows == (0, len(self.scores)) else rows
+
+    @cached_property
+    def counted(self) -> np.ndarray:
+        """Rows that figures count: bool `(steps,)`."""
+        mask = np.ones(len(self.scores), bool)
+        if self.skipped_rows is not None:
+            mask[slice(*self.skipped_rows)] = False
+        return mask
+
+    @cached_property
+    def label_ranges(self) -> list[tuple[int, int]]:
+        """Half-open ranges of labelled rows, in order, apart."""
+        around = self._around_ns
+        return windows_to_ranges(self.labels or (), self.scores.times_ns, around_ns=around)
+
+    def rows_of(self, window: Window) -> tuple[int, int] | None:
+        """Returns the half-open range of rows from the first to the last one in a window."""
+        ranges = windows_to_ranges([window], self.scores.times_ns, around_ns=self._around_ns)
+        return (ranges[0][0], ranges[-1][1]) if ranges else None
+
+    @property
+    def _around_ns(self) -> int:
+        """A row lies in the step that it is nearest to."""
+        return (round(self.period_s * _NS) - 1) // 2 if self.on_grid else 0
+
+    @cached_property
+    def band(self) -> np.ndarray:
+        """How far measured values usually lie from the expected ones: `(channels, 2)`.
+
+        99 of 100 of the samples outside of events lie between expected + first and expected +
+        second.
+        """
+        normal = ~self.warming & (self.scores.severity < self.threshold)
+        gaps = (self.scores.values - self.scores.expected)[normal]
+        bands = [gap[np.isfinite(gap)] for gap in gaps.T]
+        usual = [np.quantile(gap, [0.005, 0.995]) if gap.size else np.zeros(2) for gap in bands]
+        return np.array(usual)
+
+    @property
+    def recent(self) -> dict[str, object] | None:
+        """The last day or hour, where the series is long enough to single it out."""
+        times = self.scores.times_ns
+        for length, word in ((86_400, "day"), (3600, "hour")):
+            if self.seconds >= 2 * length:
+                first = np.flatnonzero(times > times.max() - length * _NS)[0]
+                return {"word": word, "row": int(first)}
+        return None
 
     def in_training(self, event: Event) -> bool:
         """Returns whether an event lies in the rows that the detector was trained on."""
         return self.training is not None and self.training.meets(event)
-
-    def label_of(self, event: Event) -> Window | None:
-        """Returns the first labelled window that an event overlaps."""
-        return next((label for label in self.labels or () if label.meets(event)), None)
-
-    def hit(self, label: Window) -> bool:
-        """Returns whether an event overlaps a labelled window."""
-        return any(label.meets(event) for event in self.events)
 
 
 def find(
@@ -121,21 +163,6 @@ def find(
         events=tuple(detector.events_of(scores)),
         labels=None if labels is None else tuple(Window(*label) for label in labels),
         training=training,
+        on_grid=detector.grid == "time",
         counts=counts,
     )
-
-
-def threshold_score(detector: Detector) -> float:
-    """Returns the score whose severity is the threshold, by asking the calibration itself."""
-    threshold = float(detector.card["threshold"])
-    high = max(float(detector.card["calibration"]["quantiles"]["1"]), 1e-6)
-    while detector.calibration.severity(np.array([high]))[0] < threshold:
-        high *= 2
-        if not np.isfinite(high):
-            raise InputError("The calibration never reaches its threshold. Train again.")
-    low = 0.0
-    for _ in range(3):  # a thousandth of the bracket each time: float32 resolves no more
-        grid = np.linspace(low, high, 1001)
-        first = int(np.argmax(detector.calibration.severity(grid) >= threshold))
-        low, high = grid[max(first - 1, 0)], grid[first]
-    return float(high)

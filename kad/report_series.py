@@ -1,7 +1,7 @@
-"""The chart of a scored series: events, labels, every channel and severity over one time axis."""
+"""The chart of a scored series: events, labels, every channel, score and severity over time."""
 
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -17,24 +17,47 @@ from kad.charts import (
     TRAINING,
     base_layout,
     panel_title,
+    threshold_shape,
 )
 from kad.report_findings import Findings, Window
-from runtime.events import Event
 
 BINS = 1000
 """Parts of a long line, each drawn by its first, last, lowest and highest sample: all that as many
 pixels can show."""
 POINTS = 4 * BINS
 """Samples that are drawn of a long line; a shorter one is drawn whole."""
-DETAIL = 4000
-"""Rows around events that are drawn in full besides, so that zooming there shows every sample."""
 
-_LANE_PX, _SEVERITY_PX, _TITLE_PX = 22, 128, 30
+_LANE_PX, _SCORE_PX, _SEVERITY_PX, _TITLE_PX = 22, 100, 128, 30
 _CHANNEL_PX = ((1, 220), (3, 150), (8, 104))  # up to so many channels; more are lower
 _LOWEST_PX = 84
-_SEVERITY_TOP = 5.0  # thresholds; higher peaks would flatten everything else
+_TOP = 5.0  # thresholds; higher peaks would flatten everything else
 _MARGIN = {"l": 66, "r": 8, "t": 8, "b": 44}
+_HOVER = {"hovertemplate": "%{y:.5g}<extra></extra>"}
 _NS = 10**9
+
+
+class Trace(NamedTuple):
+    """How a trace of the chart follows from a line of its panel."""
+
+    index: int
+    """Number of the trace."""
+    line: int
+    """Number of the line in the panel."""
+    shift: float
+    """Added to every sample."""
+
+
+class Panel(NamedTuple):
+    """One panel: its lines over all steps, and what is drawn of them."""
+
+    lines: list[np.ndarray]
+    """Each float `(steps,)`; NaN where there is nothing to draw."""
+    traces: list[Trace]
+    """What is drawn."""
+
+    def thinned(self, *, points: int) -> np.ndarray:
+        """Returns the rows that are worth drawing; see `thin`."""
+        return thin(np.column_stack(self.lines), points=points)
 
 
 def thin(lines: np.ndarray, *, keep: np.ndarray | None = None, points: int = POINTS) -> np.ndarray:
@@ -71,64 +94,64 @@ def thin(lines: np.ndarray, *, keep: np.ndarray | None = None, points: int = POI
     return np.unique(np.concatenate(chosen))
 
 
-def series_figure(findings: Findings, *, most: int) -> go.Figure:
-    """Draws events, labels and training rows as lanes, every channel, and severity.
+class SeriesChart:
+    """Lanes for events, labels and training rows, then every channel, score and severity.
+
+    What moves with the threshold, events and its lines, is left to the page's scripts; what they
+    need for it is in the attributes.
 
     Args:
         findings: A scored series.
-        most: Events to draw; the most severe where there are more. The trace `Events` has their
-            numbers as `customdata`.
-
-    Returns:
-        A figure whose panels share one horizontal axis.
+        score: The score at the default threshold.
     """
-    stack = _Stack(findings, findings.most_severe(most))
-    return go.Figure(data=stack.traces, layout=stack.layout())
 
-
-class _Stack:
-    """Panels over one time axis, from the top: lanes, channels, severity."""
-
-    def __init__(self, findings: Findings, events: list[tuple[int, Event]]) -> None:
+    def __init__(self, findings: Findings, *, score: float) -> None:
         self.findings = findings
-        self.traces: list[dict[str, Any]] = []
-        self.shapes: list[dict[str, Any]] = []
-        self.annotations: list[dict[str, Any]] = []
-        self.axes: dict[str, dict[str, Any]] = {}
-        self._break_lines()
-        self._keep_rows([event for _, event in events])
-        lanes = self._lanes(events)
+        self.panels: list[Panel] = []
+        """From the top, without the lanes."""
+        self.threshold_lines: dict[str, int] = {}
+        """Numbers of the shapes that show the threshold: `score`, `severity`."""
+        self._traces: list[dict[str, Any]] = []
+        self._shapes: list[dict[str, Any]] = []
+        self._annotations: list[dict[str, Any]] = []
+        self._axes: dict[str, dict[str, Any]] = {}
+        self._note_breaks()
+        lanes = self._lanes()
         count = len(findings.channels)
         each = next((height for most, height in _CHANNEL_PX if count <= most), _LOWEST_PX)
-        heights = [_LANE_PX * len(lanes), *[each] * count, _SEVERITY_PX]
-        self.domains, self.height = _panels(heights)
+        heights = [_LANE_PX * len(lanes), *[each] * count, _SCORE_PX, _SEVERITY_PX]
+        self._domains, self._height = _panels(heights)
         self._draw_lanes(lanes)
-        for number in range(len(findings.channels)):
+        for number in range(count):
             self._draw_channel(number)
-        self._draw_severity()
-        for _, event in events:
-            x0, x1 = self._ends(event)
-            self.shapes.append(
-                {"type": "rect", "xref": "x", "yref": "paper", "x0": x0, "x1": x1, "y0": 0,
-                 "y1": 1, "layer": "below", "fillcolor": EVENT, "opacity": 0.16,
-                 "line": {"width": 1, "color": EVENT}}
-            )  # fmt: skip
+        scores = findings.scores
+        self._draw_level("score", scores.score, score)
+        self._draw_level("severity", scores.severity, findings.threshold)
 
-    def layout(self) -> dict[str, Any]:
+    @property
+    def events_lane(self) -> int:
+        """Where the lane of the events is on its axis: above the others."""
+        return len(self._axes["yaxis"]["tickvals"]) - 1
+
+    def figure(self) -> go.Figure:
+        """Returns the chart, its long lines thinned."""
+        return go.Figure(data=self._traces, layout=self._layout())
+
+    def _layout(self) -> dict[str, Any]:
         axis = self.findings.axis
-        x = axis.x(self.times_ns)
+        x = axis.x(self.findings.scores.times_ns)
         return {
-            **base_layout(self.height),
+            **base_layout(self._height),
             "margin": _MARGIN,
             "hovermode": "x",
             "hoversubplots": "axis",
             "barmode": "overlay",
             "bargap": 0.35,
-            "shapes": self.shapes,
-            "annotations": self.annotations,
+            "shapes": self._shapes,
+            "annotations": self._annotations,
             "xaxis": {
                 "type": "date" if axis.is_calendar else "linear",
-                "anchor": f"y{len(self.domains)}",
+                "anchor": f"y{len(self._domains)}",
                 "range": [float(x.min()), float(x.max())],
                 "title": {"text": axis.title, "font": {"size": 12, "color": MUTED}},
                 "gridcolor": GRID,
@@ -139,121 +162,117 @@ class _Stack:
                 "spikedash": "solid",
                 "spikecolor": TRAINING,
             },
-            **self.axes,
+            **self._axes,
         }
 
     # What is drawn per row
 
-    def _break_lines(self) -> None:
-        """Puts a row of NaN between segments, and hides what is no verdict."""
-        findings, scores = self.findings, self.findings.scores
-        cuts = np.flatnonzero(scores.restart)[1:]
-        between = scores.times_ns[cuts - 1] + round(findings.period_s * _NS / 2)
-        silent = findings.warming
-        expected = np.where(silent[:, None], np.nan, scores.expected)
-        severity = np.where(silent, np.nan, scores.severity)
-        measured = np.where(np.isfinite(scores.values), scores.values, np.nan)
-        self.times_ns = np.insert(scores.times_ns, cuts, between)
-        self.measured = np.insert(measured, cuts, np.nan, axis=0)
-        self.expected = np.insert(expected, cuts, np.nan, axis=0)
-        self.severity = np.insert(severity, cuts, np.nan)
-        self._breaks = cuts + np.arange(len(cuts))
-
-    def _keep_rows(self, events: list[Event]) -> None:
-        """Marks long breaks, and the rows around events, the most severe first."""
-        times, rows = self.times_ns, len(self.times_ns)
-        self.keep = np.zeros(rows, bool)
-        for event in sorted(events, key=lambda event: -event.peak_severity):
-            window = self.findings.window(event)
-            around = (times >= window.start_ns) & (times <= window.end_ns)
-            if np.count_nonzero(self.keep | around) > DETAIL:
-                break
-            self.keep |= around
-        bin_ns = rows / BINS * self.findings.period_s * _NS
-        jumps = np.abs(times[self._breaks + 1] - times[self._breaks - 1])
-        for row in self._breaks[jumps >= bin_ns]:
-            self.keep[row - 1 : row + 2] = True
-
-    def _ends(self, window: Window | Event) -> tuple[float, float]:
-        """Returns both ends of the samples that a window covers, as coordinates."""
+    def _note_breaks(self) -> None:
+        """Finds where lines are cut: between segments, and the times at which to cut."""
+        scores = self.findings.scores
+        self._cuts = np.flatnonzero(scores.restart)[1:]
         half = round(self.findings.period_s * _NS / 2)
-        ends = np.array([window.start_ns - half, window.end_ns + half])
-        low, high = self.findings.axis.x(ends).tolist()
-        return low, high
+        times = np.insert(scores.times_ns, self._cuts, scores.times_ns[self._cuts - 1] + half)
+        self._times_ns = times
+        breaks = self._cuts + np.arange(len(self._cuts))
+        long = np.abs(times[breaks + 1] - times[breaks - 1])
+        bin_ns = len(times) / BINS * self.findings.period_s * _NS
+        self._keep = np.zeros(len(times), bool)
+        for row in breaks[long >= bin_ns]:
+            self._keep[row - 1 : row + 2] = True
 
     # Panels
 
-    def _lanes(
-        self, events: list[tuple[int, Event]]
-    ) -> list[tuple[str, str, list[tuple[int, Window | Event]]]]:
+    def _lanes(self) -> list[tuple[str, str, list[Window]]]:
         """Returns name, colour and windows of each lane, from below."""
-        lanes: list[tuple[str, str, list[tuple[int, Any]]]] = []
+        lanes: list[tuple[str, str, list[Window]]] = []
         if self.findings.training is not None:
-            lanes.append(("Training", TRAINING, [(1, self.findings.training)]))
+            lanes.append(("Training", TRAINING, [self.findings.training]))
         if self.findings.labels is not None:
-            lanes.append(("Labels", LABEL, list(enumerate(self.findings.labels, start=1))))
-        return [*lanes, ("Events", EVENT, list(events))]
+            lanes.append(("Labels", LABEL, list(self.findings.labels)))
+        return [*lanes, ("Events", EVENT, [])]
 
-    def _draw_lanes(self, lanes: list[tuple[str, str, list[tuple[int, Any]]]]) -> None:
-        for lane, (name, color, windows) in enumerate(lanes):
-            ends = np.array([self._ends(window) for _, window in windows]).reshape(-1, 2)
-            self.traces.append(
+    def _draw_lanes(self, lanes: list[tuple[str, str, list[Window]]]) -> None:
+        half = round(self.findings.period_s * _NS / 2)
+        for lane, (name, color, windows) in enumerate(lanes[:-1]):
+            ends = np.array(windows, "int64").reshape(-1, 2) + np.array([-half, half])
+            low, high = self.findings.axis.x(ends).T
+            self._traces.append(
                 {"type": "bar", "name": name, "orientation": "h", "xaxis": "x", "yaxis": "y",
-                 "base": ends[:, 0], "x": ends[:, 1] - ends[:, 0], "y": np.full(len(ends), lane),
-                 "customdata": [number for number, _ in windows], "showlegend": False,
-                 "hoverinfo": "none" if name == "Events" else "skip",
+                 "base": low, "x": high - low, "y": np.full(len(ends), lane),
+                 "showlegend": False, "hoverinfo": "skip",
                  "marker": {"color": color, "line": {"width": 2, "color": color}}}
             )  # fmt: skip
-        self.axes["yaxis"] = {
-            "domain": self.domains[0], "anchor": "x", "fixedrange": True, "showgrid": False,
+        self._axes["yaxis"] = {
+            "domain": self._domains[0], "anchor": "x", "fixedrange": True, "showgrid": False,
             "zeroline": False, "range": [-0.5, len(lanes) - 0.5],
             "tickvals": list(range(len(lanes))), "ticktext": [name for name, _, _ in lanes],
         }  # fmt: skip
 
     def _draw_channel(self, number: int) -> None:
-        both = np.column_stack([self.measured[:, number], self.expected[:, number]])
-        rows = thin(both, keep=self.keep)
-        panel = number + 2
-        self._line(panel, rows, both[:, 1], name="expected", color=EXPECTED, width=2.4)
-        self._line(panel, rows, both[:, 0], name="measured", color=MEASURED, width=1.1)
-        text = f"<b>{escape(self.findings.channels[number])}</b>"
-        if unit := self.findings.units[number]:
+        findings, scores = self.findings, self.findings.scores
+        values = scores.values[:, number]
+        measured = np.where(np.isfinite(values), values, np.nan)
+        expected = np.where(findings.warming, np.nan, scores.expected[:, number])
+        low, high = findings.band[number].tolist()
+        start = len(self._traces)
+        panel = Panel(
+            [measured, expected],
+            [Trace(start, 1, low), Trace(start + 1, 1, high), Trace(start + 2, 1, 0.0),
+             Trace(start + 3, 0, 0.0)],
+        )  # fmt: skip
+        none = {"width": 0, "color": EXPECTED}
+        looks: list[dict[str, Any]] = [
+            {"name": "usual from", "line": none, "hoverinfo": "skip"},
+            {"name": "usual to", "line": none, "hoverinfo": "skip", "fill": "tonexty",
+             "fillcolor": _clear(EXPECTED, 0.22)},
+            {"name": "expected", "line": {"width": 1.8, "color": EXPECTED}, **_HOVER},
+            {"name": "measured", "line": {"width": 1.1, "color": MEASURED}, **_HOVER},
+        ]  # fmt: skip
+        text = f"<b>{escape(findings.channels[number])}</b>"
+        if unit := findings.units[number]:
             text += f"  <span style='color:{MUTED}'>{escape(unit)}</span>"
-        self._panel(panel, text)
+        self._draw(panel, looks, text)
 
-    def _draw_severity(self) -> None:
-        panel, threshold = len(self.domains), self.findings.threshold
-        rows = thin(self.severity[:, None], keep=self.keep)
-        self._line(panel, rows, self.severity, name="severity", color=MEASURED, width=1.1)
-        self.shapes.append(
-            {"type": "line", "xref": "paper", "yref": f"y{panel}", "x0": 0, "x1": 1,
-             "y0": threshold, "y1": threshold,
-             "line": {"color": EVENT, "width": 1.5, "dash": "dash"}}
-        )  # fmt: skip
-        text = f"<b>Severity</b>  <span style='color:{EVENT}'>alarm from {threshold:.2f}</span>"
-        top = 1.08 * max(threshold, float(np.nanmax(self.severity, initial=0.0)))
-        if top > _SEVERITY_TOP * threshold:
-            top = _SEVERITY_TOP * threshold
-            text += f"  <span style='color:{MUTED}'>drawn up to {top:.0f}</span>"
-        self._panel(panel, text, range=[0, top])
+    def _draw_level(self, name: str, values: np.ndarray, threshold: float) -> None:
+        line = np.where(self.findings.warming, np.nan, values.astype("float64"))
+        number = len(self.panels) + 2
+        self.threshold_lines[name] = len(self._shapes)
+        place = {"xref": "paper", "yref": f"y{number}", "x0": 0, "x1": 1, "y0": threshold,
+                 "y1": threshold}  # fmt: skip
+        self._shapes.append(threshold_shape(f"alarm from {threshold:.3g}", upright=False, **place))
+        text = f"<b>{name.capitalize()}</b>"
+        top = 1.08 * max(threshold, float(np.nanmax(line, initial=0.0)))
+        if top > _TOP * threshold:
+            top = _TOP * threshold
+            text += f"  <span style='color:{MUTED}'>drawn up to {top:.3g}</span>"
+        look = {"name": name, "line": {"width": 1.1, "color": MEASURED}, **_HOVER}
+        panel = Panel([line], [Trace(len(self._traces), 0, 0.0)])
+        self._draw(panel, [look], text, range=[0, top])
 
-    def _line(
-        self, panel: int, rows: np.ndarray, y: np.ndarray, *, name: str, color: str, width: float
-    ) -> None:
-        self.traces.append(
-            {"type": "scatter", "mode": "lines", "name": name, "xaxis": "x", "yaxis": f"y{panel}",
-             "x": self.findings.axis.x(self.times_ns[rows]), "y": _narrow(y[rows]),
-             "line": {"color": color, "width": width}, "connectgaps": False,
-             "showlegend": False, "hovertemplate": "%{y:.5g}<extra></extra>"}
-        )  # fmt: skip
-
-    def _panel(self, panel: int, text: str, **axis: Any) -> None:
-        domain = self.domains[panel - 1]
-        self.axes[f"yaxis{panel}"] = {
+    def _draw(self, panel: Panel, looks: list[dict[str, Any]], text: str, **axis: Any) -> None:
+        self.panels.append(panel)
+        number = len(self.panels) + 1
+        lines = [np.insert(line, self._cuts, np.nan) for line in panel.lines]
+        rows = thin(np.column_stack(lines), keep=self._keep)
+        x = self.findings.axis.x(self._times_ns[rows])
+        for trace, look in zip(panel.traces, looks, strict=True):
+            self._traces.append(
+                {"type": "scatter", "mode": "lines", "xaxis": "x", "yaxis": f"y{number}",
+                 "x": x, "y": _narrow(lines[trace.line][rows] + trace.shift),
+                 "connectgaps": False, "showlegend": False, **look}
+            )  # fmt: skip
+        domain = self._domains[number - 1]
+        self._axes[f"yaxis{number}"] = {
             "domain": domain, "anchor": "x", "gridcolor": GRID, "zeroline": False, "nticks": 5,
             "fixedrange": True, **axis,
         }  # fmt: skip
-        self.annotations.append(panel_title(text, 0, domain[1]))
+        self._annotations.append(panel_title(text, 0, domain[1]))
+
+
+def _clear(color: str, opacity: float) -> str:
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"
 
 
 def _narrow(y: np.ndarray) -> np.ndarray:

@@ -28,7 +28,7 @@ class TimeAxis:
     def __init__(self, times_ns: np.ndarray, index: pd.Index, *, period_s: float) -> None:
         dates = isinstance(index, pd.DatetimeIndex)
         self.is_calendar = dates or int(times_ns[0]) > _CALENDAR_NS
-        self._fine = "ms" if period_s < 1 else "s" if period_s % 60 else "m"
+        self.fine = "ms" if period_s < 1 else "s" if period_s % 60 else "m"
         span_s = float(times_ns.max() - times_ns.min()) / _NS
         seconds, name = 1.0, "second"
         for step, word, _ in _STEPS:
@@ -36,7 +36,7 @@ class TimeAxis:
                 seconds, name = step, word
                 break
         self._scale = 1e6 if self.is_calendar else seconds * _NS
-        self._unit = name
+        self.unit = name
         if not self.is_calendar:
             self.title = f"{name}s"
         elif dates and index.tz is None:
@@ -48,12 +48,16 @@ class TimeAxis:
         """Returns plotly's coordinates: milliseconds since 1970, or elapsed units."""
         return np.asarray(times_ns, "float64") / self._scale
 
+    def width(self, seconds: float) -> float:
+        """Returns how wide a duration is in these coordinates."""
+        return seconds * _NS / self._scale
+
     def text(self, time_ns: int) -> str:
         """Returns one time as text."""
         if self.is_calendar:
             moment = np.datetime64(int(time_ns), "ns")
-            return str(np.datetime_as_string(moment, unit=self._fine)).replace("T", " ")
-        return f"{time_ns / self._scale:.7g} {self._unit}s"
+            return str(np.datetime_as_string(moment, unit=self.fine)).replace("T", " ")
+        return f"{time_ns / self._scale:.7g} {self.unit}s"
 
 
 def count(number: int, noun: str) -> str:

@@ -1,6 +1,6 @@
 """The scoring layer that all detectors share: from streams of errors to one score."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -64,8 +64,9 @@ class Scoring(layers.Layer):
       − m) / sd, 0 where none of them has,
     - m and v are updated with min(e, m + `winsor` · sd) afterwards, so that an anomaly hardly
       teaches what is normal,
-    - a channel's score is the root mean square over streams of max(z, 0), and the detector's is
-      the root of the sum of squares over channels, of which each channel has its part.
+    - a channel's score is the weighted root mean square over streams of max(z, 0), and the
+      detector's is the root of the sum of squares over channels, of which each channel has its
+      part.
 
     A reading outside the range of the channel's whole history by more than `novelty` of it scores
     `NOVEL`. Missing samples leave all statistics as they are. A new stream starts with the
@@ -73,7 +74,7 @@ class Scoring(layers.Layer):
 
     Args:
         channels: Number of channels.
-        streams: Number of error streams.
+        importance: Weight of each error stream; those with weight 0 are left out.
         options: The `[scoring]` section.
 
     Reference: windows and weights are those measured in kad's own study on the Numenta Anomaly
@@ -86,15 +87,16 @@ class Scoring(layers.Layer):
         self,
         channels: int,
         *,
-        streams: int,
+        importance: Sequence[float],
         options: ScoringOptions | Mapping[str, Any],
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.channels, self.streams = channels, streams
+        self.channels, self.importance = channels, tuple(map(float, importance))
         self.options = options if isinstance(options, ScoringOptions) else ScoringOptions(**options)
         if self.is_adaptive:
-            self._size = channels * streams
+            self._used = [i for i, weight in enumerate(self.importance) if weight]
+            self._size = channels * len(self._used)
 
             def weight(name: str, size: int) -> Any:
                 return self.add_weight(
@@ -188,9 +190,9 @@ class Scoring(layers.Layer):
         self, samples: Samples, measured: Measured, old: Mapping[str, Any]
     ) -> tuple[Any, dict[str, Any]]:
         options, steps = self.options, ops.shape(samples.z)[1]
-        errors = ops.concatenate(measured.errors, axis=-1)
+        errors = ops.concatenate([measured.errors[i] for i in self._used], axis=-1)
         warm = ops.cast(samples.is_warm, "float32")[..., None]
-        counts = ops.concatenate(measured.counts, axis=-1) * warm
+        counts = ops.concatenate([measured.counts[i] for i in self._used], axis=-1) * warm
 
         is_new = ops.equal(old["count"], 0.0)
         start = {
@@ -212,8 +214,9 @@ class Scoring(layers.Layer):
         z = (total / ops.maximum(number, 1.0) - mean) / deviation
         z = ops.where(ops.greater(number, 0.0), ops.maximum(z, 0.0), ops.zeros_like(z))
 
-        shape = (-1, steps, self.streams, self.channels)
-        score = ops.sqrt(ops.mean(ops.square(ops.reshape(z, shape)), axis=2))
+        squares = ops.square(ops.reshape(z, (-1, steps, len(self._used), self.channels)))
+        weights = np.array([self.importance[i] for i in self._used], "float32")
+        score = ops.sqrt(ops.sum(squares * (weights / weights.sum())[:, None], axis=2))
         if options.novelty:
             score = ops.where(ops.greater(novel, 0.5), ops.full_like(score, self.NOVEL), score)
         return score, {
@@ -258,7 +261,7 @@ class Scoring(layers.Layer):
         return {
             **super().get_config(),
             "channels": self.channels,
-            "streams": self.streams,
+            "importance": list(self.importance),
             "options": self.options.model_dump(),
         }
 

@@ -6,6 +6,7 @@ import os
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -123,10 +124,26 @@ class TrainingSession:
         self.rows: list[dict[str, Any]] = []
         self._arrays: dict[str, np.ndarray] = {}
         self._written = time.monotonic()
+        self._is_last_part = True
         if resume:
             self._restore()
         else:
             self._write()
+
+    @contextmanager
+    def part(self, options: FitOptions, *, last: bool) -> Iterator[None]:
+        """Trains a part of a detector, with options of its own.
+
+        Args:
+            options: The part's options.
+            last: Whether the detector can score once this part can.
+        """
+        kept = self.options, self._is_last_part
+        self.options, self._is_last_part = options, last
+        try:
+            yield
+        finally:
+            self.options, self._is_last_part = kept
 
     @property
     def history(self) -> pd.DataFrame:
@@ -195,7 +212,7 @@ class TrainingSession:
             self._load(f"{name}/best", network)
             raise TrainingInterruptedError(
                 f"Training stopped in epoch {phase['epoch'] + 1} of {name}.",
-                usable=last and phase["best"] is not None,
+                usable=last and self._is_last_part and phase["best"] is not None,
                 history=self.history,
             ) from None
         finally:

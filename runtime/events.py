@@ -14,7 +14,7 @@ from runtime.policy import AlarmPolicy
 from runtime.schema import Metadata
 from runtime.stream import Scores
 
-__all__ = ["Event", "EventDetector"]
+__all__ = ["Event", "EventDetector", "step_numbers"]
 
 SNAPSHOT_VERSION = 1
 _BLAMED_SHARE = 0.8
@@ -190,17 +190,8 @@ class EventDetector:
         )
 
     def _numbers(self, scores: Scores) -> npt.NDArray[np.int64]:
-        """Numbers the steps on the time grid; the missing steps of a restart's gap count."""
-        ahead = np.ones(len(scores), np.int64)
-        ahead[0] = 0 if self._time_ns is None else 1
-        if self._period_ns is not None:
-            for row in np.flatnonzero(scores.restart).tolist():
-                before = int(scores.times_ns[row - 1]) if row else self._time_ns
-                if before is not None:
-                    gap = (int(scores.times_ns[row]) - before) / self._period_ns
-                    ahead[row] = max(1, round(gap))
         start = max(0, self._episodes.next_number - 1)
-        return start + np.cumsum(ahead)
+        return start + _steps_ahead(scores, period_ns=self._period_ns, before_ns=self._time_ns)
 
     def _event(self) -> Event:
         event = self._open
@@ -212,6 +203,32 @@ class EventDetector:
             channels=_blamed(self._channels, event.blame),
             steps=event.last - event.first + 1,
         )
+
+
+def step_numbers(scores: Scores, *, period_s: float | None) -> npt.NDArray[np.int64]:
+    """Numbers the steps of a whole series as `EventDetector` does, from 0.
+
+    Args:
+        scores: The series.
+        period_s: See `EventDetector`.
+    """
+    period_ns = None if period_s is None else period_s * 1e9
+    return _steps_ahead(scores, period_ns=period_ns, before_ns=None)
+
+
+def _steps_ahead(
+    scores: Scores, *, period_ns: float | None, before_ns: int | None
+) -> npt.NDArray[np.int64]:
+    """Counts steps on the time grid from the one at `before_ns`; a restart's gap counts too."""
+    ahead = np.ones(len(scores), np.int64)
+    ahead[0] = 0 if before_ns is None else 1
+    if period_ns is not None:
+        for row in np.flatnonzero(scores.restart).tolist():
+            before = int(scores.times_ns[row - 1]) if row else before_ns
+            if before is not None:
+                gap = (int(scores.times_ns[row]) - before) / period_ns
+                ahead[row] = max(1, round(gap))
+    return np.cumsum(ahead)
 
 
 class _Open:

@@ -70,6 +70,21 @@ def exported(run, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def browser():
+    """A Chromium without a window, driven by Playwright."""
+    from kad.report_picture import find_browser
+
+    playwright = pytest.importorskip("playwright.sync_api")
+    path = find_browser()
+    if path is None:
+        pytest.skip("needs Chromium or Chrome on PATH")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
 def rnn_run(tmp_path_factory):
     """A trained run of a tiny RNN predictor, with context."""
     from test_kad_rnn import ten_minutes, tiny

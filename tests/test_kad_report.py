@@ -10,19 +10,23 @@ import pandas as pd
 import pytest
 from conftest import TINY, wave
 from markupsafe import escape
+from scipy import stats
 
 from kad import report
 from kad.frames import times_ns
+from kad.metrics import precision_recall
 from kad.report import write_report
-from kad.report_findings import find, threshold_score
-from kad.report_picture import browse, find_browser, take_picture
-from kad.report_series import POINTS, series_figure, thin
+from kad.report_findings import find
+from kad.report_levels import scores_at
+from kad.report_picture import find_browser, take_picture
+from kad.report_series import POINTS, SeriesChart, thin
+from kad.report_thresholds import scores_figure, thresholds_figure
 from kad.report_words import budget, count, duration, span
 from runtime.errors import InputError
 
 NAMES = ['flow <i>&amp; "x"</i>', "</script><script>document.title='owned'</script>"]
 """Channel names that break a page which does not escape them."""
-WINDOW = (pd.Timestamp("2025-01-01 06:30"), pd.Timestamp("2025-01-01 06:50"))
+WINDOW = (pd.Timestamp("2025-01-01 11:45"), pd.Timestamp("2025-01-01 12:10"))
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +58,9 @@ def figures_of(page):
     return json.loads(text)
 
 
-def table_rows(page):
-    return re.findall(r'<tr id="row-(\d+)" data-event="\1">(.*?)</tr>', page, re.DOTALL)
+def data_of(page):
+    text = re.search(r'id="report-data">(.*?)</script>', page, re.DOTALL)[1]
+    return json.loads(text)
 
 
 @pytest.fixture(scope="module")
@@ -66,21 +71,33 @@ def page(run, tmp_path_factory):
 
 
 class TestPage:
-    def test_every_channel_and_event_is_there(self, run, page):
-        """Each channel has a panel, each event a row in the table and a bar in the chart."""
-        findings = find(run.detector, series())
+    def test_every_channel_is_there(self, page):
+        """Each channel has a panel, and so have score and severity."""
         figure = figures_of(page_of(page))["series"]
-        titles = " ".join(note["text"] for note in figure["layout"]["annotations"])
-        rows = table_rows(page_of(page))
-        assert findings.events
-        assert all(html.escape(name) in titles for name in NAMES)
-        assert "°C" in titles
-        assert [int(number) for number, _ in rows] == [*range(1, len(findings.events) + 1)]
-        bars = next(trace for trace in figure["data"] if trace["name"] == "Events")
-        assert bars["customdata"] == [int(number) for number, _ in rows]
-        for (_, row), event in zip(rows, findings.events, strict=True):
-            assert findings.axis.text(event.start_ns) in row
-            assert str(escape(", ".join(event.channels))) in row
+        titles = [note["text"] for note in figure["layout"]["annotations"]]
+        assert len(titles) == len(NAMES) + 2
+        for name, title in zip(NAMES, titles, strict=False):
+            assert html.escape(name) in title
+        assert "°C" in titles[0]
+        data = data_of(page_of(page))
+        assert data["channels"] == NAMES
+        assert [len(panel["lines"]) for panel in data["panels"]] == [2, 2, 1, 1]
+
+    def test_threshold_is_the_run_s(self, run, page):
+        """The slider stands at the run's threshold and reaches to both sides of it."""
+        data = data_of(page_of(page))
+        assert data["threshold"] == run.detector.card["threshold"]
+        assert data["slider"]["low"] < data["threshold"] < data["slider"]["high"]
+        assert data["policy"] == run.detector.card["alarm"]
+
+    def test_rate_at_the_run_s_threshold_is_its_budget(self, run, page):
+        """The threshold that a budget became stands for that budget again."""
+        data = data_of(page_of(page))
+        logarithm = np.log(data["rates"]["per_week"])
+        thresholds = data["rates"]["threshold"]
+        rate = np.exp(np.interp(data["threshold"], thresholds, logarithm))
+        assert run.detector.card["false_alarms"] == "1/week"
+        assert rate == pytest.approx(1.0, rel=0.05)
 
     def test_names_are_escaped(self, page):
         """What users wrote never becomes markup or script."""
@@ -116,15 +133,20 @@ class TestPage:
         assert "training rows</li>" in page_of(page)
 
     def test_labels(self, page):
-        """Windows that were found and events outside of them are counted."""
-        text = page_of(page)
-        assert "of 1 labelled window found" in text
-        assert re.search(r"(\d+ events?|no events) outside the labels", text)
-        assert 'id="labels"' in text
+        """The rows of labelled windows are there for the figures, and curves over thresholds."""
+        data = data_of(page_of(page))
+        times = times_ns(series())
+        inside = (times >= WINDOW[0].value) & (times <= WINDOW[1].value)
+        ((start, end),) = data["labels"]["ranges"]
+        assert end - start == inside.sum()
+        assert data["labels"]["windows"][0]["rows"] == [start, end]
+        assert data["skipped"] == data["training"]
+        assert "thresholds" in figures_of(page_of(page))
+        assert 'id="labels"' in page_of(page)
 
     def test_missing_samples_and_gaps_break_the_line(self, run):
         """A missing sample and a gap leave the measured line open; the warm-up has no verdict."""
-        figure = series_figure(find(run.detector, series()), most=10)
+        figure = SeriesChart(find(run.detector, series()), score=1.0).figure()
         lines = [trace for trace in figure.data if trace.name == "measured"]
         assert np.isnan(lines[0].y[400])
         assert np.isnan(lines[1].y[620])
@@ -139,6 +161,7 @@ class TestWithout:
         text = page_of(write_report(run.folder, output=tmp_path / "page.html"))
         assert "Trained, not yet applied to data" in text
         assert set(figures_of(text)) == {"training", "scores"}
+        assert data_of(text) is None
         assert 'id="events"' not in text
         assert "hidden_units = 16" in text
 
@@ -147,7 +170,6 @@ class TestWithout:
         calm = series(fault=False)[60:100]
         text = page_of(write_report(run.folder, calm, output=tmp_path / "page.html"))
         assert "<h1>No events in 40 minutes</h1>" in text
-        assert "No sample reached the alarm threshold." in text
 
     def test_too_short_for_a_verdict(self, run, tmp_path):
         """A series shorter than the warm-up is said to be too short."""
@@ -160,7 +182,102 @@ class TestWithout:
         frame.index = pd.Index(np.arange(len(frame)) * 60.0, name="time")
         text = page_of(write_report(run.folder, frame, output=tmp_path / "page.html"))
         assert figures_of(text)["series"]["layout"]["xaxis"]["type"] == "linear"
-        assert re.search(r"\d hours</td>", text)
+        assert not data_of(text)["axis"]["calendar"]
+
+
+class TestScores:
+    def test_normal_fit(self):
+        """The dotted curve is the density of a normal distribution with the scores' moments."""
+        scores = np.random.default_rng(0).normal(5.0, 2.0, 20_000)
+        figure = scores_figure(scores, threshold=12.0, series=scores)
+        bars, line, fit = figure.data
+        assert line.name == "this series"
+        width = bars.width
+        density = stats.norm(scores.mean(), scores.std()).pdf(fit.x) * 100 * width
+        known = np.isfinite(fit.y)
+        assert np.allclose(fit.y[known], density[known])
+        assert density[~known].max() < 50 / len(scores)
+        assert np.nansum(bars.y) == pytest.approx(100, abs=0.1)
+
+    def test_scores_without_spread(self):
+        """Scores that are all the same have no fit."""
+        figure = scores_figure(np.zeros(100), threshold=1.0)
+        assert [trace.name for trace in figure.data] == ["held-out normal rows"]
+
+    def test_curves_over_thresholds(self):
+        """Precision, recall and F-beta at a threshold are those of the rows there."""
+        rng = np.random.default_rng(0)
+        labels = rng.random(2000) < 0.2
+        severity = rng.exponential(1, 2000) + labels
+        figure = thresholds_figure(severity, labels, low=0.5, high=4.0, threshold=2.0)
+        curves = {trace.name: trace.y for trace in figure.data}
+        for i in (0, 50, 199):
+            pair = precision_recall(severity >= figure.data[0].x[i], labels)
+            assert curves["precision"][i] == pytest.approx(pair.precision)
+            assert curves["recall"][i] == pytest.approx(pair.recall)
+            assert curves["F1"][i] == pytest.approx(pair.f1)
+            half = 1.25 * pair.precision * pair.recall / (0.25 * pair.precision + pair.recall)
+            assert curves["F0.5"][i] == pytest.approx(half)
+
+
+class TestDiagnostics:
+    def test_vae_lstm(self, run):
+        """Reconstructions are the networks' own, embeddings meet the LSTM's predictions."""
+        detector, frame = run.detector, series()[:300]
+        reconstructions, samples, embeddings = detector.diagnostics(frame)
+        assert reconstructions.columns == 6
+        assert len(reconstructions.panels) == 6 * len(NAMES)
+        first = reconstructions.panels[0]
+        parts = detector.components()
+        windows = np.stack([reconstructions.panels[i].curves[0].y for i in (0, 6)], axis=-1)
+        assert np.allclose(windows, frame[NAMES].to_numpy()[: detector.l_win], rtol=1e-5)
+        mean = parts["encoder"].function(windows[None].astype("float32"))["mean"]
+        decoded = np.asarray(parts["decoder"].function(mean)["windows"])[0]
+        assert first.curves[1].role == "expected"
+        assert np.allclose(first.curves[1].y, decoded[:, 0], rtol=1e-4)
+        assert [len(panel.curves) for panel in samples.panels] == [24, 24]
+        assert len(embeddings.panels) == detector.code_size
+        known, predicted = (curve.y for curve in embeddings.panels[0].curves)
+        assert len(known) == len(predicted) == 300 // detector.l_win - detector.l_seq + 1
+        codes = [panel.curves[0].y for panel in embeddings.panels]
+        sequence = np.stack(codes, axis=-1)[None, : detector.l_seq - 1]
+        following = np.asarray(parts["lstm"].function(sequence)["predicted"])[0, -1]
+        drawn = [panel.curves[1].y[detector.l_seq - 1] for panel in embeddings.panels]
+        assert np.allclose(drawn, following, rtol=1e-4, atol=1e-5)
+
+    def test_rnn(self, rnn_run):
+        """The lines are the detector's predictions."""
+        from test_kad_rnn import ten_minutes
+
+        frame = ten_minutes()[:200]
+        (picture,) = rnn_run.detector.diagnostics(frame)
+        table = rnn_run.detector.predictions(frame)
+        for panel in picture.panels:
+            lines = {curve.role: curve.y for curve in panel.curves}
+            for role, prefix in (("expected", "one_step_"), ("second", "n_step_"),
+                                 ("third", "mean_"), ("measured", "")):  # fmt: skip
+                expected = table[f"{prefix}{panel.title}"].to_numpy()
+                assert np.array_equal(lines[role], expected, equal_nan=True)
+
+    def test_a_short_stretch(self, run):
+        """Too few rows for a window or a sequence leave their pictures out."""
+        names = [picture.name for picture in run.detector.diagnostics(series()[:3])]
+        assert names == ["prior-samples"]
+        names = [picture.name for picture in run.detector.diagnostics(series()[:8])]
+        assert names == ["reconstructions", "prior-samples"]
+
+    def test_none(self):
+        """A detector brings no pictures unless it says so."""
+        from kad.detectors.gaussian import MovingGaussian
+
+        assert MovingGaussian(["a"]).diagnostics(wave(channels=1)) == []
+
+    def test_on_the_page(self, page):
+        """Every picture has its chart and its words."""
+        text = page_of(page)
+        for name in ("reconstructions", "prior-samples", "embeddings"):
+            assert name in figures_of(text)
+            assert f'id="chart-{name}"' in text
 
 
 class TestThin:
@@ -239,11 +356,12 @@ def _full_disk(*_):
     raise OSError(28, "No space left on device")
 
 
-def test_threshold_in_units_of_the_score(run):
-    """The calibration gives the threshold's score the threshold's severity."""
-    score = threshold_score(run.detector)
-    severity = float(np.asarray(run.detector.calibration(np.float32([score])))[0])
-    assert severity == pytest.approx(run.detector.card["threshold"], rel=1e-4)
+def test_levels_in_units_of_the_score(run):
+    """The calibration gives the score of each severity that severity."""
+    severities = np.array([0.7, 1.5, run.detector.card["threshold"], 6.0])
+    scores = scores_at(run.detector, severities)
+    back = np.asarray(run.detector.calibration(scores.astype("float32")))
+    assert back == pytest.approx(severities, rel=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -268,46 +386,8 @@ def test_words(text, expected):
     assert text == expected
 
 
-CLICK = """<script>
-const wait = setInterval(() => {
-  if (!document.documentElement.dataset.height) return;
-  clearInterval(wait);
-  const chart = document.getElementById("chart-series");
-  const say = (name) => { document.body.dataset[name] = chart.layout.xaxis.range.map(Number); };
-  const rows = document.querySelectorAll("tr[data-event]");
-  say("before");
-  rows[rows.length - 1].click();
-  setTimeout(() => {
-    say("clicked");
-    document.body.dataset.chosen = document.querySelector("tr.chosen").dataset.event;
-    document.getElementById("show-all").click();
-    setTimeout(() => say("after"), 300);
-  }, 300);
-}, 50);
-</script>"""
-
-
 @pytest.mark.skipif(find_browser() is None, reason="needs Chromium or Chrome on PATH")
-class TestBrowser:
-    def test_click_on_an_event(self, run, page, tmp_path):
-        """A click on an event zooms there, the button comes back, the console stays silent."""
-        copy = tmp_path / "page.html"
-        copy.write_text(page_of(page).replace("</body>", CLICK + "</body>"), encoding="utf-8")
-        done = browse(copy, "--dump-dom", "--enable-logging=stderr")
-        assert "CONSOLE" not in done.stderr
-        ranges = {
-            name: [float(x) for x in found.split(",")]
-            for name, found in re.findall(r'data-(before|clicked|after)="([^"]*)"', done.stdout)
-        }
-        findings = find(run.detector, series())
-        event = findings.events[-1]
-        low, high = ranges["clicked"]
-        assert low <= event.start_ns / 1e6 <= event.end_ns / 1e6 <= high
-        assert high - low < ranges["before"][1] - ranges["before"][0]
-        assert ranges["after"] == ranges["before"]
-        assert f'data-chosen="{len(findings.events)}"' in done.stdout
-        assert "<title>owned" not in done.stdout
-
+class TestPicture:
     def test_picture(self, run, tmp_path):
         """`png` leaves a picture of the whole page."""
         write_report(run.folder, output=tmp_path / "page.html", png=tmp_path / "pictures")

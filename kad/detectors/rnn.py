@@ -1,6 +1,7 @@
 """The RNN multi-step predictor with Gaussian error scores."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from math import ceil
 from typing import Annotated, Any, ClassVar, Literal, cast
 
@@ -14,6 +15,7 @@ from kad import frames
 from kad.backend import scan
 from kad.chunks import Segments, chunk_steps, held_out_chunks, training_chunks
 from kad.detector import Detector, TrainingSeries
+from kad.diagnostics import MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel, Role
 from kad.error_gaussian import ErrorGaussian, Gaussian
 from kad.networks.predictor import Head, Predictor
 from kad.networks.recurrent import Activation, Cell
@@ -47,6 +49,8 @@ class RNNTraining(TrainingOptions):
     """Steps of truncated back-propagation; the state is carried from chunk to chunk."""
     learning_rate: Positive = 2e-3
     """Adam's learning rate in the first epoch."""
+    loss: Literal["squared", "absolute"] = "squared"
+    """Of a prediction error; with `absolute`, the spikes of a series teach less."""
     free_running: Weight = 1.0
     """Weight of the loss of a run that is fed its own predictions from the chunk's first row."""
     teacher_forced: Weight = 1.0
@@ -354,6 +358,40 @@ class RNNPredictor(Detector):
         }
         return pd.DataFrame(columns, index=frames.time_index(placed.times_ns, frame.index))
 
+    def diagnostics(self, frame: pd.DataFrame) -> list[Diagnostic]:
+        """See `Detector.diagnostics`: 1-step, n-step and mean predictions.
+
+        Reference: J. Park (2018), whose program draws these lines.
+        """
+        table = self.predictions(frame)
+        lines: tuple[tuple[str, str, Role], ...] = (
+            ("n_step_", f"{self.horizon} steps ahead", "second"),
+            ("mean_", f"mean of {self.horizon}", "third"),
+            ("one_step_", "1 step ahead", "expected"),
+            ("", "measured", "measured"),
+        )
+        return [
+            Diagnostic(
+                name="predictions",
+                title="Predictions, near and far",
+                note="What the network predicted for each sample one step before, "
+                f"{self.horizon} steps before, and the mean of all its predictions for it. On "
+                "normal data they stay together; a fault pulls them apart.",
+                x_title="",
+                panels=tuple(
+                    DiagnosticPanel(
+                        title=channel,
+                        x=table.index.to_numpy(),
+                        curves=tuple(
+                            Curve(name=name, y=table[f"{prefix}{channel}"].to_numpy(), role=role)
+                            for prefix, name, role in lines
+                        ),
+                    )
+                    for channel in self.channels[:MOST_DRAWN]
+                ),
+            )
+        ]
+
     # Training
 
     def rows_needed(self, options: TrainingOptions) -> int:
@@ -465,11 +503,10 @@ class RNNPredictor(Detector):
             (states, _), (predicted, hidden) = scan(advance, (states, z[:, 0]), fed)
             streams = ops.shape(z)[0]
             forced, free = predicted[:, :streams], predicted[:, -streams:, :1]
-            parts = {
-                "teacher_forced": _masked_mse(forced, _swap(z), _swap(mask), chunk),
-            }
+            mean_loss = partial(_mean_loss, options.loss, chunk, z=_swap(z), mask=_swap(mask))
+            parts = {"teacher_forced": mean_loss(forced)}
             if two:
-                parts["free_running"] = _masked_mse(free, _swap(z), _swap(mask), chunk)
+                parts["free_running"] = mean_loss(free)
                 gap = hidden[:, -streams:] - ops.stop_gradient(hidden[:, :streams])
                 there = _swap(inside[:, 1 : chunk + 1])[..., None]
                 parts["professor_forced"] = ops.sum(ops.square(gap) * there, axis=(0, 2)) / (
@@ -547,20 +584,21 @@ def _swap(x: Any) -> Any:
     return ops.transpose(x, (1, 0, *range(2, len(x.shape))))
 
 
-def _masked_mse(predicted: Any, z: Any, mask: Any, chunk: int) -> Any:
-    """Mean squared error per stream over steps, predictions ahead, and channels.
+def _mean_loss(kind: str, chunk: int, predicted: Any, *, z: Any, mask: Any) -> Any:
+    """Mean squared or absolute error per stream over steps, predictions ahead, and channels.
 
     Args:
+        kind: `squared` or `absolute`.
+        chunk: Steps.
         predicted: `(chunk, streams, ahead, channels)`.
         z: `(chunk + ahead, streams, channels)`, or longer.
         mask: As `z`; 0 where a sample does not count.
-        chunk: Steps.
     """
-    ahead = predicted.shape[2]
+    size = ops.square if kind == "squared" else ops.abs
     total, count = 0.0, 0.0
-    for k in range(ahead):
+    for k in range(predicted.shape[2]):
         target, counts = z[k + 1 : k + 1 + chunk], mask[k + 1 : k + 1 + chunk]
-        total = total + ops.sum(ops.square(predicted[:, :, k] - target) * counts, axis=(0, 2))
+        total = total + ops.sum(size(predicted[:, :, k] - target) * counts, axis=(0, 2))
         count = count + ops.sum(counts, axis=(0, 2))
     return total / (count + 1e-6)
 

@@ -6,11 +6,14 @@ from typing import Annotated, Any, ClassVar, cast
 
 import keras
 import numpy as np
+import pandas as pd
 from keras import layers, ops
 from pydantic import Field
 
+from kad import frames
 from kad.backend import compile_function
 from kad.detector import Component, Detector, TrainingSeries
+from kad.diagnostics import MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel
 from kad.networks.conv_plan import conv_plan
 from kad.networks.vae import Head, embedding_lstm, vae_decoder, vae_encoder
 from kad.options import Count, Fraction, Positive, TrainingOptions
@@ -335,6 +338,115 @@ class VAELSTM(Detector):
             }
 
         return self._in_batches(measures, sequences)
+
+    def diagnostics(self, frame: pd.DataFrame) -> list[Diagnostic]:
+        """See `Detector.diagnostics`: reconstructions, samples of the prior, embeddings.
+
+        Reference: S. Lin et al. (2020), whose code draws these pictures after training.
+        """
+        placed, _ = frames.to_grid(self.columns_of(frame), self.grid_options())
+        series = TrainingSeries(frames.to_segments(placed), self.scaler, validation=0.5)
+        starts = series.starts(self.l_win)
+        return [
+            *([self._reconstructions(series.values, starts)] if len(starts) else []),
+            self._prior_samples(),
+            *self._embedding_predictions(series),
+        ]
+
+    def _reconstructions(self, z: np.ndarray, starts: np.ndarray) -> Diagnostic:
+        shown = starts[np.linspace(0, len(starts) - 1, min(6, len(starts))).astype(int)]
+        windows = z[shown[:, None] + np.arange(self.l_win)]
+
+        def reconstruct(x: Any) -> dict[str, Any]:
+            decoded = self.decoder(self.encoder(self._limit(x))[0])
+            return {"given": self.scaler.inverse(x), "decoded": self.scaler.inverse(decoded)}
+
+        out = self._in_batches(reconstruct, windows)
+        channels = self.channels[:MOST_DRAWN]
+        return Diagnostic(
+            name="reconstructions",
+            title="Windows and their reconstructions",
+            note="The VAE squeezes a window into a few numbers and draws it again. Normal windows "
+            "should be drawn well, without their noise; a fault is drawn badly. Later windows are "
+            "to the right.",
+            x_title="sample of the window",
+            panels=tuple(
+                DiagnosticPanel(
+                    title="" if number else name,
+                    x=np.arange(self.l_win),
+                    curves=(
+                        Curve(name="window", y=out["given"][number, :, channel]),
+                        Curve(
+                            name="reconstruction",
+                            y=out["decoded"][number, :, channel],
+                            role="expected",
+                        ),
+                    ),
+                )
+                for channel, name in enumerate(channels)
+                for number in range(len(shown))
+            ),
+            columns=len(shown),
+            rows_share_y=True,
+        )
+
+    def _prior_samples(self) -> Diagnostic:
+        codes = np.random.default_rng(0).standard_normal((24, self.code_size), dtype="float32")
+        windows = self._in_batches(
+            lambda x: {"windows": self.scaler.inverse(self.decoder(x))}, codes
+        )["windows"]
+        return Diagnostic(
+            name="prior-samples",
+            title="Windows that the decoder makes up",
+            note="Decoded from 24 random embeddings: what the VAE takes for normal. They should "
+            "look like windows of the series.",
+            x_title="sample of the window",
+            panels=tuple(
+                DiagnosticPanel(
+                    title=name,
+                    x=np.arange(self.l_win),
+                    curves=tuple(
+                        Curve(name="sample", y=window[:, channel], is_faint=True)
+                        for window in windows
+                    ),
+                )
+                for channel, name in enumerate(self.channels[:MOST_DRAWN])
+            ),
+            columns=min(MOST_DRAWN, len(self.channels)),
+        )
+
+    def _embedding_predictions(self, series: TrainingSeries) -> list[Diagnostic]:
+        first, end = max(series.ranges, key=lambda rows: rows[1] - rows[0])
+        windows = (end - first) // self.l_win
+        if windows < self.l_seq:
+            return []
+        first = end - windows * self.l_win
+        codes = self.embed_rolling(series.values[first:end])[:: self.l_win]
+        sequences = np.lib.stride_tricks.sliding_window_view(codes[:-1], self.l_seq - 1, axis=0)
+        predicted = self._in_batches(
+            lambda x: {"codes": self.lstm(x)[:, -1]}, sequences.transpose(0, 2, 1)
+        )["codes"]
+        return [
+            Diagnostic(
+                name="embeddings",
+                title="Embeddings and what the LSTM predicts of them",
+                note="Each window's embedding, and the LSTM's prediction from the windows before "
+                "it. Where the lines part, the order of the windows is unusual.",
+                x_title=f"window of {self.l_win} samples",
+                panels=tuple(
+                    DiagnosticPanel(
+                        title=f"number {code + 1} of {self.code_size}",
+                        x=np.arange(self.l_seq - 1, windows),
+                        curves=(
+                            Curve(name="embedding", y=codes[self.l_seq - 1 :, code]),
+                            Curve(name="predicted", y=predicted[:, code], role="expected"),
+                        ),
+                    )
+                    for code in range(min(self.code_size, 6))
+                ),
+                columns=min(self.code_size, 3),
+            )
+        ]
 
     def _in_batches(self, function: Any, x: np.ndarray) -> dict[str, np.ndarray]:
         run = compile_function(function, self.variables)

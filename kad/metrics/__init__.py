@@ -12,6 +12,7 @@ from kad.metrics.points import (
     precision_recall,
     roc_auc,
     sequence_labels,
+    threshold_curves,
 )
 from kad.metrics.ranges import range_based, to_mask, to_ranges
 from kad.metrics.summary import METRICS, Metric, aggregate, evaluate
@@ -41,6 +42,7 @@ __all__ = [
     "range_based",
     "roc_auc",
     "sequence_labels",
+    "threshold_curves",
     "to_mask",
     "to_ranges",
     "volume_under_surface",

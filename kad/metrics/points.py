@@ -15,6 +15,7 @@ __all__ = [
     "precision_recall",
     "roc_auc",
     "sequence_labels",
+    "threshold_curves",
 ]
 
 
@@ -57,6 +58,27 @@ def precision_recall(detected: np.ndarray, labels: np.ndarray) -> PrecisionRecal
     return PrecisionRecall(
         hits / found if found else float("nan"), hits / real if real else float("nan")
     )
+
+
+def threshold_curves(
+    score: np.ndarray, labels: np.ndarray, thresholds: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Precision and recall of rows at each of many thresholds, see `precision_recall`.
+
+    Args:
+        score: `(rows,)`, higher is more anomalous.
+        labels: bool `(rows,)`.
+        thresholds: Score at or above which a row counts as detected, `(thresholds,)`.
+
+    Returns:
+        Precision and recall, each `(thresholds,)`.
+    """
+    everything, anomalous = np.sort(score), np.sort(score[labels])
+    detected = len(everything) - np.searchsorted(everything, thresholds)
+    hits = (len(anomalous) - np.searchsorted(anomalous, thresholds)).astype("float64")
+    nothing = np.full(len(thresholds), np.nan)
+    precision = np.divide(hits, detected, out=nothing, where=detected > 0)
+    return precision, hits / len(anomalous) if len(anomalous) else np.full_like(hits, np.nan)
 
 
 def average_precision(score: np.ndarray, labels: np.ndarray) -> float:

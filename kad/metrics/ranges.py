@@ -8,7 +8,15 @@ import numpy as np
 from kad.metrics.points import PrecisionRecall
 from runtime.errors import InputError
 
-__all__ = ["Ranges", "check_ranges", "keep_rows", "range_based", "to_mask", "to_ranges"]
+__all__ = [
+    "Ranges",
+    "check_ranges",
+    "keep_rows",
+    "range_based",
+    "to_mask",
+    "to_ranges",
+    "windows_to_ranges",
+]
 
 Ranges = Sequence[tuple[int, int]]
 """Half-open ranges of rows, in order, without overlap."""
@@ -19,6 +27,29 @@ def to_ranges(mask: np.ndarray) -> list[tuple[int, int]]:
     """Returns the half-open ranges of rows that are True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype("int8"), [0]])))
     return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
+
+
+def windows_to_ranges(
+    windows: Sequence[tuple[int, int]], times_ns: np.ndarray, *, around_ns: int = 0
+) -> list[tuple[int, int]]:
+    """Returns the half-open ranges of rows that lie in windows of time, overlapping ones as one.
+
+    Args:
+        windows: Start and end of each, both inside, in nanoseconds.
+        times_ns: Time of each row, `(rows,)`.
+        around_ns: How far outside of a window a row still counts.
+    """
+    found: list[tuple[int, int]] = []
+    for start, end in windows:
+        mask = (times_ns >= start - around_ns) & (times_ns <= end + around_ns)
+        found += to_ranges(mask)
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(found):
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
 
 
 def to_mask(ranges: Ranges, rows: int) -> np.ndarray:

@@ -1,0 +1,223 @@
+"""The ensemble: VAE-LSTM, RNN predictor and memory as error streams of one detector."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, cast
+
+import keras
+from keras import ops
+from pydantic import Field
+
+from kad.detector import Component, Detector, TrainingSeries
+from kad.detectors.memory import Memory
+from kad.detectors.rnn import RNNPredictor, RNNTraining
+from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining
+from kad.options import Count, FitOptions, arguments_model
+from kad.scoring import Measured, Samples
+from kad.training import TrainingSession
+from runtime.errors import ConfigError
+
+VAELSTMArguments = arguments_model(
+    VAELSTM, l_win=64, l_seq=3, code_size=5, hidden_units=32, lstm_units=16
+)
+RNNArguments = arguments_model(
+    RNNPredictor,
+    cell="gru",
+    embedding=16,
+    units=16,
+    layers=1,
+    horizon=6,
+    head="direct",
+    residual=True,
+    smooth=1,
+    compensate=False,
+)
+MemoryArguments = arguments_model(Memory)
+_VAE_LSTM, _RNN, _MEMORY = VAELSTMArguments(), RNNArguments(), MemoryArguments()
+
+
+class EnsembleTraining(FitOptions):
+    """`[training]` of the ensemble; `validation` and `seed` are those of all networks."""
+
+    epochs: Count | None = None
+    """Longest training of each network in epochs; its own where not given."""
+    vae_lstm: VAELSTMTraining = VAELSTMTraining(
+        epochs=60, epochs_lstm=30, learning_rate=3e-3, examples_per_epoch=2000
+    )
+    """The VAE-LSTM's."""
+    rnn: RNNTraining = RNNTraining(
+        epochs=30,
+        batch_size=16,
+        chunk=32,
+        examples_per_epoch=8192,
+        learning_rate=5e-3,
+        loss="absolute",
+        dropout=0.0,
+        free_running=0.0,
+        professor_forced=0.0,
+    )
+    """The RNN predictor's."""
+
+    def of(self, name: str) -> FitOptions:
+        """Returns the options of a member."""
+        own: FitOptions = getattr(self, name)
+        shared: dict[str, Any] = {"validation": self.validation, "seed": self.seed}
+        if self.epochs is not None:
+            names = [field for field in type(own).model_fields if field.startswith("epochs")]
+            shared |= dict.fromkeys(names, self.epochs)
+        return own.model_copy(update=shared)
+
+
+@keras.saving.register_keras_serializable("kad")
+class Ensemble(Detector):
+    """Fuses the error streams of three detectors in the scoring layer.
+
+    The VAE-LSTM says how well the newest window can be drawn from its embedding and from embeddings
+    before it, the RNN predictor how well the newest sample could be predicted, the memory how far
+    the newest window and sample are from those before. Each of them sees other anomalies. The
+    expected sample is the RNN predictor's. During the longest warm-up of the networks, the score is
+    0; the memory joins in when it has samples enough.
+
+    Args:
+        channels: Names of the columns it watches.
+        vae_lstm: Constructor arguments of `VAELSTM` that replace the ensemble's.
+        rnn: Constructor arguments of `RNNPredictor` that replace the ensemble's.
+        memory: Constructor arguments of `Memory`.
+        importance: Weight of each of `streams` in the score; 0 leaves one out.
+        **kwargs: See `Detector`.
+
+    Reference: kad's own study on the Numenta Anomaly Benchmark: see `benchmarks/results/README.md`.
+    """
+
+    takes_context = True
+    Training = EnsembleTraining
+    streams = (*VAELSTM.streams, *RNNPredictor.streams, *Memory.streams)
+    presets: ClassVar = {
+        "default": {},
+        "tiny": {
+            "detector": {
+                "vae_lstm": VAELSTM.presets["tiny"]["detector"],
+                "rnn": RNNPredictor.presets["tiny"]["detector"],
+                "memory": Memory.presets["tiny"]["detector"],
+            },
+            "training": {
+                "vae_lstm": VAELSTM.presets["tiny"]["training"],
+                "rnn": RNNPredictor.presets["tiny"]["training"],
+            },
+        },
+    }
+
+    def __init__(
+        self,
+        channels: Sequence[str],
+        *,
+        vae_lstm: VAELSTMArguments = _VAE_LSTM,
+        rnn: RNNArguments = _RNN,
+        memory: MemoryArguments = _MEMORY,
+        importance: Annotated[
+            tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=6, max_length=6)
+        ] = (0.5, 1.0, 1.0, 0.0, 2.0, 2.0),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(channels, importance=importance, **kwargs)
+        if not self.scoring.is_adaptive:
+            raise ConfigError(
+                "The ensemble's streams are compared by adaptive scoring. Leave out [scoring] "
+                "normalisation = 'static', or choose one of its detectors."
+            )
+        self._arguments = {
+            name: model.model_validate(dict(given)).model_dump()
+            for name, model, given in (
+                ("vae_lstm", VAELSTMArguments, vae_lstm),
+                ("rnn", RNNArguments, rnn),
+                ("memory", MemoryArguments, memory),
+            )
+        }
+        shared = {"period_s": self.period_s, "scoring": self.scoring.options.model_dump()}
+        own = self._arguments
+
+        # Detectors
+        self.vae_lstm = VAELSTM(channels, **shared, **own["vae_lstm"], name="vae_lstm")
+        self.rnn = RNNPredictor(channels, **shared, context=self.context, **own["rnn"], name="rnn")
+        self.memory = Memory(channels, **shared, **own["memory"], name="memory")
+
+        # Config
+        self.warmup_steps = max(self.vae_lstm.warmup_steps, self.rnn.warmup_steps)
+        self.max_steps = min(member.max_steps for member in self._members.values())
+        self.own_loops = sum(member.own_loops for member in self._members.values())
+        self._ready(
+            **{
+                f"{name}.{part}": shape
+                for name, member in self._members.items()
+                for part, shape in member.own_parts.items()
+            }
+        )
+
+    @property
+    def _members(self) -> dict[str, Detector]:
+        return {"vae_lstm": self.vae_lstm, "rnn": self.rnn, "memory": self.memory}
+
+    @property
+    def _trained(self) -> dict[str, Detector]:
+        return {"vae_lstm": self.vae_lstm, "rnn": self.rnn}
+
+    @property
+    def longest_count(self) -> int:
+        """See `Detector.longest_count`."""
+        return max(self.warmup_steps, self.memory.start)
+
+    # The detector itself
+
+    def measure(self, samples: Samples, old: Mapping[str, Any]) -> Measured:
+        """See `Detector.measure`."""
+        measured: dict[str, Measured] = {}
+        for name, member in self._members.items():
+            parts = {part: old[f"{name}.{part}"] for part in member.own_parts}
+            measured[name] = member.measure(samples, parts)
+        return Measured(
+            distance=ops.zeros_like(samples.z),
+            errors=tuple(error for m in measured.values() for error in m.errors),
+            counts=tuple(count for m in measured.values() for count in m.counts),
+            expected=measured["rnn"].expected,
+            following={
+                f"{name}.{part}": value
+                for name, m in measured.items()
+                for part, value in m.following.items()
+            },
+        )
+
+    def components(self) -> dict[str, Component]:
+        """Returns the VAE-LSTM's components."""
+        return self.vae_lstm.components()
+
+    # Training
+
+    def rows_needed(self, options: FitOptions) -> int:
+        """See `Detector.rows_needed`: what the most demanding member needs."""
+        training = cast("EnsembleTraining", options)
+        return max(member.rows_needed(training.of(name)) for name, member in self._trained.items())
+
+    def check_series(self, series: TrainingSeries, options: FitOptions) -> None:
+        """See `Detector.check_series`."""
+        training = cast("EnsembleTraining", options)
+        for name, member in self._trained.items():
+            member.check_series(series, training.of(name))
+
+    def fit_networks(self, series: TrainingSeries, session: TrainingSession) -> None:
+        """Trains one member after the other."""
+        training = cast("EnsembleTraining", session.options)
+        for member in self._members.values():
+            member.scaler.set_weights(self.scaler.get_weights())
+        *_, last = self._trained
+        for name, member in self._trained.items():
+            with session.part(training.of(name), last=name == last):
+                member.fit_networks(series, session)
+
+    def fit_statistics(self, series: TrainingSeries) -> None:
+        """See `Detector.fit_statistics`."""
+        for member in self._trained.values():
+            member.fit_statistics(series)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        importance = list(self.scoring.importance)
+        return {**super().get_config(), **self._arguments, "importance": importance}

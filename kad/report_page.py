@@ -1,0 +1,249 @@
+"""The page of a report: what stands where, in which words."""
+
+import math
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from jinja2 import Environment, StrictUndefined
+from plotly.io.json import to_json_plotly
+from plotly.offline import get_plotlyjs
+
+from kad import charts
+from kad.detector import Detector
+from kad.diagnostics import Diagnostic
+from kad.metrics.ranges import to_mask
+from kad.report_diagnostics import diagnostic_figure
+from kad.report_findings import Findings
+from kad.report_levels import scores_at, slider_range
+from kad.report_payload import payload
+from kad.report_series import BINS, POINTS, SeriesChart
+from kad.report_thresholds import scores_figure, thresholds_figure
+from kad.report_words import budget, count, duration, span
+from kad.run import CALIBRATION, CONFIG, HISTORY
+from runtime.errors import InputError
+
+_SCRIPTS = ("episodes", "figures", "arrays", "words", "series", "report")
+
+
+def page_of(
+    run: Path,
+    detector: Detector,
+    findings: Findings | None,
+    diagnostics: Sequence[Diagnostic],
+) -> str:
+    """Returns the whole page.
+
+    Args:
+        run: Run folder, for history, held-out scores and configuration.
+        detector: Its detector.
+        findings: The series that it scored, if any.
+        diagnostics: What the detector shows of its networks.
+
+    Raises:
+        InputError: A table of the run that cannot be read.
+    """
+    folder = files("kad") / "templates"
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+                              lstrip_blocks=True, keep_trailing_newline=True)  # fmt: skip
+    template = environment.from_string((folder / "report.html").read_text(encoding="utf-8"))
+    figures, data = _figures(run, detector, findings)
+    for diagnostic in diagnostics:
+        figures[diagnostic.name] = diagnostic_figure(diagnostic)
+    config = run / CONFIG
+    scripts = [(folder / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS]
+    return template.render(
+        title=run.resolve().name,
+        headline=_headline(findings),
+        summary=_summary(detector, findings),
+        has_phases=bool(detector.card["training"]["epochs"]),
+        found=None if findings is None else _found(findings),
+        slider=None if data is None else data["slider"],
+        notes=_notes(detector, findings),
+        diagnostics=diagnostics,
+        facts=_facts(detector),
+        figures=list(figures),
+        config=config.read_text(encoding="utf-8") if config.is_file() else "",
+        style=(folder / "report.css").read_text(encoding="utf-8"),
+        script="\n".join(scripts),
+        plotly=get_plotlyjs(),
+        charts=_json({name: figure.to_plotly_json() for name, figure in figures.items()}),
+        data=_json(data),
+    )
+
+
+def _figures(
+    run: Path, detector: Detector, findings: Findings | None
+) -> tuple[dict[str, go.Figure], dict[str, Any] | None]:
+    """Returns the charts by name, and what the scripts need to move the threshold."""
+    figures: dict[str, go.Figure] = {}
+    data = None
+    threshold = float(detector.card["threshold"])
+    score = float(scores_at(detector, np.array([threshold]))[0])
+    if findings is not None:
+        chart = SeriesChart(findings, score=score)
+        data = payload(detector, findings, chart)
+        low, high = slider_range(findings)
+        figures["series"] = chart.figure()
+        labels = to_mask(findings.label_ranges, len(findings.scores))[findings.counted]
+        if labels.any():
+            figures["thresholds"] = thresholds_figure(
+                findings.scores.severity[findings.counted],
+                labels,
+                low=low,
+                high=high,
+                threshold=threshold,
+            )
+    held_out = _column(run, CALIBRATION, "score")
+    if held_out is not None:
+        judged = None if findings is None else findings.scores.score[~findings.warming]
+        figures["scores"] = scores_figure(
+            held_out["score"].to_numpy("float64"),
+            threshold=score,
+            series=judged if judged is not None and judged.size else None,
+            reach=0.0 if data is None else float(data["scores"]["score"][-1]),
+        )
+    history = _column(run, HISTORY, "val_loss")
+    if history is not None:
+        figures["training"] = charts.training_figure(history)
+    return figures, data
+
+
+def _json(tree: Any) -> str:
+    """Returns JSON that may stand inside a script element."""
+    return str(to_json_plotly(tree, engine="json"))
+
+
+def _headline(findings: Findings | None) -> str:
+    if findings is None:
+        return "Trained, not yet applied to data"
+    events = findings.events
+    head = f"{count(len(events), 'event').capitalize()} in {span(findings.seconds)}"
+    recent = findings.recent
+    if recent is None or not events:
+        return head
+    since = findings.scores.times_ns[recent["row"]]
+    number = sum(event.end_ns >= since for event in events)
+    return f"{head}; {number or 'none'} in the last {recent['word']}"
+
+
+def _summary(detector: Detector, findings: Findings | None) -> list[str]:
+    card = detector.card
+    lines = [
+        (
+            f"Trained to alarm from severity {card['threshold']:.2f}: "
+            f"about {budget(card['false_alarms'])} on normal data."
+        )
+    ]
+    if findings is None:
+        return lines
+    inside = sum(findings.in_training(e) for e in findings.events)
+    if inside:
+        verb = "lies" if inside == 1 else "lie"
+        lines.append(f"{count(inside, 'event').capitalize()} {verb} in the training rows.")
+    if findings.warming.all():
+        lines.append(
+            f"The series is too short for a verdict: the detector needs "
+            f"{findings.warmup_steps:,} steps to warm up and got {len(findings.scores):,}."
+        )
+    return lines
+
+
+def _notes(detector: Detector, findings: Findings | None) -> list[str]:
+    """Returns how to read the charts."""
+    odds = _rounded(10 ** detector.card["threshold"])
+    notes = [
+        (
+            "Severity says how rare a score is among normal samples: at severity 3 one normal "
+            f"sample in 1,000 scores this high, at 4 one in 10,000. The threshold is one in "
+            f"{odds:,}."
+        )
+    ]
+    if findings is not None:
+        notes.append(
+            "The blue band is where 99 of 100 samples lie that belong to no event at the trained "
+            "threshold."
+        )
+        if len(findings.scores) > POINTS:
+            notes.append(
+                "The lines of this long series are thinned: the lowest and highest of every "
+                f"{-(-len(findings.scores) // BINS)} samples are drawn. Zoom in to see them all."
+            )
+    return notes
+
+
+def _rounded(number: float) -> int:
+    digits = max(0, math.floor(math.log10(number)) - 1)
+    return round(number / 10**digits) * 10**digits
+
+
+def _found(findings: Findings) -> dict[str, Any]:
+    axis, scores = findings.axis, findings.scores
+    missing = float(np.mean(~np.isfinite(scores.values)))
+    first, last = (axis.text(int(f(scores.times_ns))) for f in (np.min, np.max))
+    return {
+        "has_labels": findings.labels is not None,
+        "has_training": findings.training is not None,
+        "skipped": len(scores) - int(findings.counted.sum()),
+        "data": [
+            ("Period", f"{first} to {last}{' UTC' if axis.title == 'UTC' else ''}"),
+            ("Samples", f"{len(scores):,}, one every {duration(findings.period_s)}"),
+            ("Missing", f"{missing:.2%} of the values" if missing else "nothing"),
+            ("Rows", _counts(findings.counts)),
+        ],
+    }
+
+
+def _facts(detector: Detector) -> list[tuple[str, str]]:
+    card = detector.card
+    training, calibration = card["training"], card["calibration"]
+    score = scores_at(detector, np.array([card["threshold"]]))[0]
+    epochs = ", ".join(f"{name} {number}" for name, number in training["epochs"].items())
+    versions = ", ".join(f"{name} {version}" for name, version in training["versions"].items())
+    return [
+        ("Detector", detector.detector_name),
+        ("Channels", ", ".join(detector.channels)),
+        ("Sampling period", duration(detector.period_s)),
+        ("Training rows", f"{training['rows']:,}"),
+        ("Of these", _counts(training["grid"])),
+        ("Calibration", f"{calibration['rows']:,} held-out rows"),
+        ("False alarms", budget(card["false_alarms"])),
+        ("Threshold", f"severity {card['threshold']:.3f}, score {score:.5g}"),
+        ("Events", detector.alarm_policy.text(detector.period_s)),
+        *([("Note", detector.budget.note)] if detector.budget.note else []),
+        *([("Epochs", epochs)] if epochs else []),
+        ("Backend", training["backend"]),
+        ("Versions", versions),
+        ("Seed", str(training["seed"])),
+        (
+            "Warm-up",
+            f"{detector.warmup_steps:,} steps, again after {detector.max_gap_steps:,} missing",
+        ),
+        ("Training data", f"sha256 {training['data_sha256'][:16]}…"),
+    ]
+
+
+def _counts(counts: dict[str, int]) -> str:
+    received = counts.get("received", 0)
+    return f"{received:,} received, " + ", ".join(
+        f"{counts.get(key, 0):,} {word}"
+        for key, word in (("missing", "missing"), ("duplicates", "duplicate"), ("late", "late"))
+    )
+
+
+def _column(run: Path, name: str, column: str | None = None) -> pd.DataFrame | None:
+    """Reads a table of the run; `None` where it is not there or empty."""
+    path = run / name
+    if not path.is_file():
+        return None
+    try:
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"The run's {path} cannot be read: {error}.") from error
+    if column is not None and column not in table:
+        raise InputError(f"The run's {path} has no column {column}.")
+    return None if table.empty else table
