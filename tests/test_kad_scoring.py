@@ -86,8 +86,8 @@ class Usual:
 class Channel:
     """One channel of `Distance` in one stream: its two error streams and its range."""
 
-    def __init__(self, options, rows, start=None):
-        self.options = options
+    def __init__(self, options, rows, start=None, importance=(1, 1)):
+        self.options, self.importance = options, importance
         start = start or {"usual": [(0.0, 0.0, 0.0)] * 2, "range": (0.0, 0.0)}
         self.usual = [Usual(options, rows, statistics) for statistics in start["usual"]]
         self.lowest, self.highest = start["range"]
@@ -104,7 +104,8 @@ class Channel:
         apart = [u.step(e, c and is_warm) for u, (e, c) in zip(self.usual, errors, strict=True)]
         if self.options.novelty and observed and beyond > self.options.novelty * span:
             return Scoring.NOVEL
-        return sqrt(sum(a**2 for a in apart) / 2)
+        weighted = zip(self.importance, apart, strict=True)
+        return sqrt(sum(w * a**2 for w, a in weighted) / sum(self.importance))
 
     @property
     def statistics(self):
@@ -125,9 +126,9 @@ def follow(channels, z):
     return np.sum(parts, axis=1), np.array(parts)
 
 
-def fitted(options, rows=600):
+def fitted(options, rows=600, **arguments):
     """A fitted detector, its training rows and its options."""
-    detector = Distance(["a", "b"], period_s=60.0, scoring=options)
+    detector = Distance(["a", "b"], period_s=60.0, scoring=options, **arguments)
     frame = wave(rows)
     frame.iloc[50:60, 0], frame.iloc[rows // 2, 1] = np.nan, np.inf
     detector.fit(frame)
@@ -193,6 +194,24 @@ def test_any_chunking_gives_the_same_numbers(options):
     for lengths in (always(1), uneven(detector.max_steps)):
         for name, array in scored(detector, x, lengths).items():
             assert relative_gap(array, whole[name]) < 1e-5, name
+
+
+@pytest.mark.parametrize("importance", [(1.0, 3.0), (2.0, 0.0)])
+def test_streams_have_weights(importance):
+    """The more important stream counts more; one without weight is left out, of the state too."""
+    detector, rows, given = fitted(QUICK, importance=importance)
+    equal, *_ = fitted(QUICK)
+    assert (detector.state_size < equal.state_size) == (0.0 in importance)
+    training = [Channel(given, len(rows), importance=importance) for _ in range(2)]
+    follow(training, standardised(detector, rows))
+    x = difficult()
+    outputs = scored(detector, x)
+    for stream, rows_of in enumerate(x):
+        channels = [Channel(given, len(rows), c.statistics, importance) for c in training]
+        score, parts = follow(channels, standardised(detector, rows_of))
+        assert relative_gap(outputs["score"][stream], score) < 1e-5
+        assert relative_gap(outputs["channel_scores"][stream], parts) < 1e-5
+    assert relative_gap(scored(equal, x)["score"], outputs["score"]) > 0.01
 
 
 def test_channel_scores_sum_to_the_score():
