@@ -635,7 +635,7 @@ class Detector(keras.Model):
         if step not in self._compiled:
             self._compiled[step] = compile_function(step, self.variables)
         state = np.zeros((1, self.state_size), "float32")
-        for chunk, rows in _chunks(inputs, self.max_steps):
+        for chunk, rows in _chunks(inputs, self.max_steps, channels=len(self.channels)):
             out = self._compiled[step](chunk, state)
             state = out["next_state"]
             yield out, rows
@@ -829,11 +829,15 @@ class TrainingSeries:
         return inside[share >= 0.5]
 
 
-def _chunks(values: np.ndarray, steps: int) -> Iterator[tuple[np.ndarray, int]]:
-    """Yields float32 `(1, steps, inputs)` and how many rows of it are real."""
+def _chunks(values: np.ndarray, steps: int, *, channels: int) -> Iterator[tuple[np.ndarray, int]]:
+    """Yields float32 `(1, steps, inputs)` and how many rows of it are real.
+
+    The last chunk is filled with missing samples; context is never missing.
+    """
     for start in range(0, len(values), steps):
         block = values[start : start + steps].astype("float32")
-        padding = np.full((steps - len(block), values.shape[1]), np.nan, "float32")
+        padding = np.repeat(block[-1:], steps - len(block), axis=0)
+        padding[:, :channels] = np.nan
         yield np.concatenate([block, padding])[None], len(block)
 
 
