@@ -832,7 +832,7 @@ class TrainingSeries:
 def _chunks(values: np.ndarray, steps: int, *, channels: int) -> Iterator[tuple[np.ndarray, int]]:
     """Yields float32 `(1, steps, inputs)` and how many rows of it are real.
 
-    In the others, channels are missing and the context stands still: it is never missing.
+    The last chunk is filled with missing samples; context is never missing.
     """
     for start in range(0, len(values), steps):
         block = values[start : start + steps].astype("float32")
