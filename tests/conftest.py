@@ -107,6 +107,7 @@ def on_backend(tmp_path_factory):
     np.save(folder / "x.npy", np.concatenate([x, context], axis=2).astype("float32"))
     for name, arguments in {
         "recursive": {"context": CONTEXT_COLUMNS, "residual": True},
+        "adaptive": {"layers": 1, "scoring": {"settle": 10, "short": 3}},
         "joint": {"cell": "gru", "head": "direct", "gaussian": "joint", "smooth": 5},
         "imputing": {"cell": "simple_rnn", "impute": "forecast", "compensate": True, "layers": 1},
     }.items():

@@ -16,6 +16,7 @@ CELLS = {
     "relu": {"cell": "simple_rnn", "activation": "relu"},
 }
 SIZE = {"embedding": 8, "units": 8, "layers": 2, "horizon": 4, "smooth": 1, "compensate": False}
+STATIC = {"normalisation": "static"}
 
 
 def randomise(network, *, seed=0):
@@ -27,14 +28,16 @@ def randomise(network, *, seed=0):
 
 
 def toy_rnn(*, seed=0, period_s=600.0, channels=2, **arguments):
-    """A small RNN predictor, with weights and statistics out of the air."""
+    """A small RNN predictor with its own score, weights and statistics out of the air."""
     from kad.detectors.rnn import RNNPredictor
 
-    detector = RNNPredictor(["a", "b"][:channels], period_s=period_s, **{**SIZE, **arguments})
+    arguments = {**SIZE, "scoring": STATIC, **arguments}
+    detector = RNNPredictor(["a", "b"][:channels], period_s=period_s, **arguments)
     randomise(detector.predictor, seed=seed)
     if detector.usual_distance is not None:
         for i, weight in enumerate(detector.usual_distance.variables):
             weight.assign(np.random.default_rng(i).normal(0, 0.2, weight.shape))
+    detector.scoring.reset(rows=300)
     rng = np.random.default_rng(seed)
     detector.scaler.mean.assign([20.0, 21.0][:channels])
     detector.scaler.std.assign([2.0, 3.0][:channels])

@@ -16,12 +16,17 @@ from runtime.errors import InputError, VerificationError
 from runtime.schema import METADATA_KEY, OUTPUTS, SCHEMA
 
 
+def control_flow(model):
+    """The control flow nodes of a file."""
+    return [n.op_type for n in model.graph.node if n.op_type in {"If", "Loop", "Scan"}]
+
+
 def test_file_keeps_the_contract(exported, detector):
-    """Opset 17, IR 8, standard operators, no control flow, named tensors and dimensions."""
+    """Opset 17, IR 8, standard operators, one declared Loop, named tensors and dimensions."""
     model = onnx.load(exported.path)
     assert [(o.domain, o.version) for o in model.opset_import if not o.domain] == [("", 17)]
     assert model.ir_version == 8
-    assert not {n.op_type for n in model.graph.node} & {"If", "Loop", "Scan"}
+    assert control_flow(model) == ["Loop"]
     assert {n.domain for n in model.graph.node} <= {"", "ai.onnx"}
     shapes = {
         t.name: [d.dim_param or d.dim_value for d in t.type.tensor_type.shape.dim]
@@ -93,8 +98,9 @@ def test_stream_gives_the_scores_of_training(exported, detector):
 
 
 def test_frozen_dimensions(run, exported, tmp_path):
-    """`--streams` and `--steps` freeze the file and change no number."""
+    """`--streams` and `--steps` freeze the file and change no number; one step has no loop."""
     frozen = export(run.folder, tmp_path / "frozen.onnx", streams=2, steps=1)
+    assert not control_flow(onnx.load(frozen.path))
     small, whole = Detector(frozen.path), Detector(exported.path)
     assert (small.fixed_streams, small.fixed_steps) == (2, 1)
     x = replay_series(run.detector, streams=2, steps=40)

@@ -61,7 +61,7 @@ def test_every_cell_and_head_is_free_of_loops(cell, head, tmp_path):
 
 
 def test_imputing_with_its_own_forecast_is_one_loop(tmp_path):
-    """The one declared exception has exactly one Loop, and the same numbers."""
+    """With static scores, the detector's own recurrence is the only Loop; the same numbers."""
     arguments = {"cell": "gru", "layers": 1, "horizon": 2, "context": CONTEXT_COLUMNS}
     done = exported_toy(tmp_path, impute="forecast", **arguments)
     counts = operators(done.path)
@@ -83,18 +83,20 @@ def test_imputing_with_its_own_forecast_is_one_loop(tmp_path):
         },
         {"channels": 1, "layers": 1, "smooth": 3, "compensate": True},
         {"channels": 1, "layers": 1, "cell": "gru", "impute": "forecast", "gaussian": "joint"},
+        {"layers": 1, "cell": "gru", "scoring": {}},
     ],
     ids=[
         "joint and smooth",
         "residual, tied, compensated, one step ahead, no clip",
         "one channel",
         "one channel, joint, forecast",
+        "adaptive",
     ],
 )
 def test_options_export(arguments, tmp_path):
     """The other options are in the graph, too."""
     done = exported_toy(tmp_path, **arguments)
-    loops = {"Loop"} if arguments.get("impute") == "forecast" else set()
+    loops = {"Loop"} if {"impute", "scoring"} & set(arguments) else set()
     assert CONTROL_FLOW & set(operators(done.path)) == loops
     assert max(gap for gaps in done.gaps.values() for gap in gaps.values()) <= 1e-5
 

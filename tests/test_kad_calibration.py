@@ -44,3 +44,17 @@ def test_too_few_or_equal_scores_are_refused():
         Calibration().fit(np.arange(10.0))
     with pytest.raises(InputError, match="are the same"):
         Calibration().fit(np.ones(100))
+
+
+def test_scores_without_spread_need_a_least_scale():
+    """Differences below `least_scale` are not remarkable; far above it they are."""
+    layer = Calibration()
+    summary = layer.fit(np.zeros(100), least_scale=0.2)
+    assert summary["tail"]["scale"] == 0.2
+    values = ops.convert_to_numpy(layer(np.array([0.0, 0.02, 0.2, 99.0, 3e38], "float32")))
+    assert np.isfinite(values).all()
+    assert (np.diff(values) > 0).all()
+    # One scale above a tail of a tenth: −log10(0.1) + 1 / ln 10.
+    assert values[2] == pytest.approx(1 + 1 / np.log(10), rel=0.02)
+    assert values[1] - values[0] < 0.1
+    assert values[3] > 6

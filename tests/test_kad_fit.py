@@ -16,6 +16,7 @@ from kad.training import TrainingInterruptedError, epoch_batches, padded_batches
 from runtime.errors import InputError, KadError, ModelFileError
 
 OPTIONS = VAELSTMTraining(**TINY["training"])
+STATIC = {"normalisation": "static"}
 
 
 def tiny(**overrides):
@@ -161,7 +162,7 @@ def test_overwrite_keeps_the_run_until_the_data_is_usable(copy):
     """Data that cannot be used leaves the finished run as it was; usable data replaces it all."""
     before = {p.name: p.read_bytes() for p in copy.iterdir()}
     with pytest.raises(InputError, match="constant"):
-        train(tiny(), wave().assign(a=1.0), out=copy, overwrite=True)
+        train(tiny(scoring=STATIC), wave().assign(a=1.0), out=copy, overwrite=True)
     assert {p.name: p.read_bytes() for p in copy.iterdir()} == before
     (copy / "detector.onnx").write_bytes(b"old")
     train(tiny(), wave(seed=9), out=copy, overwrite=True)
@@ -201,9 +202,7 @@ def frame_with(**columns):
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
-        (frame_with(a=1.0), "'a' is constant"),
         (frame_with(b=np.nan), "'b' has no reading"),
-        (frame_with(a=1e8 + 0.001 * np.arange(600)), "float32 cannot resolve"),
         (frame_with(a=1e35 * np.arange(600)), "beyond what float32"),
         (wave(20), "at least 70 rows.*Received: 20"),
         (wave(300), "at least 50 observed held-out rows.*Received: 30.*500 training rows"),
@@ -226,6 +225,23 @@ def test_unusable_series_are_refused(frame, message):
     with pytest.raises(InputError, match=message) as error:
         detector.fit(frame, training=OPTIONS)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [(1.0, "'a' is constant"), (1e8 + 0.001 * np.arange(600), "float32 cannot resolve")],
+)
+def test_the_own_score_needs_channels_that_vary(column, message):
+    """What hardly varies is refused with static scores, and has a stand-in with adaptive ones."""
+    frame = frame_with(a=column)
+    static = VAELSTM(["a", "b"], period_s=60.0, scoring=STATIC, **tiny().arguments)
+    with pytest.raises(InputError, match=message) as error:
+        static.fit(frame, training=OPTIONS)
+    assert "\n" not in str(error.value)
+    adaptive = VAELSTM(["a", "b"], period_s=60.0, **tiny().arguments)
+    adaptive.prepare(frame, training=OPTIONS)
+    mean, spread = frame["a"].mean(), frame["b"].std(ddof=0)
+    np.testing.assert_allclose(adaptive.scaler.std, [1e-3 * mean, spread], rtol=1e-5)
 
 
 def test_channels_named_like_outputs_are_refused():
@@ -252,7 +268,7 @@ def test_missing_held_out_rows_do_not_calibrate():
     """Calibration takes observed rows after the warm-up only."""
     frame = wave(1200)
     frame.iloc[1100:1150] = np.nan
-    detector = VAELSTM(["a", "b"], period_s=60.0, **tiny().arguments)
+    detector = VAELSTM(["a", "b"], period_s=60.0, scoring=STATIC, **tiny().arguments)
     detector.fit(frame, training=OPTIONS)
     assert detector.card["calibration"]["rows"] == 120 - 50
     assert (detector.held_out_scores > 0).all()

@@ -554,7 +554,7 @@ def test_backends_train_alike(on_backend, backend):
 def test_backends_score_alike(on_backend, backend):
     """A saved detector gives the same outputs and state under every backend."""
     reference, numbers = on_backend("tensorflow")["score"], on_backend(backend)["score"]
-    assert len(reference) == 3 * 5
+    assert len(reference) == 4 * 5
     for name, array in reference.items():
         assert relative_gap(numbers[name], array) < 1e-5, name
         assert np.abs(array).max() > 0, name

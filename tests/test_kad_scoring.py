@@ -42,7 +42,7 @@ class Distance(Detector):
         self.warmup_steps, self.max_steps = WARMUP, 16
         self._ready()
 
-    def measure(self, samples, old):
+    def measure(self, samples, _old):
         size = ops.abs(samples.z)
         above = ops.cast(samples.z > 0, "float32")
         return Measured(
@@ -53,7 +53,7 @@ class Distance(Detector):
             following={},
         )
 
-    def rows_needed(self, options):
+    def rows_needed(self, _options):
         return WARMUP + 1
 
 
@@ -86,8 +86,8 @@ class Usual:
 class Channel:
     """One channel of `Distance` in one stream: its two error streams and its range."""
 
-    def __init__(self, options, rows, start=None):
-        self.options = options
+    def __init__(self, options, rows, start=None, importance=(1, 1)):
+        self.options, self.importance = options, importance
         start = start or {"usual": [(0.0, 0.0, 0.0)] * 2, "range": (0.0, 0.0)}
         self.usual = [Usual(options, rows, statistics) for statistics in start["usual"]]
         self.lowest, self.highest = start["range"]
@@ -104,7 +104,8 @@ class Channel:
         apart = [u.step(e, c and is_warm) for u, (e, c) in zip(self.usual, errors, strict=True)]
         if self.options.novelty and observed and beyond > self.options.novelty * span:
             return Scoring.NOVEL
-        return sqrt(sum(a**2 for a in apart) / 2)
+        weighted = zip(self.importance, apart, strict=True)
+        return sqrt(sum(w * a**2 for w, a in weighted) / sum(self.importance))
 
     @property
     def statistics(self):
@@ -125,9 +126,9 @@ def follow(channels, z):
     return np.sum(parts, axis=1), np.array(parts)
 
 
-def fitted(options, rows=600):
+def fitted(options, rows=600, **arguments):
     """A fitted detector, its training rows and its options."""
-    detector = Distance(["a", "b"], period_s=60.0, scoring=options)
+    detector = Distance(["a", "b"], period_s=60.0, scoring=options, **arguments)
     frame = wave(rows)
     frame.iloc[50:60, 0], frame.iloc[rows // 2, 1] = np.nan, np.inf
     detector.fit(frame)
@@ -161,7 +162,7 @@ def scored(detector, x, lengths=None):
 
 @pytest.mark.parametrize("options", [{}, QUICK, LONG], ids=["defaults", "quick", "long"])
 def test_scores_follow_the_definition(options):
-    """Training rows start the statistics; every stream then scores as its samples say, one by one."""
+    """Training rows start the statistics; every stream scores as its samples say, one by one."""
     detector, rows, given = fitted(options)
     training = [Channel(given, len(rows)) for _ in range(2)]
     follow(training, standardised(detector, rows))
@@ -193,6 +194,24 @@ def test_any_chunking_gives_the_same_numbers(options):
     for lengths in (always(1), uneven(detector.max_steps)):
         for name, array in scored(detector, x, lengths).items():
             assert relative_gap(array, whole[name]) < 1e-5, name
+
+
+@pytest.mark.parametrize("importance", [(1.0, 3.0), (2.0, 0.0)])
+def test_streams_have_weights(importance):
+    """The more important stream counts more; one without weight is left out, of the state too."""
+    detector, rows, given = fitted(QUICK, importance=importance)
+    equal, *_ = fitted(QUICK)
+    assert (detector.state_size < equal.state_size) == (0.0 in importance)
+    training = [Channel(given, len(rows), importance=importance) for _ in range(2)]
+    follow(training, standardised(detector, rows))
+    x = difficult()
+    outputs = scored(detector, x)
+    for stream, rows_of in enumerate(x):
+        channels = [Channel(given, len(rows), c.statistics, importance) for c in training]
+        score, parts = follow(channels, standardised(detector, rows_of))
+        assert relative_gap(outputs["score"][stream], score) < 1e-5
+        assert relative_gap(outputs["channel_scores"][stream], parts) < 1e-5
+    assert relative_gap(scored(equal, x)["score"], outputs["score"]) > 0.01
 
 
 def test_channel_scores_sum_to_the_score():
@@ -242,7 +261,7 @@ def test_an_anomaly_hardly_teaches_what_is_normal():
 
 
 def test_static_is_the_detectors_own_distance():
-    """Without statistics, the score is the sum of the channels' distances, and the state is small."""
+    """Without statistics, the score is the sum of the distances, and the state is small."""
     detector, *_ = fitted(STATIC)
     assert list(detector.layout.parts) == ["count", "last"]
     assert detector.declared_loops == 0
@@ -282,14 +301,13 @@ def test_one_loop_and_none_in_single_steps(tmp_path):
 
 
 def constant_detector(name):
-    """A tiny detector of one channel that has something to train quickly."""
+    """A tiny detector of one channel, and one epoch of training."""
     if name == "memory":
         return Memory(["a"], period_s=60.0, box=2, boxes=4, size=50, start=24), None
-    cls, arguments = {"vae-lstm": (VAELSTM, TINY["detector"]), "rnn": (RNNPredictor, TINY_RNN)}[
-        name
-    ]
-    options = {"epochs": 1, "examples_per_epoch": 500}
-    return cls(["a"], period_s=60.0, **arguments), cls.Training(**options)
+    sizes = {VAELSTM: TINY["detector"], RNNPredictor: TINY_RNN}
+    cls = detector_class(name)
+    options = cls.Training(epochs=1, examples_per_epoch=500)
+    return cls(["a"], period_s=60.0, **sizes[cls]), options
 
 
 @pytest.mark.parametrize(
@@ -297,8 +315,10 @@ def constant_detector(name):
     [("memory", 0.0), ("memory", 0.1), ("memory", -300.0), ("vae-lstm", 0.0), ("rnn", 0.1)],
 )
 def test_a_constant_series_trains_and_a_change_alarms(name, value):
-    """Constant and all-zero rows train; more of the same is silent, once a network's own start is
-    over; a small change is an event."""
+    """Constant and all-zero rows train; more of the same is silent; a small change is an event.
+
+    A network is silent once its own start is over.
+    """
     detector, training = constant_detector(name)
     frame = wave(600, channels=1)
     frame["a"] = value

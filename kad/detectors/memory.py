@@ -116,7 +116,8 @@ class Memory(Detector):
         young = ops.concatenate([old["young"], new], axis=1)
         patterns, known, following = self._remember(old, young, steps)
         squares, expected = self._nearest_pattern(means, patterns, known)
-        age = ops.minimum(old["age"] + ops.arange(1, steps + 1, dtype="float32"), float(self._span))
+        age = old["age"] + ops.arange(1, steps + 1, dtype="float32")
+        age = ops.minimum(age, float(self._span + 1))
         apart = self._nearest_value(z, past, age, steps)
 
         is_late = ops.greater(samples.count, float(self.start))[..., None]
@@ -209,11 +210,12 @@ class Memory(Detector):
         Args:
             z: `(streams, steps, channels)`.
             past: `(streams, channels, span + steps)`: samples before the chunk, and its own.
-            age: `(streams, steps)`: samples of the stream so far, each step's own among them.
+            age: `(streams, steps)`: samples of the stream so far, each step's own among them, at
+                most one more than the span.
             steps: Length of the chunk.
         """
         end = self._span + ops.arange(steps, dtype="float32")[None]
-        inside = _between(past, end - ops.minimum(age - 1.0, float(self._span)), end)
+        inside = _between(past, end - (age - 1.0), end)
         far = FAR * (1.0 - inside[:, :, None])
         return ops.min(ops.abs(z[..., None] - past[:, None]) + far, axis=-1)
 
