@@ -49,6 +49,8 @@ class Case:
     """Training rows."""
     parts: tuple[tuple[int, int], ...]
     """Rows to score, each range as a stream of its own."""
+    primed: bool = False
+    """Each stream sees the training rows before its part."""
     context: bool = False
     """Give context columns to a detector that takes them, on any grid."""
 

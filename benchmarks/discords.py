@@ -47,7 +47,7 @@ def plan(variants: Sequence[str], seeds: int) -> list[Case]:
 
 def _case(variant: str, series: Series, seed: int) -> Case:
     settings = {"": {"data": {"channels": channels(series)}}}
-    return Case.of("discords", variant, series, seed, settings=settings)
+    return Case.of("discords", variant, series, seed, settings=settings, primed=True)
 
 
 def channels(series: Series) -> list[str]:

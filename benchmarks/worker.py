@@ -51,13 +51,27 @@ def measure(case: Case, exporter: ExportProcess) -> Scored:
             "train_s": exported - started,
             "export_s": done - exported,
         }
-        return scored_by(file, frame, case.parts, info)
+        before = slice(*case.train) if case.primed else slice(0)
+        return scored_by(file, frame, case.parts, info, before=frame.iloc[before])
 
 
 def scored_by(
-    file: Path, frame: pd.DataFrame, parts: tuple[tuple[int, int], ...], info: dict[str, Any]
+    file: Path,
+    frame: pd.DataFrame,
+    parts: tuple[tuple[int, int], ...],
+    info: dict[str, Any],
+    *,
+    before: pd.DataFrame | None = None,
 ) -> Scored:
-    """Scores parts of a frame with a detector file, each as one stream."""
+    """Scores parts of a frame with a detector file, each as one stream.
+
+    Args:
+        file: The detector file.
+        frame: The series.
+        parts: Half-open ranges of rows.
+        info: What else is known of the case.
+        before: Rows that every stream sees first.
+    """
     from kad.frames import times_ns
     from runtime import Detector, Stream
 
@@ -66,14 +80,21 @@ def scored_by(
     for start, end in parts:
         part = frame[list(detector.channels)].iloc[start:end]
         stream = Stream(detector)
+        times, seen = times_ns(part), 0
+        if before is not None and len(before):
+            seen = len(before)
+            stream.push_many(times_ns(before), before[list(detector.channels)].to_numpy("float64"))
+            period_ns = round(detector.metadata.period_s * 1e9)
+            shift = max(0, int(times_ns(before)[-1]) + period_ns - int(times[0]))
+            times = times + -(-shift // period_ns) * period_ns
         began = time.perf_counter()
-        scores = stream.push_many(times_ns(part), part.to_numpy("float64"))
+        scores = stream.push_many(times, part.to_numpy("float64"))
         seconds += time.perf_counter() - began
         rows += len(part)
-        placed = scores.rows >= 0
+        placed = scores.rows >= seen
         results.append(
             {
-                name: _by_row(getattr(scores, name)[placed], scores.rows[placed], len(part))
+                name: _by_row(getattr(scores, name)[placed], scores.rows[placed] - seen, len(part))
                 for name in ("score", "severity", "channel_scores")
             }
         )

@@ -69,8 +69,9 @@ class Scoring(layers.Layer):
       part.
 
     A reading outside the range of the channel's whole history by more than `novelty` of it scores
-    `NOVEL`. Missing samples leave all statistics as they are. A new stream starts with the
-    statistics and ranges of the training rows.
+    more than any other: `NOVEL` times how often it exceeds that share, at most `MOST`. Missing
+    samples leave all statistics as they are. A new stream starts with the statistics and ranges of
+    the training rows.
 
     Args:
         channels: Number of channels.
@@ -81,7 +82,8 @@ class Scoring(layers.Layer):
     Benchmark; see `benchmarks/results/README.md`.
     """
 
-    NOVEL = 99.0
+    NOVEL = 20.0
+    MOST = 99.0
 
     def __init__(
         self,
@@ -218,7 +220,8 @@ class Scoring(layers.Layer):
         weights = np.array([self.importance[i] for i in self._used], "float32")
         score = ops.sqrt(ops.sum(squares * (weights / weights.sum())[:, None], axis=2))
         if options.novelty:
-            score = ops.where(ops.greater(novel, 0.5), ops.full_like(score, self.NOVEL), score)
+            far = ops.minimum(self.NOVEL * novel, self.MOST)
+            score = ops.where(ops.greater(novel, 1.0), far, score)
         return score, {
             **last,
             "recent": recent[:, steps:],
@@ -248,7 +251,7 @@ class Scoring(layers.Layer):
             "lowest": ops.minimum(past["lowest"], now["z"]),
             "highest": ops.maximum(past["highest"], now["z"]),
         }
-        novel = ops.cast(ops.greater(beyond, options.novelty * span), "float32")
+        novel = ops.maximum(beyond, 0.0) / ((options.novelty or 1.0) * span)
         return following, {
             "mean": mean,
             "deviation": deviation,
