@@ -52,6 +52,7 @@ class EnsembleTraining(FitOptions):
         learning_rate=5e-3,
         loss="absolute",
         dropout=0.0,
+        noise=0.0,
         free_running=0.0,
         professor_forced=0.0,
     )
@@ -115,7 +116,7 @@ class Ensemble(Detector):
         memory: MemoryArguments = _MEMORY,
         importance: Annotated[
             tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=6, max_length=6)
-        ] = (0.5, 1.0, 1.0, 0.0, 2.0, 2.0),
+        ] = (0.25, 1.0, 1.0, 0.0, 2.0, 2.0),
         **kwargs: Any,
     ) -> None:
         super().__init__(channels, importance=importance, **kwargs)

@@ -217,9 +217,10 @@ class RNNPredictor(Detector):
     def measure(self, samples: Samples, old: Mapping[str, Any]) -> Measured:
         """See `Detector.measure`."""
         out = self._measure(samples, old)
+        seen = ops.clip(out["z"], -self.clip, self.clip) if self.clip else out["z"]
         return Measured(
             distance=out["smoothed"],
-            errors=(ops.abs(out["errors"][..., 0]), ops.sqrt(out["distances"])),
+            errors=(ops.abs(out["forecasts"][:, :, 0] - seen), ops.sqrt(out["distances"])),
             counts=(out["observed"],) * 2,
             expected=out["forecasts"][:, :, 0],
             following=out["following"],
