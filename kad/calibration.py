@@ -54,8 +54,9 @@ class Calibration(layers.Layer):
 
         Args:
             scores: Scores of held-out normal rows, `(rows,)`.
-            least_scale: Least scale of the tail, for scores whose size means something by itself:
-                differences of this size are never remarkable. Without it, scores need a spread.
+            least_scale: Least scale of the tail, and least difference that gains a severity of 1
+                below it, for scores whose size means something by itself. Without it, scores need
+                a spread.
 
         Returns:
             A summary for the detector's metadata: rows, quantiles, shape and scale of the tail.
@@ -126,8 +127,8 @@ def _body(
     quantile = np.quantile(scores, 1 - 10**-severity)
     quantile[-1] = start
     # Where many held-out scores are nearly the same, rounding in float32 would become severity.
-    size = max(abs(start), float(scores.std()), least_scale)
-    narrowest = severity[1] / STEEPEST * size
+    size = max(abs(start), float(scores.std()))
+    narrowest = severity[1] * max(size / STEEPEST, least_scale)
     for i in range(knots - 2, -1, -1):
         quantile[i] = min(quantile[i], quantile[i + 1] - narrowest)
     return quantile, severity
