@@ -34,7 +34,8 @@ def alerts(score: np.ndarray, threshold: float, policy: AlarmPolicy) -> np.ndarr
     Args:
         score: `(rows,)`; what the threshold applies to.
         threshold: Opens an event, before habituation; nothing does where it is infinite.
-        policy: Refractory time and habituation; the event ends below the threshold itself.
+        policy: Refractory time, longest duration and habituation; the event ends below the
+            threshold itself.
     """
     score = np.asarray(score, "float64")
     rows = np.flatnonzero(score >= threshold)
@@ -59,6 +60,8 @@ def alerts(score: np.ndarray, threshold: float, policy: AlarmPolicy) -> np.ndarr
         opened = row
         found.append(row)
         at = int(run_ends[np.searchsorted(run_ends, at)]) + 1
+        if policy.max_duration_steps:
+            at = min(at, int(np.searchsorted(rows, row + policy.max_duration_steps)))
     return np.array(found, int)
 
 

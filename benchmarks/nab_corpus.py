@@ -82,11 +82,15 @@ def halves() -> tuple[np.ndarray, np.ndarray]:
 
 
 def quality_policy(*, rise: float = 0.2, refractory: float = 0.2, half_life: float = 4.0) -> Policy:
-    """Returns the policy of QUALITY.md, its times as multiples of the training rows."""
+    """Returns the policy of QUALITY.md, its times as multiples of the training rows.
+
+    An event is one row, so that what lasts alarms again after the refractory time.
+    """
 
     def policy(training_rows: int) -> AlarmPolicy:
         return AlarmPolicy(
             release=1.0,
+            max_duration_steps=1,
             refractory_steps=round(refractory * training_rows),
             habituation_steps=round(half_life * training_rows),
             habituation_rise=rise,

@@ -115,6 +115,8 @@ class AlarmOptions(Options):
     """An event goes on where severity reaches the threshold again within this time."""
     min_duration: Duration = 0.0
     """Shorter events are dropped."""
+    max_duration: Duration = 0.0
+    """A longer event ends after this time, and what lasts is reported as another; 0: no limit."""
     refractory: Duration = 0.0
     """Least time from the start of an event to the start of the next."""
     cool_down: Duration = 0.0

@@ -36,6 +36,7 @@ _POLICY = {
     "release": "an event ends below this share of the threshold",
     "merge_gap": "an event goes on where the threshold is met again within this time",
     "min_duration": "shorter events are dropped",
+    "max_duration": "longer events end, and what lasts is reported as another; 0: no limit",
     "refractory": "least time from the start of an event to the next one's",
     "cool_down": "least time from the end of an event to the next one's start",
     "habituation": "half-life of the memory of events, which raises the threshold; 0: none",

@@ -131,7 +131,10 @@ class Episodes:
     @property
     def _reach(self) -> int:
         """The last step at which the open episode can still go on."""
-        return self._last + self.policy.merge_gap_steps + 1
+        reach = self._last + self.policy.merge_gap_steps + 1
+        if self.policy.max_duration_steps and self.first is not None:
+            reach = min(reach, self.first + self.policy.max_duration_steps - 1)
+        return reach
 
     @property
     def _is_long(self) -> bool:

@@ -39,6 +39,9 @@ class AlarmPolicy:
     min_duration_steps: int = 1
     """Shorter events are dropped, from start to end after merging; they leave no trace in the
     refractory time, the cool-down and habituation."""
+    max_duration_steps: int = 0
+    """A longer event ends after this many steps; what lasts may open the next one, which reports it
+    again; 0: no limit."""
     refractory_steps: int = 0
     """An event opens at least this many steps after the one before opened."""
     cool_down_steps: int = 0
@@ -71,6 +74,11 @@ class AlarmPolicy:
                     f"An alarm policy's {name} must be a whole number of at least {least}. "
                     f"Received: {steps!r}."
                 )
+        if 0 < self.max_duration_steps < self.min_duration_steps:
+            raise InputError(
+                "An alarm policy's max_duration_steps must be at least its min_duration_steps, "
+                f"{self.min_duration_steps}, or 0. Received: {self.max_duration_steps}."
+            )
 
     @classmethod
     def of_durations(cls, period_s: float, **options: Any) -> Self:
@@ -79,8 +87,8 @@ class AlarmPolicy:
         Args:
             period_s: Sampling period in seconds.
             **options: `release` and `habituation_rise`, and as durations `merge_gap`,
-                `min_duration`, `refractory`, `cool_down` and `habituation`, each in seconds or as
-                text such as `2h`; rounded up to whole steps.
+                `min_duration`, `max_duration`, `refractory`, `cool_down` and `habituation`, each in
+                seconds or as text such as `2h`; rounded up to whole steps.
         """
         return cls().changed(period_s, **options)
 
@@ -111,7 +119,7 @@ class AlarmPolicy:
         parts = [f"release at {self.release:g} of the threshold"] if self.release < 1 else []
         if self.min_duration_steps > 1:
             parts.append(f"min duration {self.min_duration_steps * period_s:g} s")
-        times = ("merge_gap", "refractory", "cool_down")
+        times = ("max_duration", "merge_gap", "refractory", "cool_down")
         steps = {name: getattr(self, f"{name}_steps") for name in times}
         parts += [f"{n.replace('_', ' ')} {k * period_s:g} s" for n, k in steps.items() if k]
         if self.habituation_steps and self.habituation_rise:

@@ -13,6 +13,8 @@ POLICIES = [
     AlarmPolicy(release=1.0, refractory_steps=30),
     AlarmPolicy(release=1.0, refractory_steps=30, habituation_steps=600, habituation_rise=0.2),
     AlarmPolicy(release=1.0, habituation_steps=40, habituation_rise=1.0),
+    AlarmPolicy(release=1.0, max_duration_steps=1, refractory_steps=30, habituation_steps=600),
+    AlarmPolicy(release=1.0, max_duration_steps=7),
 ]
 
 

@@ -26,6 +26,8 @@ POLICIES = [
     AlarmPolicy(release=0.5, merge_gap_steps=3),
     AlarmPolicy(min_duration_steps=4, merge_gap_steps=2),
     AlarmPolicy(refractory_steps=40),
+    AlarmPolicy(max_duration_steps=3, merge_gap_steps=2),
+    AlarmPolicy(max_duration_steps=1, refractory_steps=6, habituation_steps=200),
     AlarmPolicy(cool_down_steps=25, min_duration_steps=2),
     AlarmPolicy(habituation_steps=200, habituation_rise=0.2),
     AlarmPolicy(

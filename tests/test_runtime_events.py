@@ -57,6 +57,18 @@ def test_merge_gap_and_min_duration():
     assert spans(events(severity, merge_gap_steps=2, min_duration_steps=2)) == [(1, 4)]
 
 
+def test_max_duration():
+    """A longer event ends, and what lasts opens the next one, after the refractory time."""
+    severity = [0, 5, 5, 5, 3, 5, 5, 0]
+    assert spans(events(severity)) == [(1, 6)]
+    assert spans(events(severity, max_duration_steps=3)) == [(1, 3), (5, 6)]
+    assert spans(events(severity, max_duration_steps=2)) == [(1, 2), (3, 4), (5, 6)]
+    assert spans(events(severity, max_duration_steps=1, refractory_steps=4)) == [(1, 1), (5, 5)]
+    assert spans(events([5, 0, 5, 5], max_duration_steps=3, merge_gap_steps=1)) == [(0, 2), (3, 3)]
+    with pytest.raises(InputError, match="max_duration_steps must be at least"):
+        AlarmPolicy(max_duration_steps=2, min_duration_steps=3)
+
+
 def test_a_restart_closes_an_event():
     """An event never reaches across a restart of the stream."""
     assert spans(events([5, 5, 5, 5], restart=[2], merge_gap_steps=3)) == [(0, 1), (2, 3)]

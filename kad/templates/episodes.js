@@ -41,7 +41,11 @@ const Episodes = (() => {
       const number = steps.number[i];
       const above = severity >= opening;
       if (!above && severity < releasing && !steps.restart[i]) continue;
-      const reached = open && number <= open.last + policy.merge_gap_steps + 1;
+      const longest = policy.max_duration_steps || Infinity;
+      const reached =
+        open &&
+        number <= open.last + policy.merge_gap_steps + 1 &&
+        number < open.first + longest;
       if (open && (steps.restart[i] || !reached)) close();
       if (!open) {
         if (!(above && mayOpen(number, severity))) continue;
