@@ -148,7 +148,7 @@ def test_every_detector_is_offered():
         capture_output=True, text=True, check=True, env={"COLUMNS": "300", "PATH": ""},
     )  # fmt: skip
     assert f"One of {', '.join(detector_names())}." in re.sub(r"\s+", " ", done.stdout)
-    with pytest.raises(ConfigError, match="one of gaussian, .*Did you mean 'gaussian'"):
+    with pytest.raises(ConfigError, match="one of ensemble, gaussian, .*Did you mean 'gaussian'"):
         detector_class("gausian")
     assert kad.MovingGaussian is MovingGaussian
     for name in detector_names():
