@@ -1,4 +1,4 @@
-"""What each step of a chunk looks back on."""
+"""What each step of a chunk looks back on, and chunks step by step."""
 
 from typing import Any
 
@@ -19,3 +19,8 @@ def rolling(rows: Any, steps: Any, length: int, *, stride: int = 1) -> Any:
     """
     index = ops.arange(steps)[:, None] + ops.arange(0, length * stride, stride)[None]
     return ops.take(rows, index, axis=1)
+
+
+def steps_first(x: Any) -> Any:
+    """Swaps streams and steps, the first two axes."""
+    return ops.transpose(x, (1, 0, *range(2, len(x.shape))))

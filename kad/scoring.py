@@ -9,7 +9,7 @@ from keras import layers, ops
 
 from kad.backend import scan
 from kad.options import ScoringOptions
-from kad.rolling import rolling
+from kad.rolling import rolling, steps_first
 
 NARROWEST_RANGE = 0.02
 """A channel's range of readings counts as at least this wide, in standardised units."""
@@ -203,10 +203,10 @@ class Scoring(layers.Layer):
         }
         by_step = {"error": errors, "count": counts, "z": samples.z, "observed": samples.observed}
         last, out = scan(
-            self._follow, start, {name: _swap(value) for name, value in by_step.items()}
+            self._follow, start, {name: steps_first(value) for name, value in by_step.items()}
         )
         mean, deviation, capped, novel = (
-            _swap(out[name]) for name in ("mean", "deviation", "capped", "novel")
+            steps_first(out[name]) for name in ("mean", "deviation", "capped", "novel")
         )
         recent = ops.concatenate([old["recent"], capped * counts], axis=1)
         recent_counts = ops.concatenate([old["recent_counts"], counts], axis=1)
@@ -267,8 +267,3 @@ class Scoring(layers.Layer):
             "importance": list(self.importance),
             "options": self.options.model_dump(),
         }
-
-
-def _swap(x: Any) -> Any:
-    """Swaps streams and steps, the first two axes."""
-    return ops.transpose(x, (1, 0, 2))

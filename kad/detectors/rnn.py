@@ -21,7 +21,7 @@ from kad.networks.predictor import Head, Predictor
 from kad.networks.recurrent import Activation, Cell
 from kad.networks.usual_distance import UsualDistance
 from kad.options import Count, Positive, TrainingOptions
-from kad.rolling import rolling
+from kad.rolling import rolling, steps_first
 from kad.scoring import Measured, Samples
 from kad.training import Adam, TrainingSession
 from runtime.errors import ConfigError, InputError
@@ -257,9 +257,9 @@ class RNNPredictor(Detector):
             following, out = scan(
                 self._predict_one,
                 {name: old[name] for name in names},
-                {name: _swap(value) for name, value in now.items()},
+                {name: steps_first(value) for name, value in now.items()},
             )
-            out = {name: _swap(value) for name, value in out.items()}
+            out = {name: steps_first(value) for name, value in out.items()}
         else:
             following, out = self._predict(old, samples)
         errors = ops.transpose(out["forecasts"] - out["z"][:, :, None], (0, 1, 3, 2))
@@ -482,10 +482,10 @@ class RNNPredictor(Detector):
 
             keep = 1.0 - batch["fresh"][:, None]
             states = [[doubled(part * keep) for part in layer] for layer in self._states(carry)]
-            fed = {"x": _swap(z[:, :chunk]), "context": _swap(context)}
+            fed = {"x": steps_first(z[:, :chunk]), "context": steps_first(context)}
             for i in range(1 + depth):
                 if f"dropout{i}" in batch:
-                    fed[f"dropout{i}"] = _swap(batch[f"dropout{i}"])
+                    fed[f"dropout{i}"] = steps_first(batch[f"dropout{i}"])
 
             def advance(past: Any, now: Any) -> tuple[Any, Any]:
                 states, own = past
@@ -504,12 +504,14 @@ class RNNPredictor(Detector):
             (states, _), (predicted, hidden) = scan(advance, (states, z[:, 0]), fed)
             streams = ops.shape(z)[0]
             forced, free = predicted[:, :streams], predicted[:, -streams:, :1]
-            mean_loss = partial(_mean_loss, options.loss, chunk, z=_swap(z), mask=_swap(mask))
+            mean_loss = partial(
+                _mean_loss, options.loss, chunk, z=steps_first(z), mask=steps_first(mask)
+            )
             parts = {"teacher_forced": mean_loss(forced)}
             if two:
                 parts["free_running"] = mean_loss(free)
                 gap = hidden[:, -streams:] - ops.stop_gradient(hidden[:, :streams])
-                there = _swap(inside[:, 1 : chunk + 1])[..., None]
+                there = steps_first(inside[:, 1 : chunk + 1])[..., None]
                 parts["professor_forced"] = ops.sum(ops.square(gap) * there, axis=(0, 2)) / (
                     ops.sum(there, axis=(0, 2)) * self.units + 1e-6
                 )
@@ -578,11 +580,6 @@ class RNNPredictor(Detector):
 def _parts(layers: Sequence[Sequence[Any]]) -> dict[str, Any]:
     """Names what there is for each state of each recurrent layer."""
     return {f"layer{i}_{j}": part for i, layer in enumerate(layers) for j, part in enumerate(layer)}
-
-
-def _swap(x: Any) -> Any:
-    """Swaps streams and steps, the first two axes."""
-    return ops.transpose(x, (1, 0, *range(2, len(x.shape))))
 
 
 def _mean_loss(kind: str, chunk: int, predicted: Any, *, z: Any, mask: Any) -> Any:
