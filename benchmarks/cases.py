@@ -17,9 +17,10 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.fingerprint import code_fingerprint
-from benchmarks.variants import VARIANTS, merged
+from benchmarks.variants import VARIANTS
 from datasets import Series
 from kad.files import write_atomically
+from kad.options import merged
 from runtime.budget import event_threshold
 from runtime.policy import AlarmPolicy
 from runtime.schema import Metadata

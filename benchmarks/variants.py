@@ -47,15 +47,6 @@ VARIANTS = {name: v for name, v in VARIANTS.items() if v.detector in detector_na
 """All variants by name; those of detectors that kad does not have are left out."""
 
 
-def merged(*trees: Tree) -> dict[str, dict[str, Any]]:
-    """Returns one tree of settings; later ones win, key by key."""
-    result: dict[str, dict[str, Any]] = {}
-    for tree in trees:
-        for section, values in tree.items():
-            result[section] = {**result.get(section, {}), **values}
-    return result
-
-
 def chosen(names: str | None, default: list[str]) -> list[str]:
     """Returns the variants of a comma-separated list; the default ones that exist without it.
 

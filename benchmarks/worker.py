@@ -12,7 +12,7 @@ import pandas as pd
 from benchmarks.cases import Case, Scored, on_clock
 from benchmarks.exporting import ExportProcess
 from benchmarks.processes import serve
-from benchmarks.variants import merged
+from kad.options import merged
 
 
 def _work(exporter: ExportProcess, question: dict[str, Any]) -> None:
@@ -83,9 +83,10 @@ def scored_by(
         times, seen = times_ns(part), 0
         if before is not None and len(before):
             seen = len(before)
-            stream.push_many(times_ns(before), before[list(detector.channels)].to_numpy("float64"))
+            earlier = times_ns(before)
+            stream.push_many(earlier, before[list(detector.channels)].to_numpy("float64"))
             period_ns = round(detector.metadata.period_s * 1e9)
-            shift = max(0, int(times_ns(before)[-1]) + period_ns - int(times[0]))
+            shift = max(0, int(earlier[-1]) + period_ns - int(times[0]))
             times = times + -(-shift // period_ns) * period_ns
         began = time.perf_counter()
         scores = stream.push_many(times, part.to_numpy("float64"))

@@ -25,6 +25,7 @@ from kad.options import (
     ScoringOptions,
     TrainingOptions,
     arguments_model,
+    merged,
 )
 from runtime.errors import ConfigError, InputError
 
@@ -91,7 +92,7 @@ def build_config(
     for section in _SECTIONS:
         usual = cls.presets["default"] if section == "scoring" else {}
         trees = (usual, cls.presets[preset], from_file, overrides)
-        sections[section] = _merged(*(tree.get(section, {}) for tree in trees))
+        sections[section] = merged(*(tree.get(section, {}) for tree in trees))
     sections["detector"].pop("name", None)
     return Config(
         data=_validate("data", DataOptions, sections["data"]),
@@ -103,16 +104,6 @@ def build_config(
         scoring=_validate("scoring", ScoringOptions, sections["scoring"]),
         alarm=_validate("alarm", AlarmOptions, sections["alarm"]),
     )
-
-
-def _merged(*trees: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns one tree; later ones win, key by key."""
-    result: dict[str, Any] = {}
-    for tree in trees:
-        for key, value in tree.items():
-            both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
-            result[key] = _merged(result[key], value) if both else value
-    return result
 
 
 def _validate(section: str, model: type[_T], values: Mapping[str, Any]) -> _T:

@@ -1,6 +1,7 @@
 """The sections of a configuration file, each a frozen pydantic model."""
 
 import inspect
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, field_validator
@@ -150,3 +151,13 @@ def arguments_model(cls: type, **defaults: Any) -> type[Options]:
         if name not in {"self", "channels", "kwargs"}
     }
     return create_model(f"{cls.__name__}Arguments", __base__=Options, **fields)
+
+
+def merged(*trees: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns one tree of settings; later ones win, key by key at every depth."""
+    result: dict[str, Any] = {}
+    for tree in trees:
+        for key, value in tree.items():
+            both = isinstance(value, Mapping) and isinstance(result.get(key, {}), Mapping)
+            result[key] = merged(result.get(key, {}), value) if both else value
+    return result
