@@ -23,7 +23,7 @@ from kad.frames import GridOptions, Segment
 from kad.missing import hold_last, is_observed
 from kad.options import FitOptions, ScoringOptions, TrainingOptions
 from kad.scaler import Scaler
-from kad.scoring import Measured, Samples, Scoring
+from kad.scoring import ErrorStream, Measured, Samples, Scoring
 from kad.state import StateLayout
 from kad.training import Progress, TrainingInterruptedError, TrainingSession
 from kad.version import __version__
@@ -71,7 +71,7 @@ class Detector(keras.Model):
         context: Context columns after the channels: none, or all of `runtime.context`, for
             detectors that take them.
         scoring: The `[scoring]` section; the detector's default preset's where not given.
-        importance: Weight of each of `streams` in the adaptive score; equal where not given.
+        importance: Weight of each of `streams` in the adaptive score, instead of its own.
         card: What `fit` wrote down about training and calibration, JSON.
     """
 
@@ -84,8 +84,8 @@ class Detector(keras.Model):
 
     takes_context: ClassVar[bool] = False
     """Whether it can use the time of day and the day of the week."""
-    streams: ClassVar[tuple[str, ...]]
-    """What its error streams are, in words."""
+    streams: ClassVar[tuple[ErrorStream, ...]]
+    """Its error streams."""
 
     layout: StateLayout
     """Parts of the packed state."""
@@ -147,9 +147,13 @@ class Detector(keras.Model):
         self.scaler = Scaler(len(channels), name="scaler")
         self.calibration = Calibration(name="calibration")
         usual = self.presets["default"].get("scoring", {})
+        weights = importance or [stream.weight for stream in self.streams]
         self.scoring = Scoring(
             len(self.channels),
-            importance=importance or (1.0,) * len(self.streams),
+            streams=[
+                stream._replace(weight=float(weight))
+                for stream, weight in zip(self.streams, weights, strict=True)
+            ],
             options=ScoringOptions(**(usual if scoring is None else scoring)),
             name="scoring",
         )

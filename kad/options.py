@@ -88,12 +88,13 @@ class ScoringOptions(Options):
     half_life: Annotated[int, Field(ge=1)] | None = None
     """Half-life of what is remembered of errors, in samples; twice the training rows where not
     given."""
-    short: Count = 10
-    """Newest errors whose mean is compared."""
-    winsor: Positive = 4.0
+    short: Count | None = None
+    """Newest errors whose mean is compared; where not given, each kind of error's own number."""
+    winsor: Positive = 3.0
     """Errors count in the statistics up to this many standard deviations above their mean."""
-    cap: Positive = 16.0
-    """Errors count in the newest errors' mean up to this many standard deviations."""
+    cap: Positive | None = None
+    """Errors count in the newest errors' mean up to this many standard deviations; where not given,
+    each kind of error's own number."""
     floor: Positive = 0.02
     """Least standard deviation of errors, in standardised units."""
     relative_floor: Annotated[float, Field(ge=0)] = 0.1

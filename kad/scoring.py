@@ -51,6 +51,19 @@ class Measured(NamedTuple):
     """The next values of its parts of the state."""
 
 
+class ErrorStream(NamedTuple):
+    """What a stream of errors is, and how its newest errors are averaged."""
+
+    meaning: str
+    """In words."""
+    short: int = 20
+    """Newest samples whose mean error is compared."""
+    cap: float = 6.0
+    """Errors count in that mean up to this many standard deviations above the usual one."""
+    weight: float = 1.0
+    """Its share in the score."""
+
+
 @keras.saving.register_keras_serializable("kad")
 class Scoring(layers.Layer):
     """Fuses error streams into one score, with statistics that follow each stream of errors.
@@ -60,8 +73,8 @@ class Scoring(layers.Layer):
     `adaptive`: every error stream e of every channel has an exponentially weighted mean m and
     variance v. With sd = √(v + floor² + (relative floor · m)²),
 
-    - z = (mean of min(e, m + `cap` · sd) over those of the last `short` samples that have an error
-      − m) / sd, 0 where none of them has,
+    - z = (mean of min(e, m + cap · sd) over those of the last `short` samples that have an error
+      − m) / sd, 0 where none of them has; `short` and cap are the error stream's,
     - m and v are updated with min(e, m + `winsor` · sd) afterwards, so that an anomaly hardly
       teaches what is normal,
     - a channel's score is the weighted root mean square over streams of max(z, 0), and the
@@ -75,8 +88,8 @@ class Scoring(layers.Layer):
 
     Args:
         channels: Number of channels.
-        importance: Weight of each error stream; those with weight 0 are left out.
-        options: The `[scoring]` section.
+        streams: The error streams; those with weight 0 are left out.
+        options: The `[scoring]` section; its `short` and `cap` are those of every stream.
 
     Reference: windows and weights are those measured in kad's own study on the Numenta Anomaly
     Benchmark; see `benchmarks/results/README.md`.
@@ -89,16 +102,20 @@ class Scoring(layers.Layer):
         self,
         channels: int,
         *,
-        importance: Sequence[float],
+        streams: Sequence[ErrorStream | Sequence[Any]],
         options: ScoringOptions | Mapping[str, Any],
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.channels, self.importance = channels, tuple(map(float, importance))
+        self.channels, self.streams = channels, tuple(ErrorStream(*stream) for stream in streams)
         self.options = options if isinstance(options, ScoringOptions) else ScoringOptions(**options)
         if self.is_adaptive:
-            self._used = [i for i, weight in enumerate(self.importance) if weight]
-            self._size = channels * len(self._used)
+            self._used = [i for i, stream in enumerate(self.streams) if stream.weight]
+            used = [self.streams[i] for i in self._used]
+            self._size = channels * len(used)
+            self._weights = np.array([s.weight for s in used]) / sum(s.weight for s in used)
+            self._shorts = np.repeat([self.options.short or s.short for s in used], channels)
+            self._caps = np.repeat([self.options.cap or s.cap for s in used], channels)
 
             def weight(name: str, size: int) -> Any:
                 return self.add_weight(
@@ -127,7 +144,7 @@ class Scoring(layers.Layer):
         """Shapes of its parts of the state."""
         if not self.is_adaptive:
             return {}
-        before = (self.options.short, self._size)
+        before = (int(self._shorts.max()), self._size)
         return {
             **{name: tuple(value.shape) for name, value in self.statistics.items()},
             "recent": before,
@@ -210,15 +227,14 @@ class Scoring(layers.Layer):
         )
         recent = ops.concatenate([old["recent"], capped * counts], axis=1)
         recent_counts = ops.concatenate([old["recent_counts"], counts], axis=1)
-        total = ops.sum(rolling(recent[:, 1:], steps, options.short), axis=2)
-        number = ops.sum(rolling(recent_counts[:, 1:], steps, options.short), axis=2)
+        total, number = (self._newest(rows[:, 1:], steps) for rows in (recent, recent_counts))
         # Without an error in the whole window there is nothing to compare.
         z = (total / ops.maximum(number, 1.0) - mean) / deviation
         z = ops.where(ops.greater(number, 0.0), ops.maximum(z, 0.0), ops.zeros_like(z))
 
         squares = ops.square(ops.reshape(z, (-1, steps, len(self._used), self.channels)))
-        weights = np.array([self.importance[i] for i in self._used], "float32")
-        score = ops.sqrt(ops.sum(squares * (weights / weights.sum())[:, None], axis=2))
+        weights = self._weights.astype("float32")[:, None]
+        score = ops.sqrt(ops.sum(squares * weights, axis=2))
         if options.novelty:
             far = ops.minimum(self.NOVEL * novel, self.MOST)
             score = ops.where(ops.greater(novel, 1.0), far, score)
@@ -227,6 +243,15 @@ class Scoring(layers.Layer):
             "recent": recent[:, steps:],
             "recent_counts": recent_counts[:, steps:],
         }
+
+    def _newest(self, rows: Any, steps: Any) -> Any:
+        """Sums over each step's newest rows, each error stream over its own number of them."""
+        longest = int(self._shorts.max())
+        age = np.arange(longest)[::-1, None]
+        window = rolling(rows, steps, longest)
+        if np.ptp(self._shorts):
+            window = window * (age < self._shorts).astype("float32")
+        return ops.sum(window, axis=2)
 
     def _follow(self, past: Any, now: Any) -> tuple[Any, Any]:
         """One step of all statistics; everything `(streams, ...)`."""
@@ -237,7 +262,7 @@ class Scoring(layers.Layer):
         tame = ops.minimum(now["error"], mean + options.winsor * deviation)
         # The first errors of all say what is usual.
         settled = ops.greater_equal(past["seen"], options.settle / 2)
-        capped = ops.minimum(now["error"], mean + options.cap * deviation)
+        capped = ops.minimum(now["error"], mean + self._caps.astype("float32") * deviation)
         capped, tame = (ops.where(settled, e, now["error"]) for e in (capped, tame))
         seen = ops.minimum(past["seen"] + now["count"], self.memory)
         gain = now["count"] / ops.maximum(seen, 1.0)
@@ -264,6 +289,6 @@ class Scoring(layers.Layer):
         return {
             **super().get_config(),
             "channels": self.channels,
-            "importance": list(self.importance),
+            "streams": [list(stream) for stream in self.streams],
             "options": self.options.model_dump(),
         }

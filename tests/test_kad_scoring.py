@@ -19,7 +19,7 @@ from kad.detectors.memory import Memory
 from kad.detectors.rnn import RNNPredictor
 from kad.detectors.vae_lstm import VAELSTM
 from kad.options import FitOptions, ScoringOptions
-from kad.scoring import Measured, Scoring
+from kad.scoring import ErrorStream, Measured, Scoring
 from runtime import Detector as OnnxDetector
 from runtime.compare import relative_gap
 
@@ -35,7 +35,7 @@ class Distance(Detector):
     """Errors are the sizes of the standardised samples, and of those above the mean."""
 
     Training = FitOptions
-    streams = ("size", "size above the mean")
+    streams = (ErrorStream("size", short=8), ErrorStream("size above the mean", short=4, cap=3.0))
 
     def __init__(self, channels, **kwargs):
         super().__init__(channels, **kwargs)
@@ -60,8 +60,9 @@ class Distance(Detector):
 class Usual:
     """The statistics of one error stream of one channel."""
 
-    def __init__(self, options, rows, start=(0.0, 0.0, 0.0)):
+    def __init__(self, stream, options, rows, start=(0.0, 0.0, 0.0)):
         self.options = options
+        self.short, self.cap = options.short or stream.short, options.cap or stream.cap
         self.memory = 1 / (1 - 0.5 ** (1 / (options.half_life or 2 * rows)))
         self.mean, self.variance, self.seen = start
         self.recent = []
@@ -72,8 +73,8 @@ class Usual:
         sd = sqrt(self.variance + o.floor**2 + (o.relative_floor * mean) ** 2)
         capped = tame = error
         if self.seen >= o.settle / 2:
-            capped, tame = min(error, mean + o.cap * sd), min(error, mean + o.winsor * sd)
-        self.recent = [*self.recent, capped if counts else None][-o.short :]
+            capped, tame = min(error, mean + self.cap * sd), min(error, mean + o.winsor * sd)
+        self.recent = [*self.recent, capped if counts else None][-self.short :]
         known = [e for e in self.recent if e is not None]
         if counts:
             self.seen = min(self.seen + 1, self.memory)
@@ -89,7 +90,10 @@ class Channel:
     def __init__(self, options, rows, start=None, importance=(1, 1)):
         self.options, self.importance = options, importance
         start = start or {"usual": [(0.0, 0.0, 0.0)] * 2, "range": (0.0, 0.0)}
-        self.usual = [Usual(options, rows, statistics) for statistics in start["usual"]]
+        self.usual = [
+            Usual(stream, options, rows, statistics)
+            for stream, statistics in zip(Distance.streams, start["usual"], strict=True)
+        ]
         self.lowest, self.highest = start["range"]
         self.z = 0.0
 

@@ -220,5 +220,5 @@ class Ensemble(Detector):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
-        importance = list(self.scoring.importance)
+        importance = [stream.weight for stream in self.scoring.streams]
         return {**super().get_config(), **self._arguments, "importance": importance}

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from kad.detector import Detector
 from kad.options import FitOptions, Positive
-from kad.scoring import Measured, Samples
+from kad.scoring import ErrorStream, Measured, Samples
 
 
 @keras.saving.register_keras_serializable("kad")
@@ -37,7 +37,7 @@ class MovingGaussian(Detector):
     """
 
     Training = FitOptions
-    streams = ("distance from the moving mean",)
+    streams = (ErrorStream("distance from the moving mean"),)
     presets: ClassVar = {
         "default": {"scoring": {"normalisation": "static"}},
         "tiny": {"detector": {"window": 20}},

@@ -10,7 +10,7 @@ from pydantic import Field
 from kad.detector import Detector
 from kad.options import Count, FitOptions
 from kad.rolling import rolling
-from kad.scoring import Measured, Samples
+from kad.scoring import ErrorStream, Measured, Samples
 from runtime.errors import ConfigError
 
 FAR = 1e4
@@ -49,7 +49,10 @@ class Memory(Detector):
     """
 
     Training = FitOptions
-    streams = ("distance to the nearest window", "distance to the nearest value")
+    streams = (
+        ErrorStream("distance to the nearest window", short=10, cap=32.0),
+        ErrorStream("distance to the nearest value", short=10, cap=32.0),
+    )
     presets: ClassVar = {
         "default": {},
         "tiny": {"detector": {"box": 2, "boxes": 4, "size": 50, "stride": 2, "start": 24}},

@@ -22,7 +22,7 @@ from kad.networks.recurrent import Activation, Cell
 from kad.networks.usual_distance import UsualDistance
 from kad.options import Count, Positive, TrainingOptions
 from kad.rolling import rolling, steps_first
-from kad.scoring import Measured, Samples
+from kad.scoring import ErrorStream, Measured, Samples
 from kad.training import Adam, TrainingSession
 from runtime.errors import ConfigError, InputError
 
@@ -109,7 +109,10 @@ class RNNPredictor(Detector):
     """
 
     takes_context = True
-    streams = ("one-step prediction error", "Mahalanobis distance of prediction errors")
+    streams = (
+        ErrorStream("one-step prediction error"),
+        ErrorStream("Mahalanobis distance of prediction errors", weight=0.25),
+    )
     Training = RNNTraining
     presets: ClassVar = {
         "default": {},

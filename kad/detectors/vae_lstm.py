@@ -18,7 +18,7 @@ from kad.networks.conv_plan import conv_plan
 from kad.networks.vae import Head, embedding_lstm, vae_decoder, vae_encoder
 from kad.options import Count, Fraction, Positive, TrainingOptions
 from kad.rolling import rolling
-from kad.scoring import Measured, Samples
+from kad.scoring import ErrorStream, Measured, Samples
 from kad.training import (
     Adam,
     TrainingSession,
@@ -115,7 +115,10 @@ class VAELSTM(Detector):
     """
 
     Training = VAELSTMTraining
-    streams = ("reconstruction of the newest window", "prediction of the newest window")
+    streams = (
+        ErrorStream("reconstruction of the newest window"),
+        ErrorStream("prediction of the newest window"),
+    )
     presets: ClassVar = {
         "default": {},
         "paper": {
