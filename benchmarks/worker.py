@@ -70,7 +70,8 @@ def scored_by(
         frame: The series.
         parts: Half-open ranges of rows.
         info: What else is known of the case.
-        before: Rows that every stream sees first.
+        before: Rows that every stream sees first. Where they meet the part, something ends that did
+            not end: the part's first rows, as many as the warm-up, score 0.
     """
     from kad.frames import times_ns
     from runtime import Detector, Stream
@@ -93,6 +94,8 @@ def scored_by(
         seconds += time.perf_counter() - began
         rows += len(part)
         placed = scores.rows >= seen
+        if seen:
+            placed &= np.cumsum(placed) > detector.metadata.warmup_steps
         results.append(
             {
                 name: _by_row(getattr(scores, name)[placed], scores.rows[placed] - seen, len(part))
