@@ -40,13 +40,17 @@ def nab(
     column: Annotated[
         Literal["score", "severity"], typer.Option(help="What the alarm policy thresholds.")
     ] = "score",
+    recipes: Annotated[
+        bool,
+        typer.Option("--recipes", help="Let halves choose scoring options, too: takes minutes."),
+    ] = False,
     fresh: Fresh = False,
     retry: Retry = False,
     stale: Stale = False,
 ) -> None:
     """The Numenta Anomaly Benchmark: all 58 series."""
     effort = Effort(jobs=jobs, fresh=fresh, retry=retry, stale=stale)
-    _compare("nab", variants, seeds, effort, column=column)
+    _compare("nab", variants, seeds, effort, column=column, recipes=recipes)
 
 
 @app.command()

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 CACHE = Path(__file__).parent / ".cache"
 ARRAYS = ("score", "severity", "channel_scores")
+STREAM = "stream."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,8 @@ class Case:
     """Each stream sees the training rows before its part."""
     context: bool = False
     """Give context columns to a detector that takes them, on any grid."""
+    error_streams: bool = False
+    """Keep the error streams of the whole series, see `benchmarks.rescoring`."""
 
     @classmethod
     def of(
@@ -134,10 +137,12 @@ class Scored:
 
     info: dict[str, Any]
     """`error` where it failed; else `metadata`, `history`, `onnx_bytes`, `train_s`, `export_s`,
-    `us_per_sample`."""
+    `us_per_sample`, and `error_streams` where they are kept: what each is."""
     parts: list[dict[str, np.ndarray]] = field(default_factory=list, repr=False)
     """Per part `score` `(rows,)`, `severity` `(rows,)` and `channel_scores` `(rows, channels)`,
     float32; 0 in rows that have no place on the detector's time grid."""
+    streams: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+    """Error streams, where they are kept; see `benchmarks.rescoring`."""
 
     @property
     def error(self) -> str | None:
@@ -180,7 +185,7 @@ class Scored:
             f"{number}.{name}": part[name]
             for number, part in enumerate(self.parts)
             for name in ARRAYS
-        }
+        } | {f"{STREAM}{name}": array for name, array in self.streams.items()}
         keys = {"settings_key": case.settings_key, "code_key": case.code_key}
         blob = io.BytesIO()
         np.savez_compressed(blob, info=json.dumps({**self.info, **keys}), **arrays)
@@ -206,7 +211,12 @@ def load(case: Case, *, stale: bool = False) -> Scored | None:
             return None
         count = 0 if "error" in info else len(case.parts)
         parts = [{name: arrays[f"{number}.{name}"] for name in ARRAYS} for number in range(count)]
-    return Scored(info=info, parts=parts)
+        streams = {
+            name.removeprefix(STREAM): arrays[name]
+            for name in arrays.files
+            if name.startswith(STREAM)
+        }
+    return Scored(info=info, parts=parts, streams=streams)
 
 
 def each(cases: list[Case], *, stale: bool = False) -> Iterator[tuple[Case, Scored]]:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from rich.console import Console
+from rich.progress import track
 
 from benchmarks.alerts import alerts
 from benchmarks.cases import Case, Scored
@@ -27,7 +28,9 @@ from benchmarks.nab_corpus import (
     files,
     grid_of,
     halves,
+    transferred,
 )
+from benchmarks.rescoring import RECIPES, Rescorer
 from benchmarks.results_file import ResultsFile
 from datasets import Series, load
 from kad.metrics import (
@@ -81,6 +84,7 @@ TESTS = {
     "in-sample": "best threshold, chosen with the labels",
     "cross-half": "threshold chosen on one half of the files, scored on the other",
     "cross-half, policy": "threshold and policy chosen on one half, scored on the other",
+    "cross-half, all": "scoring options, then policy and threshold chosen on one half",
     **{f"label-free {budget}": f"threshold of the budget {budget}" for budget in BUDGETS},
     "no policy": "best threshold of the bare score, chosen with the labels",
     "no policy, cross-half": "the same chosen on one half, scored on the other",
@@ -114,12 +118,25 @@ def case(variant: str, series: Series, seed: int) -> Case:
     """Returns one case."""
     rows = ((0, len(series.frame)),)
     return Case.of(
-        "nab", variant, series, seed, settings=settings(series.train[1]), parts=rows, context=True
+        "nab",
+        variant,
+        series,
+        seed,
+        settings=settings(series.train[1]),
+        parts=rows,
+        context=True,
+        error_streams=True,
     )
 
 
 def run(
-    *, variants: Sequence[str], seeds: int, column: str, effort: Effort, console: Console
+    *,
+    variants: Sequence[str],
+    seeds: int,
+    column: str,
+    recipes: bool,
+    effort: Effort,
+    console: Console,
 ) -> pd.DataFrame:
     """Trains what has no scores yet, then computes the figures of every finished corpus.
 
@@ -127,6 +144,7 @@ def run(
         variants: Names.
         seeds: How many.
         column: `score` or `severity`: what the policy thresholds.
+        recipes: Let halves of the corpus choose scoring options, too: minutes for each seed.
         effort: What to do again.
         console: For progress.
     """
@@ -142,6 +160,8 @@ def run(
             continue
         console.print(f"figures of {subject.variant}, seed {subject.seed} …")
         rows, lost = figures(subject)
+        if recipes:
+            rows += chosen_recipes(subject, console)
         failed = sum(one is None for one in subject.scored)
         table.replace([{**keys, "kind": subject.kind, "failed": failed, **row} for row in rows])
         if subject.kind != "baseline":
@@ -216,6 +236,55 @@ def figures(subject: Subject) -> tuple[list[dict[str, Any]], list[dict[str, Any]
                 add(f"label-free {budget}", profile, float(corpus_score(found, settings)))
     add("VUS-PR", "none", _volume(subject.scores))
     return rows, list(_per_window(subject.scores, float(grid[sweep.best("standard")])))
+
+
+def chosen_recipes(subject: Subject, console: Console) -> list[dict[str, Any]]:
+    """Returns the rows of `nab.csv` for which halves choose scoring options as well.
+
+    A half chooses the recipe by its best threshold under the usual policy, then policy and
+    threshold; none where the error streams were not kept.
+    """
+    kept = [scored for scored in subject.scored if scored is not None and scored.streams]
+    if not kept or len(kept) < len(files()):
+        return []
+    from kad.backend import select_backend
+    from kad.scoring import ErrorStream
+
+    select_backend("jax")
+    streams = [ErrorStream(*stream) for stream in kept[0].info["error_streams"]]
+    corpora, sweeps = [], []
+    for recipe in track(RECIPES, "scoring options", console=console):
+        rescorer = Rescorer(1, streams, recipe)
+        scores = [
+            rescorer.score(scored.streams, file.probation).astype("float64")
+            for file, scored in zip(files(), kept, strict=True)
+        ]
+        corpora.append(scores)
+        sweeps.append(Sweep.of(scores, POLICY, grid_of(scores)))
+    rows = []
+    by_policy: dict[int, list[Sweep]] = {}
+    for profile in NAB_PROFILES:
+        found = []
+        for here, there in (halves(), halves()[::-1]):
+            best = [sweep.score(profile, sweep.best(profile, there), there) for sweep in sweeps]
+            number = int(np.argmax(best))
+            if number not in by_policy:
+                grid = grid_of(corpora[number])
+                by_policy[number] = [
+                    Sweep.of(corpora[number], policy, grid) for policy in POLICIES.values()
+                ]
+            found.append(transferred(by_policy[number], profile, here, there))
+        value = sum(found) / 2
+        rows.append(
+            {
+                "test": "cross-half, all",
+                "profile": profile,
+                "value": value,
+                "first_half": found[0],
+                "second_half": found[1],
+            }
+        )
+    return rows
 
 
 def _pairs(subject: Subject) -> Iterator[tuple[File, Scored | None]]:

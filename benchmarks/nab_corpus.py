@@ -160,11 +160,23 @@ def cross_half(sweeps: Sequence[Sweep], profile: str) -> tuple[float, float]:
         sweeps: Of each policy to choose from.
         profile: Name of the profile.
     """
-    scores = []
-    for here, there in (halves(), halves()[::-1]):
-        chosen = max(sweeps, key=lambda s: s.score(profile, s.best(profile, there), there))
-        scores.append(chosen.score(profile, chosen.best(profile, there), here))
-    return scores[0], scores[1]
+    first, second = halves()
+    return transferred(sweeps, profile, first, second), transferred(sweeps, profile, second, first)
+
+
+def transferred(
+    sweeps: Sequence[Sweep], profile: str, here: np.ndarray, there: np.ndarray
+) -> float:
+    """Returns the score of the files `here` at the policy and threshold that others chose.
+
+    Args:
+        sweeps: Of each policy to choose from.
+        profile: Name of the profile.
+        here: Numbers of the files that count.
+        there: Numbers of the files that choose.
+    """
+    chosen = max(sweeps, key=lambda s: s.score(profile, s.best(profile, there), there))
+    return chosen.score(profile, chosen.best(profile, there), here)
 
 
 def grid_of(scores: Sequence[np.ndarray]) -> np.ndarray:

@@ -2,10 +2,12 @@
 
 Each of the 34 labelled experiments trains on its first 400 rows; the rows after them are counted,
 over all files together. Thresholds stand before the labels are looked at: false-alarm budgets and
-two round severities. The best threshold with the labels in view is printed as such.
+two round severities, by each file's own calibration on 60 held-out rows, and by one calibration on
+those of all files, which are experiments on one testbed. The best threshold with the labels in view
+is printed as such.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -20,19 +22,26 @@ from benchmarks.jobs import Effort, finish
 from benchmarks.judging import complete, evaluated
 from benchmarks.results_file import ResultsFile
 from datasets import Series, load, names
+from kad.calibration import Calibration
 from kad.metrics import best_f1, to_mask, to_ranges
+from runtime.budget import event_threshold
+from runtime.held_out import HeldOut
 from runtime.policy import AlarmPolicy
 
 DEFAULT = ["gaussian", "memory", "rnn", "vae-lstm", "ensemble"]
 TRAINING_ROWS = 400
-"""Of which 120 calibrate."""
+"""Of which 60 calibrate."""
 RULES: dict[str, str | float] = {
     "1/week": "1/week",
     "1/day": "1/day",
+    "1/hour": "24/day",
+    "severity 4": 4.0,
     "severity 3": 3.0,
-    "severity 2": 2.0,
 }
-"""Thresholds without labels: a budget, or the severity of one normal row in 1,000 or 100."""
+"""Thresholds without labels: a budget, or the severity of one normal row in 10,000 or 1,000."""
+PERIOD_S = 1.0
+CALIBRATIONS = ("own", "pooled")
+"""Held-out rows that say what is normal: the file's, or those of all files."""
 POLICIES: dict[str, AlarmPolicy | None] = {
     "rows": None,
     "events": AlarmPolicy(),
@@ -78,6 +87,12 @@ def experiments() -> tuple[Series, ...]:
     return tuple(series for name in names("skab/") if (series := load(name)).windows)
 
 
+def settings() -> dict[str, dict[str, dict[str, Any]]]:
+    """Returns those of NAB, without range novelty: 400 rows have not seen a channel's range."""
+    chosen = nab.settings(TRAINING_ROWS)
+    return {**chosen, "": {**chosen[""], "scoring": {"novelty": 0.0}}}
+
+
 def plan(variants: Sequence[str], seeds: int) -> list[Case]:
     """Returns all cases, seed by seed."""
     return [
@@ -86,7 +101,7 @@ def plan(variants: Sequence[str], seeds: int) -> list[Case]:
             variant,
             series,
             seed,
-            settings=nab.settings(TRAINING_ROWS),
+            settings=settings(),
             parts=((0, len(series.frame)),),
         )
         for seed in range(seeds)
@@ -99,7 +114,7 @@ def run(*, variants: Sequence[str], seeds: int, effort: Effort, console: Console
     """Trains what has no scores yet, then counts every finished variant and seed."""
     planned = plan(variants, seeds)
     finish(planned, effort, console)
-    table = ResultsFile("skab", ("variant", "seed", "threshold", "outliers"))
+    table = ResultsFile("skab", ("variant", "seed", "calibration", "threshold", "outliers"))
     metrics = ResultsFile("skab_metrics", ("variant", "seed", "series"))
     table.replace(list(baselines()))
     for (variant, seed), found in complete(planned, stale=effort.stale).items():
@@ -118,7 +133,7 @@ def labels() -> list[np.ndarray]:
 def baselines() -> Iterator[dict[str, Any]]:
     """Yields the figures of a random score and of an alarm in every row."""
     real = labels()
-    keys = {"threshold": WITH_LABELS, "outliers": "rows", "failed": 0}
+    keys = {"calibration": "none", "threshold": WITH_LABELS, "outliers": "rows", "failed": 0}
     for seed in range(3):
         rng = np.random.default_rng(seed)
         noise = [rng.random(len(part)) for part in real]
@@ -128,24 +143,71 @@ def baselines() -> Iterator[dict[str, Any]]:
     yield {"variant": BASELINES[1], "seed": 0, **keys, **everything.figures()}
 
 
+class Judge(NamedTuple):
+    """Severities of an experiment, and what they stand for."""
+
+    severity: np.ndarray
+    """`(rows,)`; the training rows, too."""
+    threshold: Callable[[str, AlarmPolicy], float]
+    """The severity of a budget under a policy."""
+
+
+def judges(found: Sequence[Scored]) -> dict[str, list[Judge | None]]:
+    """Returns every calibration's judge of each experiment; `None` where the case failed."""
+    own = [None if s.error else Judge(s.parts[0]["severity"], s.threshold) for s in found]
+    return dict(zip(CALIBRATIONS, (own, _pooled(found)), strict=True))
+
+
+def _pooled(found: Sequence[Scored]) -> list[Judge | None]:
+    held_out = [None if scored.error else _held_out(scored) for scored in found]
+    kept = [scores for scores in held_out if scores is not None]
+    if not kept:
+        return [None] * len(found)
+    calibration = Calibration()
+    summary = calibration.fit(np.concatenate(kept))
+    summary["held_out"] = HeldOut.of(
+        [calibration.severity(scores) for scores in kept],
+        rows=sum(map(len, kept)),
+        gap=TRAINING_ROWS,
+    ).to_dict()
+
+    def threshold(budget: str, policy: AlarmPolicy) -> float:
+        return event_threshold(
+            budget, period_s=PERIOD_S, calibration=summary, policy=policy
+        ).threshold
+
+    return [
+        None if scored.error else Judge(calibration.severity(scored.parts[0]["score"]), threshold)
+        for scored in found
+    ]
+
+
+def _held_out(scored: Scored) -> np.ndarray:
+    """Returns the scores of the training rows that the networks did not see."""
+    rows: int = scored.metadata.calibration["rows"]
+    return scored.parts[0]["score"][TRAINING_ROWS - rows : TRAINING_ROWS].astype("float64")
+
+
 def count(found: Sequence[Scored]) -> Iterator[dict[str, Any]]:
     """Yields the figures at each threshold; a failed case finds nothing."""
     real = labels()
-    for rule, level in RULES.items():
-        for name, policy in POLICIES.items():
-            detected = [
-                _detected(series, scored, level, policy)
-                for series, scored in zip(experiments(), found, strict=True)
-            ]
-            figures = Counts.of(real, detected).figures()
-            yield {"threshold": rule, "outliers": name, **figures}
+    for calibration, judged in judges(found).items():
+        for rule, level in RULES.items():
+            for name, policy in POLICIES.items():
+                detected = [
+                    _detected(series, judge, level, policy)
+                    for series, judge in zip(experiments(), judged, strict=True)
+                ]
+                figures = Counts.of(real, detected).figures()
+                keys = {"calibration": calibration, "threshold": rule, "outliers": name}
+                yield {**keys, **figures}
     for column in ("severity", "score"):
         scores = [
             np.zeros(len(part)) if scored.error else scored.parts[0][column][-len(part) :]
             for part, scored in zip(real, found, strict=True)
         ]
-        best = _best(real, scores)
-        yield {"threshold": WITH_LABELS, "outliers": f"rows, by {column}", **best}
+        keys = {"calibration": "own" if column == "severity" else "none", "threshold": WITH_LABELS}
+        yield {**keys, "outliers": f"rows, by {column}", **_best(real, scores)}
 
 
 def _best(real: list[np.ndarray], scores: Sequence[np.ndarray]) -> dict[str, float]:
@@ -156,18 +218,17 @@ def _best(real: list[np.ndarray], scores: Sequence[np.ndarray]) -> dict[str, flo
 
 
 def _detected(
-    series: Series, scored: Scored, level: str | float, policy: AlarmPolicy | None
+    series: Series, judge: Judge | None, level: str | float, policy: AlarmPolicy | None
 ) -> np.ndarray:
     """Returns the outliers among the rows that count."""
     rows, first = len(series.frame), series.train[1]
-    if scored.error:
+    if judge is None:
         return np.zeros(rows - first, bool)
-    severity = scored.parts[0]["severity"]
     used = policy or AlarmPolicy(release=1.0)
-    threshold = scored.threshold(level, used) if isinstance(level, str) else level
+    threshold = judge.threshold(level, used) if isinstance(level, str) else level
     if policy is None:
-        return severity[first:] >= threshold
-    return to_mask(event_ranges(severity, threshold, policy), rows)[first:]
+        return judge.severity[first:] >= threshold
+    return to_mask(event_ranges(judge.severity, threshold, policy), rows)[first:]
 
 
 def per_series(found: Sequence[Scored]) -> Iterator[dict[str, Any]]:
@@ -183,7 +244,7 @@ def per_series(found: Sequence[Scored]) -> Iterator[dict[str, Any]]:
 
 def show(table: pd.DataFrame, console: Console) -> None:
     """Prints the means over seeds, F1 with its range."""
-    groups = table.groupby(["variant", "threshold", "outliers"], sort=False)
+    groups = table.groupby(["variant", "calibration", "threshold", "outliers"], sort=False)
     spread = groups["f1"].agg(["mean", "min", "max", "count"])
     rest = groups[["far", "mar", "failed"]].mean()
     console.print(spread.join(rest).round(3).to_string(), highlight=False)

@@ -3,6 +3,7 @@
 import gc
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ def _work(exporter: ExportProcess, question: dict[str, Any]) -> None:
 
 def measure(case: Case, exporter: ExportProcess) -> Scored:
     """Trains, exports and scores a case."""
+    from benchmarks.rescoring import error_streams
     from datasets import load
     from kad.config import build_config
     from kad.detectors import detector_class
@@ -52,7 +54,12 @@ def measure(case: Case, exporter: ExportProcess) -> Scored:
             "export_s": done - exported,
         }
         before = slice(*case.train) if case.primed else slice(0)
-        return scored_by(file, frame, case.parts, info, before=frame.iloc[before])
+        scored = scored_by(file, frame, case.parts, info, before=frame.iloc[before])
+        scoring = trained.detector.scoring
+        if not case.error_streams or not scoring.is_adaptive:
+            return scored
+        info = {**scored.info, "error_streams": scoring.streams}
+        return replace(scored, info=info, streams=error_streams(trained.detector, frame))
 
 
 def scored_by(

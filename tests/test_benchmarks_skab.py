@@ -1,5 +1,7 @@
 """SKAB's counting: rows of all files together."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -48,24 +50,54 @@ def test_training_rows_do_not_count(experiment, monkeypatch):
     severity = np.array([0, 9, 0, 0, 0, 3, 2.5, 0, 0, 0], "float32")
     scored = Scored(info={}, parts=[{"severity": severity, "score": severity}])
     monkeypatch.setattr(Scored, "threshold", lambda *_: 100.0)
-    rows = {(r["threshold"], r["outliers"]): r for r in skab.count([scored])}
+    monkeypatch.setattr(skab, "_pooled", lambda found: [None] * len(found))
+    rows = {
+        (r["threshold"], r["outliers"]): r
+        for r in skab.count([scored])
+        if r["calibration"] != "pooled"
+    }
     assert rows["severity 3", "rows"]["f1"] == 0.0
     assert rows["severity 3", "rows"]["far"] == 25.0
     assert rows["severity 3", "events"]["f1"] == 0.5
-    assert rows["severity 2", "rows"]["f1"] == 0.5
     assert rows["1/week", "rows"] == {**rows["1/day", "rows"], "threshold": "1/week"}
     assert rows[skab.WITH_LABELS, "rows, by severity"]["f1"] == 0.5
+
+
+def test_pooled_calibration_is_one_for_all_files(monkeypatch):
+    """The same score is as severe in each file, by the held-out rows of both."""
+    rng = np.random.default_rng(0)
+    calm, lively = rng.gamma(2.0, 1.0, 460), rng.gamma(2.0, 3.0, 460)
+    found = [_scored(scores) for scores in (calm, lively)]
+    quiet, loud, failed = skab.judges([*found, Scored(info={"error": "no"})])["pooled"]
+    assert failed is None
+    normal = np.concatenate([calm[340:400], lively[340:400]])
+    score = np.quantile(normal, 0.9)
+    for judge, scores in ((quiet, calm), (loud, lively)):
+        near = np.abs(scores - score).argmin()
+        assert judge.severity[near] == pytest.approx(1.0, abs=0.15)
+    policy = skab.AlarmPolicy(release=1.0)
+    assert quiet.threshold("24/day", policy) == loud.threshold("24/day", policy)
+    assert quiet.threshold("24/day", policy) < quiet.threshold("1/day", policy)
+
+
+def _scored(scores):
+    """Scores of 460 rows, of which 60 before row 400 are held out."""
+    scored = Scored(info={}, parts=[{"score": scores.astype("float32"), "severity": scores}])
+    scored.__dict__["metadata"] = SimpleNamespace(calibration={"rows": 60})
+    return scored
 
 
 def test_a_failed_case_finds_nothing(experiment):
     rows = list(skab.count([Scored(info={"error": "no"})]))
     assert rows[0] == {
+        "calibration": "own",
         "threshold": "1/week",
         "outliers": "rows",
         "f1": 0.0,
         "far": 0.0,
         "mar": 100.0,
     }
+    assert {row["calibration"] for row in rows} == {*skab.CALIBRATIONS, "none"}
 
 
 @pytest.mark.data

@@ -76,7 +76,10 @@ def test_documented_configuration_is_the_default(name, tmp_path):
     assert documented.arguments == default.arguments
     assert documented.alarm == default.alarm
     assert documented.training.model_copy(update={"backend": None}) == default.training
-    assert documented.scoring.model_copy(update=dict.fromkeys(("half_life", "short", "cap"))) == default.scoring
+    assert (
+        documented.scoring.model_copy(update=dict.fromkeys(("half_life", "short", "cap")))
+        == default.scoring
+    )
     assert set(whole["scoring"]) == set(type(default.scoring).model_fields)
     assert set(whole["data"]) == set(type(default.data).model_fields)
     assert set(trees[toml]["detector"]) == {"name", *default.arguments}

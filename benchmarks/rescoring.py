@@ -1,0 +1,153 @@
+"""Error streams of a trained detector, and what other scoring options make of them.
+
+So that a half of a corpus can choose scoring options, too, without training for each of them. The
+scoring layer itself computes the scores: with a detector's own options they are those of its file.
+"""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from kad import frames
+from kad.options import ScoringOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kad.detector import Detector
+    from kad.scoring import ErrorStream
+
+NAMES = ("errors", "counts", "z", "observed", "is_warm")
+_ROWS = 2048
+
+
+class Recipe(NamedTuple):
+    """Scoring options that a half of the corpus may choose."""
+
+    winsor: float
+    half_lives: float
+    """Half-life, as a multiple of the training rows."""
+    own_means: bool
+    """Each kind of error has its own mean and cap, or all have those of QUALITY.md: 10 and 16."""
+    own_weights: bool
+    """The detector's weights of its error streams, or equal ones for those that have any."""
+
+    def streams(self, streams: "Sequence[ErrorStream]") -> "list[ErrorStream]":
+        """Returns a detector's streams with what the recipe says of them."""
+        if not self.own_means:
+            streams = [stream._replace(short=10, cap=16.0) for stream in streams]
+        if not self.own_weights:
+            streams = [stream._replace(weight=float(bool(stream.weight))) for stream in streams]
+        return list(streams)
+
+
+RECIPES = [
+    Recipe(winsor, half_lives, own_means, own_weights)
+    for winsor in (3.0, 4.0, 6.0)
+    for half_lives in (2.0, 4.0)
+    for own_means in (True, False)
+    for own_weights in (True, False)
+]
+
+
+def error_streams(detector: "Detector", frame: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Returns what the scoring layer gets of one stream, by name.
+
+    Args:
+        detector: Trained; with adaptive scoring.
+        frame: The series, without a gap that restarts the warm-up.
+
+    Returns:
+        `errors` and `counts` `(rows, channels, streams)`, `z` and `observed` `(rows, channels)`,
+        `is_warm` `(rows,)`.
+    """
+    from keras import ops
+
+    def step(x: Any, state: Any) -> dict[str, Any]:
+        old = detector.layout.unpack(state)
+        samples, following = detector.samples(x, old)
+        measured = detector.measure(samples, old)
+        following = {**old, **following, **measured.following}
+        return {
+            "errors": ops.stack(measured.errors, axis=-1),
+            "counts": ops.stack(measured.counts, axis=-1),
+            "z": samples.z,
+            "observed": samples.observed,
+            "is_warm": ops.cast(samples.is_warm, "float32"),
+            "next_state": detector.layout.pack(following),
+        }
+
+    placed, _ = frames.to_grid(detector.columns_of(frame), detector.grid_options())
+    (segment,) = frames.to_segments(placed)
+    return detector.run_segment(step, detector.inputs(segment))
+
+
+class Rescorer:
+    """Scores error streams as a detector with other scoring options would.
+
+    Args:
+        channels: Number of channels.
+        streams: The detector's error streams, with the weights that count.
+        recipe: Options.
+    """
+
+    def __init__(self, channels: int, streams: "Sequence[ErrorStream]", recipe: Recipe) -> None:
+        from kad.backend import compile_function
+        from kad.scoring import Measured, Samples, Scoring
+
+        self._half_lives = recipe.half_lives
+        options = ScoringOptions(winsor=recipe.winsor)
+        self.scoring = Scoring(channels, streams=recipe.streams(streams), options=options)
+
+        names = ["count", *self.scoring.parts]
+
+        def call(errors: Any, counts: Any, z: Any, observed: Any, is_warm: Any, *old: Any) -> Any:
+            samples = Samples(
+                x=z,
+                z=z,
+                observed=observed,
+                context=None,
+                count=None,
+                is_warm=is_warm > 0.5,
+            )
+            numbers = range(len(streams))
+            measured = Measured(
+                distance=None,
+                errors=tuple(errors[..., i] for i in numbers),
+                counts=tuple(counts[..., i] for i in numbers),
+                expected=None,
+                following={},
+            )
+            return self.scoring.call(samples, measured, dict(zip(names, old, strict=True)))
+
+        self._run = compile_function(call, self.scoring.variables)
+
+    def score(self, given: dict[str, np.ndarray], training_rows: int) -> np.ndarray:
+        """Returns the score of a whole series `(rows,)`, as a new stream.
+
+        Args:
+            given: From `error_streams`.
+            training_rows: Of the detector: their statistics are those that a stream starts with.
+        """
+        rows = len(given["z"])
+        length = -(-rows // _ROWS) * _ROWS
+        training = {name: array[:training_rows] for name, array in given.items()}
+        # The layer's default half-life is twice the rows that it is told of.
+        self.scoring.reset(rows=round(self._half_lives * training_rows / 2))
+        sizes = [(1,), *self.scoring.parts.values()]
+        fresh = [np.zeros((1, *size), "float32") for size in sizes]
+        self.scoring.start_from(self._run(*_padded(training, length), *fresh))
+        score: np.ndarray = self._run(*_padded(given, length), *fresh)["score"][0, :rows]
+        return score
+
+
+def _padded(given: dict[str, np.ndarray], length: int) -> list[np.ndarray]:
+    """Returns one stream with rows at the end in which nothing is observed: few compilations."""
+    padded = []
+    for name in NAMES:
+        array = given[name]
+        more = [(0, length - len(array)), *[(0, 0)] * (array.ndim - 1)]
+        mode: Any = "constant" if name in {"counts", "observed"} else "edge"
+        padded.append(np.pad(array, more, mode=mode)[None])
+    return padded
