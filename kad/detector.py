@@ -286,6 +286,11 @@ class Detector(keras.Model):
         return self.warmup_steps
 
     @property
+    def lookback(self) -> int:
+        """Samples before one that `diagnostics` needs to show what was made of it."""
+        return 2 * self.warmup_steps
+
+    @property
     def declared_loops(self) -> int:
         """Control flow nodes that the exported graph may have."""
         return self.own_loops + int(self.scoring.is_adaptive)

@@ -127,7 +127,7 @@ def _diagnostics(detector: Detector, frame: pd.DataFrame, findings: Findings) ->
     """Asks the detector for pictures of a stretch around the most severe step."""
     scores = findings.scores
     peak = int(np.argmax(scores.severity))
-    first = max(0, peak - 2 * findings.warmup_steps - _AROUND_STEPS)
+    first = max(0, peak - detector.lookback - _AROUND_STEPS)
     last = min(len(scores) - 1, peak + _AROUND_STEPS)
     start, end = sorted((int(scores.times_ns[first]), int(scores.times_ns[last])))
     half = round(findings.period_s * 1e9 / 2)  # rows may lie beside their place on the grid

@@ -131,3 +131,10 @@ def test_interrupted_training(trained, tmp_path, monkeypatch, phase):
         resumed.detector.get_weights(), trained.detector.get_weights(), strict=True
     ):
         np.testing.assert_array_equal(one, other)
+
+
+def test_the_report_has_the_pictures_of_all_members(trained):
+    names = [picture.name for picture in trained.detector.diagnostics(wave(200))]
+    assert names[0] == "reconstructions"
+    assert names[-2:] == ["predictions", "nearest-windows"]
+    assert trained.detector.lookback == trained.detector.memory.lookback

@@ -2,6 +2,7 @@
 
 import numpy as np
 import onnx
+import pandas as pd
 import pytest
 from conftest import wave
 from keras import ops
@@ -242,3 +243,19 @@ def test_a_discord_is_found(memory_run):
     full = run.detector.size * run.detector.stride
     severity = run.detector.score(frame)["severity"].to_numpy()[full:]
     assert full + severity.argmax() in range(300, 325)
+
+
+def test_the_picture_shows_the_most_unusual_window_and_the_nearest():
+    """A shape that comes every 12 samples, once upside down: the nearest is another of them."""
+    detector = toy(channels=1, size=60, stride=1, scoring={"normalisation": "static"})
+    shape = np.tile(np.r_[np.linspace(18, 22, 6), np.linspace(22, 18, 6)], 12)
+    series = pd.DataFrame({"a": shape + np.random.default_rng(0).normal(0, 0.01, len(shape))})
+    series.index = np.arange(len(series)) * 60.0
+    series.iloc[120:126, 0] = 26.0
+    (picture,) = detector.diagnostics(series)
+    nearest, unusual = (curve.y for curve in picture.panels[0].curves)
+    np.testing.assert_array_equal(unusual, series["a"].to_numpy()[120:126])
+    windows = np.lib.stride_tricks.sliding_window_view(series["a"].to_numpy()[:120], WINDOW)
+    apart = [np.square((w - unusual).reshape(3, 2).mean(axis=1)).sum() for w in windows[-66:]]
+    np.testing.assert_array_equal(nearest, windows[-66:][np.argmin(apart)])
+    assert detector.diagnostics(series[: detector.start]) == []

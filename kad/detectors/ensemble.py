@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, cast
 
 import keras
+import pandas as pd
 from keras import ops
 from pydantic import Field
 
@@ -11,6 +12,7 @@ from kad.detector import Component, Detector, TrainingSeries
 from kad.detectors.memory import Memory
 from kad.detectors.rnn import RNNPredictor, RNNTraining
 from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining
+from kad.diagnostics import Diagnostic
 from kad.options import Count, FitOptions, arguments_model
 from kad.scoring import Measured, Samples
 from kad.training import TrainingSession
@@ -133,7 +135,11 @@ class Ensemble(Detector):
                 ("memory", MemoryArguments, memory),
             )
         }
-        shared = {"period_s": self.period_s, "scoring": self.scoring.options.model_dump()}
+        shared = {
+            "period_s": self.period_s,
+            "grid": self.grid,
+            "scoring": self.scoring.options.model_dump(),
+        }
         own = self._arguments
 
         # Detectors
@@ -189,6 +195,15 @@ class Ensemble(Detector):
     def components(self) -> dict[str, Component]:
         """Returns the VAE-LSTM's components."""
         return self.vae_lstm.components()
+
+    @property
+    def lookback(self) -> int:
+        """See `Detector.lookback`: the longest of its members'."""
+        return max(member.lookback for member in self._members.values())
+
+    def diagnostics(self, frame: pd.DataFrame) -> list[Diagnostic]:
+        """See `Detector.diagnostics`: the pictures of all members."""
+        return [picture for m in self._members.values() for picture in m.diagnostics(frame)]
 
     # Training
 

@@ -4,10 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 import keras
+import numpy as np
+import pandas as pd
 from keras import ops
+from numpy.lib.stride_tricks import sliding_window_view
 from pydantic import Field
 
+from kad import frames
 from kad.detector import Detector
+from kad.diagnostics import MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel
 from kad.options import Count, FitOptions
 from kad.rolling import rolling
 from kad.scoring import ErrorStream, Measured, Samples
@@ -221,6 +226,60 @@ class Memory(Detector):
         inside = _between(past, end - (age - 1.0), end)
         far = FAR * (1.0 - inside[:, :, None])
         return ops.min(ops.abs(z[..., None] - past[:, None]) + far, axis=-1)
+
+    # Pictures
+
+    @property
+    def lookback(self) -> int:
+        """See `Detector.lookback`: all that it remembers."""
+        return self._span + self.start
+
+    def diagnostics(self, frame: pd.DataFrame) -> list[Diagnostic]:
+        """See `Detector.diagnostics`: each channel's most unusual window and the nearest one."""
+        placed, _ = frames.to_grid(self.columns_of(frame), self.grid_options())
+        longest = max(frames.to_segments(placed), key=lambda segment: len(segment.values))
+        values = pd.DataFrame(longest.values).interpolate(limit_direction="both").to_numpy()
+        if len(values) <= self.start or not np.isfinite(values).all():
+            return []
+        distances = self.run_segment(self._distances, longest.values)["distance"]
+        panels = []
+        for channel, name in enumerate(self.channels[:MOST_DRAWN]):
+            newest = int(distances[:, channel].argmax())
+            windows = sliding_window_view(values[: newest + 1, channel], self.window)
+            boxes = windows.reshape(len(windows), self.boxes, self.box).mean(axis=2)
+            past = boxes[max(0, len(boxes) - self.window - self._span) : -self.window]
+            if not len(past):
+                return []
+            apart = np.square(past - boxes[-1]).sum(axis=1)
+            nearest = windows[len(boxes) - self.window - len(past) + int(apart.argmin())]
+            panels.append(
+                DiagnosticPanel(
+                    title=name,
+                    x=np.arange(self.window),
+                    curves=(
+                        Curve(name="nearest window before", y=nearest, role="expected"),
+                        Curve(name="most unusual window", y=windows[-1]),
+                    ),
+                )
+            )
+        return [
+            Diagnostic(
+                name="nearest-windows",
+                title="The most unusual window, and the one that it resembles most",
+                note=f"Of all windows of the last {self._span} samples, the nearest is drawn. "
+                "Where even this one has another shape or level, nothing like it has been seen.",
+                x_title="sample of the window",
+                panels=tuple(panels),
+            )
+        ]
+
+    def _distances(self, x: Any, state: Any) -> dict[str, Any]:
+        """Runs the memory as `step` does, without the scoring layer."""
+        old = self.layout.unpack(state)
+        samples, following = self.samples(x, old)
+        measured = self.measure(samples, old)
+        state = self.layout.pack({**old, **following, **measured.following})
+        return {"distance": measured.distance, "next_state": state}
 
     # Training
 
