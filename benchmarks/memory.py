@@ -1,7 +1,6 @@
 """Memory of long series: training windows and embeddings of 10 million rows, files of any size."""
 
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -9,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from benchmarks.processes import measured_apart
 
 
 def run() -> pd.DataFrame:
@@ -29,15 +30,7 @@ def run() -> pd.DataFrame:
 
 
 def _child(*arguments: str) -> dict[str, object]:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.memory", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    return dict(measured_apart("benchmarks.memory", *arguments))
 
 
 def _peak_mb() -> float:

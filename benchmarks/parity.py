@@ -1,6 +1,5 @@
 """The same detector on all backends and in ONNX."""
 
-import importlib.util
 import itertools
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.models import export_fitted, fitted, fitted_rnn
+from benchmarks.processes import installed
 from runtime.compare import relative_gap
 from runtime.schema import OUTPUTS
 
@@ -30,9 +30,7 @@ def run() -> pd.DataFrame:
             x = replay_series(detector, streams=3, steps=2000)
             np.save(Path(folder) / "x.npy", x)
             reference = onnx.step(x, onnx.initial_state(3))._asdict()
-            for backend in ("jax", "tensorflow", "torch"):
-                if importlib.util.find_spec(backend) is None:
-                    continue
+            for backend in installed("jax", "tensorflow", "torch"):
                 out = Path(folder) / "out.npz"
                 subprocess.run(
                     [

@@ -1,9 +1,6 @@
 """Speed of the RNN predictor beside the original's loops, written in today's PyTorch."""
 
-import importlib.util
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -13,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.processes import ONE_THREAD
+from benchmarks.processes import ONE_THREAD, installed, measured_apart
 from benchmarks.scoring import SHAPES, interleaved, products
 
 EPOCHS = 5
@@ -23,20 +20,9 @@ HEADS = ("recursive", "direct")
 
 def training() -> pd.DataFrame:
     """Measures seconds per epoch on every installed backend, each in a process of its own."""
-    rows = []
-    for backend in ("jax", "tensorflow", "torch", "original"):
-        if importlib.util.find_spec("torch" if backend == "original" else backend) is None:
-            continue
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.predictor", backend],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(done.stderr)
-        rows.append(json.loads(done.stdout.splitlines()[-1]))
-    table = pd.DataFrame(rows)
+    backends = installed("jax", "tensorflow", "torch")
+    names = [*backends, "original"] if "torch" in backends else backends
+    table = pd.DataFrame([measured_apart("benchmarks.predictor", name) for name in names])
     original = table.loc[table["backend"] == "original", "epoch_s"]
     if len(original):
         table["times_faster"] = (original.iloc[0] / table["epoch_s"]).round(1)
@@ -130,15 +116,10 @@ def scoring() -> pd.DataFrame:
             place = Path(folder) / head
             place.mkdir()
             files[head] = str(export_fitted(fitted_rnn(head=head), place))
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.predictor", "scoring"],
-            input=json.dumps(files),
-            text=True,
-            capture_output=True,
-            check=True,
-            env={**os.environ, **ONE_THREAD},
+        rows = measured_apart(
+            "benchmarks.predictor", "scoring", question=files, environment=ONE_THREAD
         )
-    return pd.DataFrame(json.loads(done.stdout))
+    return pd.DataFrame(rows)
 
 
 def _score_all(files: dict[str, str]) -> list[dict[str, Any]]:
@@ -190,7 +171,7 @@ def _products(head: str, streams: int, steps: int) -> Any:
 
 def _original_scoring() -> dict[str, float]:
     """Park's scoring: a recursion per sample in PyTorch, the covariance inverted every time."""
-    if importlib.util.find_spec("torch") is None:
+    if not installed("torch"):
         return {}
     import torch
     from torch import nn

@@ -4,6 +4,7 @@ A process ends with its standard input, so none outlives whoever asked. Ctrl+C i
 not reach it: who asks decides when it ends.
 """
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -29,6 +30,38 @@ ONE_THREAD = {
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
 }
 """Environment in which BLAS, TensorFlow and JAX (`NPROC`) take one thread each."""
+
+
+def installed(*packages: str) -> list[str]:
+    """Returns those of some packages that can be imported."""
+    return [name for name in packages if importlib.util.find_spec(name) is not None]
+
+
+def measured_apart(
+    module: str, *arguments: str, question: Any = None, environment: dict[str, str] | None = None
+) -> Any:
+    """Runs a module as a process of its own and returns its answer, the last line it prints.
+
+    Args:
+        module: Name of the module.
+        *arguments: Of its command line.
+        question: JSON on its standard input.
+        environment: Variables on top of this process's.
+
+    Raises:
+        RuntimeError: It failed; the message is what it wrote to standard error.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        input=json.dumps(question),
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **(environment or {})},
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 class LineProcess:

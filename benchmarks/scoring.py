@@ -2,8 +2,6 @@
 
 import itertools
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -15,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.processes import ONE_THREAD
+from benchmarks.processes import ONE_THREAD, measured_apart
 
 SHAPES = ((1, 1), (64, 1), (256, 1), (1, 512))
 MODELS = (("512 units", 512, 1), ("128 units", 128, 1), ("512 units, paper's score", 512, 11))
@@ -33,15 +31,8 @@ def run() -> pd.DataFrame:
             place.mkdir()
             file = export_fitted(fitted(hidden_units=units, score_windows=windows), place)
             files[label] = (str(file), units, windows)
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.scoring"],
-            input=json.dumps(files),
-            text=True,
-            capture_output=True,
-            check=True,
-            env={**os.environ, **ONE_THREAD},
-        )
-    return pd.DataFrame(json.loads(done.stdout))
+        rows = measured_apart("benchmarks.scoring", question=files, environment=ONE_THREAD)
+    return pd.DataFrame(rows)
 
 
 def _measure(files: dict[str, tuple[str, int, int]]) -> list[dict[str, object]]:

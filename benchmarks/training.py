@@ -1,12 +1,13 @@
 """Seconds per epoch on nyc_taxi, beside the same networks in plain Keras."""
 
 import json
-import subprocess
 import sys
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from benchmarks.processes import installed, measured_apart
 
 EPOCHS = 6
 BATCH = 32
@@ -15,21 +16,9 @@ L_WIN, L_SEQ, CODE, UNITS, LSTM = 48, 12, 6, 512, 64
 
 def run() -> pd.DataFrame:
     """Measures every installed backend in a process of its own."""
-    import importlib.util
-
     rows = []
-    for backend in ("jax", "tensorflow", "torch"):
-        if importlib.util.find_spec(backend) is None:
-            continue
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.training", backend],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(done.stderr)
-        rows += json.loads(done.stdout.splitlines()[-1])
+    for backend in installed("jax", "tensorflow", "torch"):
+        rows += measured_apart("benchmarks.training", backend)
     return pd.DataFrame(rows)
 
 
