@@ -92,6 +92,25 @@ def test_an_rnn_of_another_size_is_refused(rnn_run, tmp_path):
         )
 
 
+def test_an_ensemble_starts_with_all_networks_of_another(tmp_path):
+    """Both networks are taken over; another size of one of them is refused."""
+    still = {"epochs": 1, "vae_lstm": STILL, "rnn": {"learning_rate": 1e-20}}
+
+    def tiny(training, **arguments):
+        sections = {"training": training, "detector": arguments}
+        return build_config(detector="ensemble", preset="tiny", overrides=sections)
+
+    first = train(tiny({"epochs": 1}), wave(), out=tmp_path / "first")
+    again = train(tiny(still), wave(), out=tmp_path / "again", pretrained=first.folder)
+    names = [variable.path for variable in again.detector.trainable_variables]
+    assert {name.split("/")[0] for name in names} >= {"predictor"}
+    pairs = zip(again.detector.trainable_variables, first.detector.trainable_variables, strict=True)
+    for mine, other in pairs:
+        np.testing.assert_array_equal(mine, other)
+    with pytest.raises(ConfigError, match=r"rnn\..*units is \d+ there and 5 here"):
+        train(tiny(still, rnn={"units": 5}), wave(), out=tmp_path / "no", pretrained=first.folder)
+
+
 def kad_train(monkeypatch, capsys, *arguments):
     """Runs `kad train data.csv`: exit code and stderr."""
     monkeypatch.setattr(sys, "argv", ["kad", "train", "data.csv", *arguments])
