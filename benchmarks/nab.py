@@ -30,7 +30,7 @@ from benchmarks.nab_corpus import (
     halves,
     transferred,
 )
-from benchmarks.rescoring import RECIPES, Rescorer
+from benchmarks.rescoring import RECIPES, Recipe, Rescorer
 from benchmarks.results_file import ResultsFile
 from datasets import Series, load
 from kad.metrics import (
@@ -161,7 +161,10 @@ def run(
         console.print(f"figures of {subject.variant}, seed {subject.seed} …")
         rows, lost = figures(subject)
         if recipes:
-            rows += chosen_recipes(subject, console)
+            chosen, tried = chosen_recipes(subject, console)
+            rows += chosen
+            by_recipe = ResultsFile("nab_recipes", (*keys, *Recipe._fields, "profile"))
+            by_recipe.replace([{**keys, **row} for row in tried])
         failed = sum(one is None for one in subject.scored)
         table.replace([{**keys, "kind": subject.kind, "failed": failed, **row} for row in rows])
         if subject.kind != "baseline":
@@ -238,15 +241,20 @@ def figures(subject: Subject) -> tuple[list[dict[str, Any]], list[dict[str, Any]
     return rows, list(_per_window(subject.scores, float(grid[sweep.best("standard")])))
 
 
-def chosen_recipes(subject: Subject, console: Console) -> list[dict[str, Any]]:
+def chosen_recipes(
+    subject: Subject, console: Console
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Returns the rows of `nab.csv` for which halves choose scoring options as well.
 
     A half chooses the recipe by its best threshold under the usual policy, then policy and
     threshold; none where the error streams were not kept.
+
+    Returns:
+        These rows, and those of `nab_recipes.csv`: what each recipe gives.
     """
     kept = [scored for scored in subject.scored if scored is not None and scored.streams]
     if not kept or len(kept) < len(files()):
-        return []
+        return [], []
     from kad.backend import select_backend
     from kad.scoring import ErrorStream
 
@@ -261,6 +269,16 @@ def chosen_recipes(subject: Subject, console: Console) -> list[dict[str, Any]]:
         ]
         corpora.append(scores)
         sweeps.append(Sweep.of(scores, POLICY, grid_of(scores)))
+    tried = [
+        {
+            **recipe._asdict(),
+            "profile": profile,
+            "in_sample": sweep.score(profile, sweep.best(profile)),
+            "cross_half": sum(cross_half([sweep], profile)) / 2,
+        }
+        for recipe, sweep in zip(RECIPES, sweeps, strict=True)
+        for profile in NAB_PROFILES
+    ]
     rows = []
     by_policy: dict[int, list[Sweep]] = {}
     for profile in NAB_PROFILES:
@@ -284,7 +302,7 @@ def chosen_recipes(subject: Subject, console: Console) -> list[dict[str, Any]]:
                 "second_half": found[1],
             }
         )
-    return rows
+    return rows, tried
 
 
 def _pairs(subject: Subject) -> Iterator[tuple[File, Scored | None]]:
