@@ -1,12 +1,19 @@
 """NAB's corpus in the benchmark: the scorer's figures, halves, thresholds chosen on one half."""
 
+import io
+
 import numpy as np
 import pytest
+from rich.console import Console
 
 from benchmarks import nab, nab_corpus
 from benchmarks.alerts import alerts
+from benchmarks.cases import Scored
 from benchmarks.nab_corpus import POLICY, File, Sweep, corpus_score, cross_half, halves
+from benchmarks.rescoring import Recipe, Rescorer
+from kad import backend
 from kad.metrics import NAB_PROFILES, NABSeries, nab_scores, nab_worth
+from kad.scoring import ErrorStream
 
 
 def toy_file(name, windows, rows=1000, probation=100):
@@ -102,6 +109,40 @@ def test_figures_of_a_peer_are_complete(corpus, scores):
     halved = {row["profile"]: row["value"] for row in rows if row["test"] == "cross-half"}
     assert all(best[profile] > 0 for profile in NAB_PROFILES)
     assert set(halved) == set(NAB_PROFILES)
+
+
+def test_halves_choose_scoring_options(corpus, monkeypatch):
+    """With one recipe it is the figure of policy and threshold, by that recipe's scores."""
+    recipe = Recipe(winsor=3.0, half_lives=2.0, own_means=True, own_weights=True)
+    streams = [ErrorStream("a", short=3), ErrorStream("b", short=5)]
+    rng = np.random.default_rng(1)
+    scored = []
+    for file in corpus:
+        errors = rng.exponential(1.0, (file.rows, 1, 2)).astype("float32")
+        for start, end in file.windows:
+            errors[(start + end) // 2 : end] += 4.0
+        ones = np.ones((file.rows, 1), "float32")
+        kept = {"errors": errors, "counts": np.ones_like(errors), "z": 0 * ones}
+        kept |= {"observed": ones, "is_warm": ones[:, 0]}
+        scored.append(Scored(info={"error_streams": streams}, streams=kept))
+    rescorer = Rescorer(1, streams, recipe)
+    scores = [
+        rescorer.score(one.streams, file.probation).astype("float64")
+        for one, file in zip(scored, corpus, strict=True)
+    ]
+    monkeypatch.setattr(nab, "RECIPES", [recipe])
+    monkeypatch.setattr(backend, "select_backend", lambda _: "the one that runs")
+    subject = nab.Subject("ours", 0, "ours", scores, scored)
+    rows, tried = nab.chosen_recipes(subject, Console(file=io.StringIO()))
+    grid = nab_corpus.grid_of(scores)
+    sweeps = [Sweep.of(scores, policy, grid) for policy in nab_corpus.POLICIES.values()]
+    usual = Sweep.of(scores, POLICY, grid)
+    for row, tries in zip(rows, tried, strict=True):
+        halves_scores = row["first_half"], row["second_half"]
+        assert halves_scores == pytest.approx(cross_half(sweeps, row["profile"]))
+        assert row["value"] == pytest.approx(sum(halves_scores) / 2)
+        assert tries["in_sample"] == usual.score(row["profile"], usual.best(row["profile"])) > 50
+    assert nab.chosen_recipes(nab.Subject("peer", 0, "peer", scores, []), None) == ([], [])
 
 
 @pytest.mark.data
