@@ -49,7 +49,8 @@ def training_figure(history: pd.DataFrame) -> go.Figure:
         figure.update_layout(
             {
                 f"xaxis{i}": {
-                    "domain": [start, start + width], "anchor": f"y{i}", "gridcolor": GRID,
+                    "domain": [start, min(start + width, 1.0)], "anchor": f"y{i}",
+                    "gridcolor": GRID,
                     "zeroline": False, "title": {"text": "epoch", "font": {"size": 12}},
                     "rangemode": "tozero", "tickformat": "d",
                 },
