@@ -7,6 +7,8 @@ import numpy as np
 
 MOST_DRAWN = 6
 """Channels that detectors draw; the first ones where there are more."""
+AROUND = 1000
+"""Steps before and after the most severe one that are shown."""
 Role = Literal["measured", "expected", "second", "third"]
 """Decides the colour; `measured` and `expected` are the same colours everywhere in a report."""
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from kad.detector import Detector
-from kad.diagnostics import Diagnostic
+from kad.diagnostics import AROUND, Diagnostic
 from kad.files import write_atomically
 from kad.frames import times_ns
 from kad.report_findings import Findings, Window, find
@@ -22,8 +22,6 @@ from runtime.errors import InputError
 from runtime.timestamps import to_ns
 
 REPORT = "report.html"
-_AROUND_STEPS = 1000
-"""Steps on either side of the most severe one that the detector draws its networks' work on."""
 
 Data = str | os.PathLike[str] | pd.DataFrame
 Labels = str | os.PathLike[str] | Sequence[tuple[Any, Any]]
@@ -127,8 +125,8 @@ def _diagnostics(detector: Detector, frame: pd.DataFrame, findings: Findings) ->
     """Asks the detector for pictures of a stretch around the most severe step."""
     scores = findings.scores
     peak = int(np.argmax(scores.severity))
-    first = max(0, peak - detector.lookback - _AROUND_STEPS)
-    last = min(len(scores) - 1, peak + _AROUND_STEPS)
+    first = max(0, peak - detector.lookback - AROUND)
+    last = min(len(scores) - 1, peak + AROUND)
     start, end = sorted((int(scores.times_ns[first]), int(scores.times_ns[last])))
     half = round(findings.period_s * 1e9 / 2)  # rows may lie beside their place on the grid
     times = times_ns(frame)

@@ -12,7 +12,7 @@ from kad.detector import Component, Detector, TrainingSeries
 from kad.detectors.memory import Memory
 from kad.detectors.rnn import RNNPredictor, RNNTraining
 from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining
-from kad.diagnostics import Diagnostic
+from kad.diagnostics import AROUND, Diagnostic
 from kad.options import Count, FitOptions, arguments_model
 from kad.scoring import Measured, Samples
 from kad.training import TrainingSession
@@ -203,7 +203,11 @@ class Ensemble(Detector):
 
     def diagnostics(self, frame: pd.DataFrame) -> list[Diagnostic]:
         """See `Detector.diagnostics`: the pictures of all members."""
-        return [picture for m in self._members.values() for picture in m.diagnostics(frame)]
+        return [
+            picture
+            for member in self._members.values()
+            for picture in member.diagnostics(frame.iloc[-member.lookback - 2 * AROUND - 1 :])
+        ]
 
     # Training
 

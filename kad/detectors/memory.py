@@ -12,7 +12,7 @@ from pydantic import Field
 
 from kad import frames
 from kad.detector import Detector
-from kad.diagnostics import MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel
+from kad.diagnostics import AROUND, MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel
 from kad.options import Count, FitOptions
 from kad.rolling import rolling
 from kad.scoring import ErrorStream, Measured, Samples
@@ -244,7 +244,9 @@ class Memory(Detector):
         distances = self.run_segment(self._distances, longest.values)["distance"]
         panels = []
         for channel, name in enumerate(self.channels[:MOST_DRAWN]):
-            newest = int(distances[:, channel].argmax())
+            # Before that there is too little to compare with.
+            first = max(0, len(distances) - 2 * AROUND - 1)
+            newest = first + int(distances[first:, channel].argmax())
             windows = sliding_window_view(values[: newest + 1, channel], self.window)
             boxes = windows.reshape(len(windows), self.boxes, self.box).mean(axis=2)
             past = boxes[max(0, len(boxes) - self.window - self._span) : -self.window]
