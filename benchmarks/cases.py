@@ -137,7 +137,8 @@ class Scored:
 
     info: dict[str, Any]
     """`error` where it failed; else `metadata`, `history`, `onnx_bytes`, `train_s`, `export_s`,
-    `us_per_sample`, and `error_streams` where they are kept: what each is."""
+    `us_per_sample`, `held_out_scores` and `least_scale` that calibrated it, and `error_streams`
+    where they are kept: what each is."""
     parts: list[dict[str, np.ndarray]] = field(default_factory=list, repr=False)
     """Per part `score` `(rows,)`, `severity` `(rows,)` and `channel_scores` `(rows, channels)`,
     float32; 0 in rows that have no place on the detector's time grid."""

@@ -144,10 +144,13 @@ def run(
         variants: Names.
         seeds: How many.
         column: `score` or `severity`: what the policy thresholds.
-        recipes: Let halves of the corpus choose scoring options, too: minutes for each seed.
+        recipes: Let halves of the corpus choose scoring options, too: minutes for each seed. These
+            scores are not from the file but from error streams of the training side.
         effort: What to do again.
         console: For progress.
     """
+    if recipes and column != "score":
+        raise ValueError("Recipes are scores before severity: leave out --recipes or --column.")
     planned = plan(variants, seeds)
     finish(planned, effort, console)
     table = ResultsFile("nab", ("variant", "seed", "column", "test", "profile"))

@@ -1,7 +1,8 @@
 """Error streams of a trained detector, and what other scoring options make of them.
 
-So that a half of a corpus can choose scoring options, too, without training for each of them. The
-scoring layer itself computes the scores: with a detector's own options they are those of its file.
+So that a half of a corpus can choose scoring options, too, without training for each of them. Error
+streams are the training side's, and the scoring layer itself computes the scores: with a detector's
+own options they are those of its file, as far as ONNX and Keras agree.
 """
 
 from typing import TYPE_CHECKING, Any, NamedTuple

@@ -34,7 +34,7 @@ TRAINING_ROWS = 400
 RULES: dict[str, str | float] = {
     "1/week": "1/week",
     "1/day": "1/day",
-    "1/hour": "24/day",
+    "1/hour": "1/hour",
     "severity 4": 4.0,
     "severity 3": 3.0,
 }
@@ -159,12 +159,12 @@ def judges(found: Sequence[Scored]) -> dict[str, list[Judge | None]]:
 
 
 def _pooled(found: Sequence[Scored]) -> list[Judge | None]:
-    held_out = [None if scored.error else _held_out(scored) for scored in found]
-    kept = [scores for scores in held_out if scores is not None]
-    if not kept:
+    used = [scored for scored in found if not scored.error]
+    if not used:
         return [None] * len(found)
+    kept = [np.array(scored.info["held_out_scores"]) for scored in used]
     calibration = Calibration()
-    summary = calibration.fit(np.concatenate(kept))
+    summary = calibration.fit(np.concatenate(kept), least_scale=used[0].info["least_scale"])
     summary["held_out"] = HeldOut.of(
         [calibration.severity(scores) for scores in kept],
         rows=sum(map(len, kept)),
@@ -180,12 +180,6 @@ def _pooled(found: Sequence[Scored]) -> list[Judge | None]:
         None if scored.error else Judge(calibration.severity(scored.parts[0]["score"]), threshold)
         for scored in found
     ]
-
-
-def _held_out(scored: Scored) -> np.ndarray:
-    """Returns the scores of the training rows that the networks did not see."""
-    rows: int = scored.metadata.calibration["rows"]
-    return scored.parts[0]["score"][TRAINING_ROWS - rows : TRAINING_ROWS].astype("float64")
 
 
 def count(found: Sequence[Scored]) -> Iterator[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """What the benchmarks compare: a detector and its settings under a name.
 
 To add a variant, add a line to `VARIANTS`. What a benchmark needs of every detector, or of one,
-such as shorter windows for short series, stands in that benchmark's `SETTINGS`.
+such as shorter windows for short series, stands in that benchmark's `settings`.
 """
 
 from collections.abc import Mapping

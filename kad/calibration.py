@@ -54,9 +54,9 @@ class Calibration(layers.Layer):
 
         Args:
             scores: Scores of held-out normal rows, `(rows,)`.
-            least_scale: Least scale of the tail, and least difference that gains a severity of 1
-                below it, for scores whose size means something by itself. Without it, scores need
-                a spread.
+            least_scale: Least scale of the tail, and half of the least difference that gains a
+                severity of 1 below it, for scores whose size means something by itself. Without
+                it, scores need a spread.
 
         Returns:
             A summary for the detector's metadata: rows, quantiles, shape and scale of the tail.
@@ -71,9 +71,16 @@ class Calibration(layers.Layer):
                 f"Calibration needs at least {self.FEWEST} held-out rows after the warm-up. "
                 f"Received: {scores.size}. Train on more rows, or raise training.validation."
             )
+        if not (scores.std() or least_scale):
+            raise InputError(
+                "All held-out scores are the same: the detector has learnt nothing it could be "
+                "surprised by. Train on rows in which the channels vary."
+            )
         share = float(np.clip(10 / scores.size, self.TAIL, self.LARGEST_TAIL))
-        start, shape, scale = _tail(scores, share, least_scale)
-        quantile, severity = _body(scores, start, self.KNOTS + 1, share, least_scale)
+        quantile, severity = _body(scores, self.KNOTS + 1, share, least_scale)
+        start = float(quantile[-1])
+        least_scale = max(least_scale, start / (STEEPEST * np.log(10)))
+        shape, scale = _tail(scores, share, least_scale)
         self.knots.assign(quantile[:-1])
         self.inverse_widths.assign(1 / np.diff(quantile))
         self.rises.assign(np.diff(severity))
@@ -100,35 +107,33 @@ class Calibration(layers.Layer):
         return np.concatenate(parts)
 
 
-def _tail(scores: np.ndarray, share: float, least_scale: float) -> tuple[float, float, float]:
+def _tail(scores: np.ndarray, share: float, least_scale: float) -> tuple[float, float]:
     start = float(np.quantile(scores, 1 - share))
     excess = scores[scores > start] - start
-    spread = float(scores.std())
-    if spread == 0 and not least_scale:
-        raise InputError(
-            "All held-out scores are the same: the detector has learnt nothing it could be "
-            "surprised by. Train on rows in which the channels vary."
-        )
+    floor = max(1e-6 * float(scores.std()), least_scale)
     lightest, heaviest = Calibration.SHAPES
-    floor = max(1e-6 * spread, start / (STEEPEST * np.log(10)), least_scale)
     if excess.size < 2 or excess.mean() < floor:
-        return start, lightest, float(floor)
+        return lightest, float(floor)
     shape = USUAL_SHAPE
     if excess.size >= FEWEST_EXCESSES:
         shape = float(np.clip(stats.genpareto.fit(excess, floc=0)[0], lightest, heaviest))
     _, _, scale = stats.genpareto.fit(excess, f0=shape, floc=0)
-    return start, shape, float(max(scale, floor))
+    return shape, float(max(scale, floor))
 
 
 def _body(
-    scores: np.ndarray, start: float, knots: int, share: float, least_scale: float
+    scores: np.ndarray, knots: int, share: float, least_scale: float
 ) -> tuple[np.ndarray, np.ndarray]:
     severity = np.linspace(0, -np.log10(share), knots)
     quantile = np.quantile(scores, 1 - 10**-severity)
-    quantile[-1] = start
     # Where many held-out scores are nearly the same, rounding in float32 would become severity.
-    size = max(abs(start), float(scores.std()))
-    narrowest = severity[1] * max(size / STEEPEST, least_scale)
-    for i in range(knots - 2, -1, -1):
-        quantile[i] = min(quantile[i], quantile[i + 1] - narrowest)
+    size = max(abs(float(quantile[-1])), float(scores.std()))
+    narrowest = severity[1] * max(size / STEEPEST, 2 * least_scale)
+    if least_scale:
+        # What many share is usual and keeps its severity; a little above it is not remarkable.
+        for i in range(1, knots):
+            quantile[i] = max(quantile[i], quantile[i - 1] + narrowest)
+    else:
+        for i in range(knots - 2, -1, -1):
+            quantile[i] = min(quantile[i], quantile[i + 1] - narrowest)
     return quantile, severity

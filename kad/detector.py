@@ -39,7 +39,8 @@ from runtime.stream import Scores
 from runtime.writers import score_columns
 
 STATISTICS_ROWS = 50_000
-"""Newest training rows whose errors the scoring layer's first statistics come from."""
+"""Newest training rows whose errors the scoring layer's first statistics come from; its ranges come
+from all."""
 
 
 class Component(NamedTuple):
@@ -489,12 +490,18 @@ class Detector(keras.Model):
             return
         before = max(0, rows - held_out - STATISTICS_ROWS)
         end = rows - held_out
+        earlier = []
         for segment in segments:
+            values = segment.values[: max(end, 0)]
+            earlier.append(values[: max(before, 0)])
             inputs = self.inputs(segment)[max(before, 0) : max(end, 0)]
             before, end = before - len(segment.values), end - len(segment.values)
             if len(inputs):
                 state = self.last_state(inputs)
                 self.scoring.start_from(self.layout.unpack(state))
+        if any(map(len, earlier)):
+            values = _finite(np.concatenate(earlier)).astype("float32")
+            self.scoring.widen(ops.convert_to_numpy(self.scaler(ops.convert_to_tensor(values))))
 
     def _held_out(
         self, segments: Sequence[Segment], rows: int
@@ -514,7 +521,8 @@ class Detector(keras.Model):
             taken = min(left, len(segment.values))
             if taken <= 0:
                 break
-            context = min(len(segment.values), taken + 2 * self.warmup_steps + 1)
+            before = max(2 * self.warmup_steps + 1, self.lookback)
+            context = min(len(segment.values), taken + before)
             values = segment.values[-context:]
             inputs = self.inputs(Segment(segment.times_ns[-context:], values))
             observed = np.isfinite(values).any(axis=1)

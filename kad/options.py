@@ -87,7 +87,7 @@ class ScoringOptions(Options):
     the detector's own score as published, compared with the training rows alone."""
     half_life: Annotated[int, Field(ge=1)] | None = None
     """Half-life of what is remembered of errors, in samples; twice the training rows where not
-    given."""
+    given, at most 693,000."""
     short: Count | None = None
     """Newest errors whose mean is compared; where not given, each kind of error's own number."""
     winsor: Positive = 3.0
@@ -97,10 +97,11 @@ class ScoringOptions(Options):
     each kind of error's own number."""
     floor: Positive = 0.02
     """Least standard deviation of errors, in standardised units."""
-    relative_floor: Annotated[float, Field(ge=0)] = 0.1
+    relative_floor: Annotated[float, Field(ge=0)] = 0.15
     """Least standard deviation of errors, as a share of their mean."""
-    settle: Count = 100
-    """Errors before the statistics of a training series count as known."""
+    settle: Count = 50
+    """Errors before the statistics of a training series count as known; fewer where the half-life
+    is below 35."""
     novelty: Annotated[float, Field(ge=0)] = 0.05
     """A reading outside the range of all before it by more than this share of the range is an
     anomaly by itself; 0: none is."""

@@ -10,6 +10,7 @@ from keras import layers, ops
 from kad.backend import scan
 from kad.options import ScoringOptions
 from kad.rolling import rolling, steps_first
+from runtime.errors import ConfigError
 
 NARROWEST_RANGE = 0.02
 """A channel's range of readings counts as at least this wide, in standardised units."""
@@ -73,8 +74,9 @@ class Scoring(layers.Layer):
     `adaptive`: every error stream e of every channel has an exponentially weighted mean m and
     variance v. With sd = √(v + floor² + (relative floor · m)²),
 
-    - z = (mean of min(e, m + cap · sd) over those of the last `short` samples that have an error
-      − m) / sd, 0 where none of them has; `short` and cap are the error stream's,
+    - z = (mean of min(e, m + cap · sd) over those n of the last `short` samples that have an error
+      − m) / sd · √(n / `short`), 0 where none of them has: the mean of few errors is less certain.
+      `short` and cap are the error stream's,
     - m and v are updated with min(e, m + `winsor` · sd) afterwards, so that an anomaly hardly
       teaches what is normal,
     - a channel's score is the weighted root mean square over streams of max(z, 0), and the
@@ -82,7 +84,7 @@ class Scoring(layers.Layer):
       part.
 
     A reading outside the range of the channel's whole history by more than `novelty` of it scores
-    more than any other: `NOVEL` times how often it exceeds that share, at most `MOST`. Missing
+    at least `NOVEL` times how often it exceeds that share, at most `MOST`. Missing
     samples leave all statistics as they are. A new stream starts with the statistics and ranges of
     the training rows.
 
@@ -110,6 +112,11 @@ class Scoring(layers.Layer):
         self.channels, self.streams = channels, tuple(ErrorStream(*stream) for stream in streams)
         self.options = options if isinstance(options, ScoringOptions) else ScoringOptions(**options)
         if self.is_adaptive:
+            if not any(stream.weight for stream in self.streams):
+                raise ConfigError(
+                    "At least one error stream must have a weight above 0. Received: "
+                    f"{', '.join(stream.meaning for stream in self.streams)}, all 0."
+                )
             self._used = [i for i, stream in enumerate(self.streams) if stream.weight]
             used = [self.streams[i] for i in self._used]
             self._size = channels * len(used)
@@ -175,6 +182,17 @@ class Scoring(layers.Layer):
         for name, value in self.statistics.items():
             value.assign(parts[name][0])
 
+    def widen(self, z: np.ndarray) -> None:
+        """Widens the ranges that new streams start with.
+
+        Args:
+            z: `(rows, channels)`, standardised; NaN where missing.
+        """
+        for name, reduce in (("lowest", np.fmin.reduce), ("highest", np.fmax.reduce)):
+            known = self.statistics[name]
+            own = np.asarray(ops.convert_to_numpy(known.value), "float64")
+            known.assign(reduce([own, reduce(z, axis=0, initial=np.nan)]))
+
     # Scoring
 
     def call(self, samples: Samples, measured: Measured, old: Mapping[str, Any]) -> dict[str, Any]:
@@ -228,16 +246,16 @@ class Scoring(layers.Layer):
         recent = ops.concatenate([old["recent"], capped * counts], axis=1)
         recent_counts = ops.concatenate([old["recent_counts"], counts], axis=1)
         total, number = (self._newest(rows[:, 1:], steps) for rows in (recent, recent_counts))
-        # Without an error in the whole window there is nothing to compare.
-        z = (total / ops.maximum(number, 1.0) - mean) / deviation
-        z = ops.where(ops.greater(number, 0.0), ops.maximum(z, 0.0), ops.zeros_like(z))
+        certainty = ops.sqrt(number * (1 / self._shorts).astype("float32"))
+        z = (total / ops.maximum(number, 1.0) - mean) / deviation * certainty
+        z = ops.maximum(z, 0.0)
 
         squares = ops.square(ops.reshape(z, (-1, steps, len(self._used), self.channels)))
         weights = self._weights.astype("float32")[:, None]
         score = ops.sqrt(ops.sum(squares * weights, axis=2))
         if options.novelty:
             far = ops.minimum(self.NOVEL * novel, self.MOST)
-            score = ops.where(ops.greater(novel, 1.0), far, score)
+            score = ops.where(ops.greater(novel, 1.0), ops.maximum(far, score), score)
         return score, {
             **last,
             "recent": recent[:, steps:],
@@ -260,8 +278,9 @@ class Scoring(layers.Layer):
         floor = ops.square(options.relative_floor * mean) + options.floor**2
         deviation = ops.sqrt(variance + floor)
         tame = ops.minimum(now["error"], mean + options.winsor * deviation)
-        # The first errors of all say what is usual.
-        settled = ops.greater_equal(past["seen"], options.settle / 2)
+        # The first errors of all say what is usual; a short memory never sees more of them.
+        enough = ops.minimum(float(options.settle), self.memory)
+        settled = ops.greater_equal(past["seen"], enough)
         capped = ops.minimum(now["error"], mean + self._caps.astype("float32") * deviation)
         capped, tame = (ops.where(settled, e, now["error"]) for e in (capped, tame))
         seen = ops.minimum(past["seen"] + now["count"], self.memory)

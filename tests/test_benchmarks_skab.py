@@ -1,7 +1,5 @@
 """SKAB's counting: rows of all files together."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -82,9 +80,8 @@ def test_pooled_calibration_is_one_for_all_files(monkeypatch):
 
 def _scored(scores):
     """Scores of 460 rows, of which 60 before row 400 are held out."""
-    scored = Scored(info={}, parts=[{"score": scores.astype("float32"), "severity": scores}])
-    scored.__dict__["metadata"] = SimpleNamespace(calibration={"rows": 60})
-    return scored
+    info = {"held_out_scores": scores[340:400].tolist(), "least_scale": 0.0}
+    return Scored(info=info, parts=[{"score": scores.astype("float32"), "severity": scores}])
 
 
 def test_a_failed_case_finds_nothing(experiment):

@@ -47,14 +47,27 @@ def test_too_few_or_equal_scores_are_refused():
 
 
 def test_scores_without_spread_need_a_least_scale():
-    """Differences below `least_scale` are not remarkable; far above it they are."""
+    """What all rows score is usual; differences of `least_scale` are not remarkable."""
     layer = Calibration()
     summary = layer.fit(np.zeros(100), least_scale=0.2)
     assert summary["tail"]["scale"] == 0.2
-    values = ops.convert_to_numpy(layer(np.array([0.0, 0.02, 0.2, 99.0, 3e38], "float32")))
+    values = ops.convert_to_numpy(layer(np.array([0.0, 0.02, 0.2, 0.6, 99.0, 3e38], "float32")))
     assert np.isfinite(values).all()
     assert (np.diff(values) > 0).all()
-    # One scale above a tail of a tenth: −log10(0.1) + 1 / ln 10.
-    assert values[2] == pytest.approx(1 + 1 / np.log(10), rel=0.02)
-    assert values[1] - values[0] < 0.1
-    assert values[3] > 6
+    assert values[0] == 0.0
+    # A tenth of the scores is the tail; it begins two scales above the usual score.
+    assert values[2] == pytest.approx(0.5, rel=1e-3)
+    assert values[3] == pytest.approx(1 + 1 / np.log(10), rel=0.02)
+    assert values[4] > 6
+
+
+@pytest.mark.parametrize("share", [0.5, 0.7, 0.99])
+def test_what_many_rows_score_has_no_severity(share):
+    """Ties are as severe as the share of rows that score at least as high: not at all."""
+    rng = np.random.default_rng(0)
+    scores = np.where(rng.random(2000) < share, 0.0, rng.exponential(2.0, 2000))
+    layer = Calibration()
+    layer.fit(scores, least_scale=0.2)
+    at = ops.convert_to_numpy(layer(np.array([0.0, np.quantile(scores, 0.999)], "float32")))
+    assert at[0] == 0.0
+    assert at[1] == pytest.approx(3.0, abs=0.7)

@@ -183,7 +183,7 @@ def test_the_state_is_bounded():
     assert detector.state_size == features * own + 2 + 1 + features
     adaptive = toy()
     statistics = 3 * 2 * features + 2 * features
-    recent = 2 * adaptive.scoring.options.short * 2 * features
+    recent = 2 * max(stream.short for stream in adaptive.streams) * 2 * features
     assert adaptive.state_size == detector.state_size + statistics + recent
     state = measured(adaptive, np.tile(streams(), (1, 4, 1)))[1]
     assert state.shape == (2, adaptive.state_size)

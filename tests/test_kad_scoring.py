@@ -26,7 +26,7 @@ from runtime.compare import relative_gap
 WARMUP = 5
 TINY_RNN = {"embedding": 4, "units": 4, "layers": 1, "horizon": 2, "smooth": 3}
 STATIC = {"normalisation": "static"}
-QUICK = {"short": 3, "settle": 20, "half_life": 40}
+QUICK = {"short": 3, "settle": 10, "half_life": 40}
 LONG = {"half_life": 60, "winsor": 2.0, "cap": 5.0, "relative_floor": 0.0, "novelty": 0.0}
 
 
@@ -72,7 +72,7 @@ class Usual:
         o, mean = self.options, self.mean
         sd = sqrt(self.variance + o.floor**2 + (o.relative_floor * mean) ** 2)
         capped = tame = error
-        if self.seen >= o.settle / 2:
+        if self.seen >= min(o.settle, self.memory):
             capped, tame = min(error, mean + self.cap * sd), min(error, mean + o.winsor * sd)
         self.recent = [*self.recent, capped if counts else None][-self.short :]
         known = [e for e in self.recent if e is not None]
@@ -81,7 +81,8 @@ class Usual:
             gain, change = 1 / self.seen, tame - mean
             self.mean += gain * change
             self.variance = (1 - gain) * (self.variance + gain * change**2)
-        return max((sum(known) / len(known) - mean) / sd, 0.0) if known else 0.0
+        apart = (sum(known) / len(known) - mean) / sd if known else 0.0
+        return max(apart, 0.0) * sqrt(len(known) / self.short)
 
 
 class Channel:
@@ -106,11 +107,12 @@ class Channel:
         self.lowest, self.highest = min(self.lowest, z), max(self.highest, z)
         errors = (abs(z), observed), (2 * abs(z), observed and z > 0)
         apart = [u.step(e, c and is_warm) for u, (e, c) in zip(self.usual, errors, strict=True)]
+        novel = 0.0
         if self.options.novelty and observed and beyond > self.options.novelty * span:
             times = beyond / (self.options.novelty * span)
-            return min(Scoring.NOVEL * times, Scoring.MOST)
+            novel = min(Scoring.NOVEL * times, Scoring.MOST)
         weighted = zip(self.importance, apart, strict=True)
-        return sqrt(sum(w * a**2 for w, a in weighted) / sum(self.importance))
+        return max(novel, sqrt(sum(w * a**2 for w, a in weighted) / sum(self.importance)))
 
     @property
     def statistics(self):

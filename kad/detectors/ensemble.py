@@ -138,6 +138,7 @@ class Ensemble(Detector):
         shared = {
             "period_s": self.period_s,
             "grid": self.grid,
+            "max_gap_steps": self._max_gap_steps,
             "scoring": self.scoring.options.model_dump(),
         }
         own = self._arguments

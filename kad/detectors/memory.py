@@ -247,11 +247,11 @@ class Memory(Detector):
             # Before that there is too little to compare with.
             first = max(0, len(distances) - 2 * AROUND - 1)
             newest = first + int(distances[first:, channel].argmax())
+            if not distances[newest, channel]:
+                continue
             windows = sliding_window_view(values[: newest + 1, channel], self.window)
             boxes = windows.reshape(len(windows), self.boxes, self.box).mean(axis=2)
             past = boxes[max(0, len(boxes) - self.window - self._span) : -self.window]
-            if not len(past):
-                return []
             apart = np.square(past - boxes[-1]).sum(axis=1)
             nearest = windows[len(boxes) - self.window - len(past) + int(apart.argmin())]
             panels.append(
@@ -264,6 +264,8 @@ class Memory(Detector):
                     ),
                 )
             )
+        if not panels:
+            return []
         return [
             Diagnostic(
                 name="nearest-windows",
