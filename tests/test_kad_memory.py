@@ -12,6 +12,7 @@ from export.replay import always, uneven
 from kad.backend import compile_function
 from kad.config import build_config
 from kad.detectors.memory import Memory
+from kad.options import FitOptions
 from kad.run import train
 from runtime import Detector, Stream, verify
 from runtime.compare import relative_gap
@@ -259,3 +260,25 @@ def test_the_picture_shows_the_most_unusual_window_and_the_nearest():
     apart = [np.square((w - unusual).reshape(3, 2).mean(axis=1)).sum() for w in windows[-66:]]
     np.testing.assert_array_equal(nearest, windows[-66:][np.argmin(apart)])
     assert detector.diagnostics(series[: detector.start]) == []
+
+
+def test_a_channel_like_always_has_no_picture():
+    """A constant channel has no most unusual window; the others have theirs."""
+    detector = toy(scoring={"normalisation": "static"})
+    frame = wave(120)
+    frame["a"] = 20.0
+    (picture,) = detector.diagnostics(frame)
+    assert [panel.title for panel in picture.panels] == ["b"]
+    frame["b"] = 21.0
+    assert detector.diagnostics(frame) == []
+
+
+def test_calibration_sees_a_memory_that_is_as_full_as_in_use():
+    """Held-out rows are compared with all rows that a running stream would have before them."""
+    frame = wave(900, channels=1)
+    detector = Memory(["a"], period_s=60.0, **{**SIZE, "size": 100})
+    detector.fit(frame, training=FitOptions(validation=0.1))
+    running, _ = detector.scores(frame)
+    before = detector.held_out_scores
+    np.testing.assert_allclose(before, running.score[-90:], rtol=0.3, atol=0.3)
+    assert detector.lookback == 100 * SIZE["stride"] + SIZE["start"]
