@@ -46,7 +46,7 @@ def run() -> pd.DataFrame:
                     capture_output=True,
                 )
                 with np.load(out) as outputs:
-                    gaps = {n: relative_gap(outputs[n], reference[n]) for n in OUTPUTS}
+                    gaps = {n: relative_gap(outputs[n], reference[n], output=n) for n in OUTPUTS}
                 rows.append({"detector": case, "backend": backend, **gaps})
     return pd.DataFrame(rows)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kad.detector import Detector
     from kad.scoring import ErrorStream
 
-NAMES = ("errors", "counts", "z", "observed", "is_warm")
+NAMES = ("errors", "counts", "trusts", "z", "observed", "is_warm")
 _ROWS = 2048
 
 
@@ -60,8 +60,8 @@ def error_streams(detector: "Detector", frame: pd.DataFrame) -> dict[str, np.nda
         frame: The series, without a gap that restarts the warm-up.
 
     Returns:
-        `errors` and `counts` `(rows, channels, streams)`, `z` and `observed` `(rows, channels)`,
-        `is_warm` `(rows,)`.
+        `errors`, `counts` and `trusts` `(rows, channels, streams)`, `z` and `observed`
+        `(rows, channels)`, `is_warm` `(rows,)`.
     """
     from keras import ops
 
@@ -73,6 +73,7 @@ def error_streams(detector: "Detector", frame: pd.DataFrame) -> dict[str, np.nda
         return {
             "errors": ops.stack(measured.errors, axis=-1),
             "counts": ops.stack(measured.counts, axis=-1),
+            "trusts": ops.stack(measured.trusts or [*map(ops.ones_like, measured.errors)], axis=-1),
             "z": samples.z,
             "observed": samples.observed,
             "is_warm": ops.cast(samples.is_warm, "float32"),
@@ -103,7 +104,9 @@ class Rescorer:
 
         names = ["count", *self.scoring.parts]
 
-        def call(errors: Any, counts: Any, z: Any, observed: Any, is_warm: Any, *old: Any) -> Any:
+        def call(
+            errors: Any, counts: Any, trusts: Any, z: Any, observed: Any, is_warm: Any, *old: Any
+        ) -> Any:
             samples = Samples(
                 x=z,
                 z=z,
@@ -119,6 +122,7 @@ class Rescorer:
                 counts=tuple(counts[..., i] for i in numbers),
                 expected=None,
                 following={},
+                trusts=tuple(trusts[..., i] for i in numbers),
             )
             return self.scoring.call(samples, measured, dict(zip(names, old, strict=True)))
 

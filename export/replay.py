@@ -122,7 +122,9 @@ def replay(
     gaps: dict[str, dict[str, float]] = {}
     for way, lengths in ways.items():
         outputs = run(onnx_step, x, zeros, lengths)
-        gaps[way] = {name: relative_gap(outputs[name], reference[name]) for name in OUTPUTS}
+        gaps[way] = {
+            name: relative_gap(outputs[name], reference[name], output=name) for name in OUTPUTS
+        }
     for way, by_output in gaps.items():
         for name, gap in by_output.items():
             if not gap <= TOLERANCE:

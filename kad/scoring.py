@@ -50,6 +50,10 @@ class Measured(NamedTuple):
     """`(streams, steps, channels)`: what it expected, standardised."""
     following: Mapping[str, Any]
     """The next values of its parts of the state."""
+    trusts: tuple[Any, ...] = ()
+    """As `errors`, in (0, 1]: what share of an error counts in the mean of the newest ones, where a
+    stream is so young that its errors are too large; all of it where not given. Statistics learn
+    from the whole error."""
 
 
 class ErrorStream(NamedTuple):
@@ -243,6 +247,9 @@ class Scoring(layers.Layer):
         mean, deviation, capped, novel = (
             steps_first(out[name]) for name in ("mean", "deviation", "capped", "novel")
         )
+        if measured.trusts:
+            trusts = [measured.trusts[i] for i in self._used]
+            capped = capped * ops.concatenate(trusts, axis=-1)
         recent = ops.concatenate([old["recent"], capped * counts], axis=1)
         recent_counts = ops.concatenate([old["recent_counts"], counts], axis=1)
         total, number = (self._newest(rows[:, 1:], steps) for rows in (recent, recent_counts))

@@ -6,12 +6,16 @@ from numpy.typing import ArrayLike
 __all__ = ["relative_gap"]
 
 
-def relative_gap(actual: ArrayLike, expected: ArrayLike) -> float:
+UNITS = {"severity": 1.0}
+"""Sizes of outputs with a unit of their own: a severity of 1 is one in ten."""
+
+
+def relative_gap(actual: ArrayLike, expected: ArrayLike, *, output: str = "") -> float:
     """Returns the largest relative difference between two arrays of one output.
 
     The difference of each element is divided by `max(|e|, mean |e|)`, where the mean runs over
     the finite elements of `expected`: elements near zero are measured against the output's usual
-    size instead of against themselves.
+    size instead of against themselves, those of an output with a unit against at least one unit.
 
     NaN, and infinity of the same sign, equal only themselves: on one side alone they make the
     gap infinite. Two arrays of zeros have the gap 0.
@@ -19,6 +23,7 @@ def relative_gap(actual: ArrayLike, expected: ArrayLike) -> float:
     Args:
         actual: Numbers to judge, any shape.
         expected: The reference, same shape.
+        output: Name of the output.
 
     Returns:
         The gap, at least 0; infinite where shapes or non-finite elements differ.
@@ -36,7 +41,7 @@ def relative_gap(actual: ArrayLike, expected: ArrayLike) -> float:
     if not e.size:
         return 0.0
     size = np.abs(e)
-    scale = np.maximum(size, size.mean())
+    scale = np.maximum(size, max(float(size.mean()), UNITS.get(output, 0.0)))
     difference = np.abs(a - e)
     if (difference[scale == 0] > 0).any():
         return float("inf")

@@ -102,14 +102,16 @@ def verify(detector: Detector | str | Path | bytes) -> VerifyReport:
     streams = detector.fixed_streams or len(golden.x)
     actual = detector.step(_repeated(golden.x, streams), _repeated(golden.state, streams))
     gaps = {
-        name: _gap(got, _repeated(wanted, streams))
+        name: _gap(got, _repeated(wanted, streams), name)
         for name, got, wanted in zip(OUTPUTS, actual, golden.outputs, strict=True)
     }
     return VerifyReport(gaps=gaps, steps=golden.x.shape[1])
 
 
-def _gap(actual: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> float:
-    return relative_gap(actual, expected) if np.isfinite(actual).all() else float("inf")
+def _gap(actual: npt.NDArray[np.float32], expected: npt.NDArray[np.float32], output: str) -> float:
+    if not np.isfinite(actual).all():
+        return float("inf")
+    return relative_gap(actual, expected, output=output)
 
 
 def _repeated(array: Array, streams: int) -> Array:

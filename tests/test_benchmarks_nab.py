@@ -123,7 +123,7 @@ def test_halves_choose_scoring_options(corpus, monkeypatch):
             errors[(start + end) // 2 : end] += 4.0
         ones = np.ones((file.rows, 1), "float32")
         kept = {"errors": errors, "counts": np.ones_like(errors), "z": 0 * ones}
-        kept |= {"observed": ones, "is_warm": ones[:, 0]}
+        kept |= {"observed": ones, "is_warm": ones[:, 0], "trusts": np.ones_like(errors)}
         scored.append(Scored(info={"error_streams": streams}, streams=kept))
     rescorer = Rescorer(1, streams, recipe)
     scores = [

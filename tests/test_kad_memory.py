@@ -86,6 +86,7 @@ def measured(detector, x, lengths=None, state=None):
             "distance": out.distance,
             "window": out.errors[0],
             "value": out.errors[1],
+            "trust": out.trusts[0],
             "counts": ops.cast(out.counts[0], "float32"),
             "expected": out.expected,
             "next_state": detector.layout.pack({**old, **common, **out.following}),
@@ -282,3 +283,18 @@ def test_calibration_sees_a_memory_that_is_as_full_as_in_use():
     before = detector.held_out_scores
     np.testing.assert_allclose(before, running.score[-90:], rtol=0.3, atol=0.3)
     assert detector.lookback == 100 * SIZE["stride"] + SIZE["start"]
+
+
+def test_a_young_stream_counts_its_distances_in_proportion():
+    """The mean of the newest errors takes a share of them; what is usual is learnt from all."""
+    detector = toy(channels=1)
+    x = streams()[:1, :, :1]
+    whole = measured(detector, x)[0]
+    detector.usual_age.assign([SPAN - 1])
+    young = measured(detector, x)[0]
+    trust = np.minimum(np.arange(1, x.shape[1] + 1) / (SPAN - 1), 1)
+    np.testing.assert_allclose(young["trust"][0, :, 0], trust, rtol=1e-6)
+    np.testing.assert_array_equal(young["window"], whole["window"])
+    np.testing.assert_allclose(
+        young["distance"][0, :, 0], whole["distance"][0, :, 0] * trust**2, rtol=1e-5
+    )

@@ -186,6 +186,11 @@ class Ensemble(Detector):
             errors=tuple(error for m in measured.values() for error in m.errors),
             counts=tuple(count for m in measured.values() for count in m.counts),
             expected=measured["rnn"].expected,
+            trusts=tuple(
+                trust
+                for m in measured.values()
+                for trust in m.trusts or map(ops.ones_like, m.errors)
+            ),
             following={
                 f"{name}.{part}": value
                 for name, m in measured.items()
@@ -235,7 +240,7 @@ class Ensemble(Detector):
 
     def fit_statistics(self, series: TrainingSeries) -> None:
         """See `Detector.fit_statistics`."""
-        for member in self._trained.values():
+        for member in self._members.values():
             member.fit_statistics(series)
 
     def get_config(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from pydantic import Field
 
 from kad import frames
-from kad.detector import Detector
+from kad.detector import Detector, TrainingSeries
 from kad.diagnostics import AROUND, MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel
 from kad.options import Count, FitOptions
 from kad.rolling import rolling
@@ -35,7 +35,9 @@ class Memory(Detector):
     windows, summed over channels.
 
     There is nothing to train: scaler, scoring statistics and calibration are all that is fitted.
-    A new stream knows nothing: for `start` samples, its warm-up, nothing is remarkable. A window of
+    A new stream knows nothing: for `start` samples, its warm-up, nothing is remarkable. The nearest
+    of few is farther away than the nearest of many: until a stream has as many samples as there
+    were training rows, at most all that is remembered, its errors count in proportion. A window of
     which half is missing is neither compared nor resembled.
 
     Args:
@@ -95,6 +97,9 @@ class Memory(Detector):
         self.warmup_steps = start
         self.max_steps = window
         features = len(self.channels)
+        self.usual_age = self.add_weight(
+            name="usual_age", shape=(1,), initializer="ones", trainable=False
+        )
         # Of a pattern: box means, the newest sample, and 1 where it can be compared.
         self._ready(
             observed=(window - 1, features),
@@ -136,8 +141,9 @@ class Memory(Detector):
             for use, value in ((is_compared, squares), (is_late, apart))
         )
         is_known = ops.cast(ops.logical_or(is_compared, ops.logical_not(is_late)), "float32")
+        trust = ops.minimum(age / self.usual_age, 1.0)[..., None] * ops.ones_like(z)
         return Measured(
-            distance=squares * samples.observed,
+            distance=squares * ops.square(trust) * samples.observed,
             errors=(ops.sqrt(squares), apart),
             counts=(samples.observed * is_known, samples.observed),
             expected=ops.where(is_compared, expected, samples.z),
@@ -148,6 +154,7 @@ class Memory(Detector):
                 "age": age[:, -1:],
                 **following,
             },
+            trusts=(trust, trust),
         )
 
     def _remember(
@@ -286,6 +293,10 @@ class Memory(Detector):
         return {"distance": measured.distance, "next_state": state}
 
     # Training
+
+    def fit_statistics(self, series: TrainingSeries) -> None:
+        """See `Detector.fit_statistics`: how much a stream like the training rows remembers."""
+        self.usual_age.assign([min(self._span, len(series.values))])
 
     def rows_needed(self, _options: FitOptions) -> int:
         """See `Detector.rows_needed`: one row after the warm-up."""
