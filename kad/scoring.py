@@ -288,7 +288,7 @@ class Scoring(layers.Layer):
         # The first errors of all say what is usual; a short memory never sees more of them.
         enough = ops.minimum(float(options.settle), self.memory)
         settled = ops.greater_equal(past["seen"], enough)
-        capped = ops.minimum(now["error"], mean + self._caps.astype("float32") * deviation)
+        capped = ops.minimum(now["error"], mean + deviation * self._caps.astype("float32"))
         capped, tame = (ops.where(settled, e, now["error"]) for e in (capped, tame))
         seen = ops.minimum(past["seen"] + now["count"], self.memory)
         gain = now["count"] / ops.maximum(seen, 1.0)
