@@ -288,7 +288,7 @@ class Detector(keras.Model):
 
     @property
     def lookback(self) -> int:
-        """Samples before one that `diagnostics` needs to show what was made of it."""
+        """Samples before one that decide about it: calibration and pictures begin with them."""
         return 2 * self.warmup_steps
 
     @property
