@@ -66,10 +66,7 @@ def error_streams(detector: "Detector", frame: pd.DataFrame) -> dict[str, np.nda
     from keras import ops
 
     def step(x: Any, state: Any) -> dict[str, Any]:
-        old = detector.layout.unpack(state)
-        samples, following = detector.samples(x, old)
-        measured = detector.measure(samples, old)
-        following = {**old, **following, **measured.following}
+        samples, measured, following = detector.unscored(x, state)
         return {
             "errors": ops.stack(measured.errors, axis=-1),
             "counts": ops.stack(measured.counts, axis=-1),
@@ -77,7 +74,7 @@ def error_streams(detector: "Detector", frame: pd.DataFrame) -> dict[str, np.nda
             "z": samples.z,
             "observed": samples.observed,
             "is_warm": ops.cast(samples.is_warm, "float32"),
-            "next_state": detector.layout.pack(following),
+            "next_state": following,
         }
 
     placed, _ = frames.to_grid(detector.columns_of(frame), detector.grid_options())

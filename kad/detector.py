@@ -248,6 +248,17 @@ class Detector(keras.Model):
         """
         raise NotImplementedError
 
+    def unscored(self, x: Any, state: Any) -> tuple[Samples, Measured, Any]:
+        """Runs `step` without the scoring layer, whose parts of the state stay as they are.
+
+        Returns:
+            The samples, what the detector says about them, and the next state.
+        """
+        old = self.layout.unpack(state)
+        samples, following = self.samples(x, old)
+        measured = self.measure(samples, old)
+        return samples, measured, self.layout.pack({**old, **following, **measured.following})
+
     def call(self, inputs: Any) -> dict[str, Any]:
         """Runs `step` on `(x, state)`."""
         return self.step(*inputs)

@@ -285,12 +285,8 @@ class Memory(Detector):
         ]
 
     def _distances(self, x: Any, state: Any) -> dict[str, Any]:
-        """Runs the memory as `step` does, without the scoring layer."""
-        old = self.layout.unpack(state)
-        samples, following = self.samples(x, old)
-        measured = self.measure(samples, old)
-        state = self.layout.pack({**old, **following, **measured.following})
-        return {"distance": measured.distance, "next_state": state}
+        _, measured, following = self.unscored(x, state)
+        return {"distance": measured.distance, "next_state": following}
 
     # Training
 
