@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from rich.console import Console
-from rich.progress import track
 
 from benchmarks.alerts import alerts
 from benchmarks.cases import Case, Scored
@@ -28,9 +27,9 @@ from benchmarks.nab_corpus import (
     files,
     grid_of,
     halves,
-    transferred,
 )
-from benchmarks.rescoring import RECIPES, Recipe, Rescorer
+from benchmarks.nab_recipes import chosen_recipes
+from benchmarks.rescoring import Recipe
 from benchmarks.results_file import ResultsFile
 from datasets import Series, load
 from kad.metrics import (
@@ -164,7 +163,7 @@ def run(
         console.print(f"figures of {subject.variant}, seed {subject.seed} …")
         rows, lost = figures(subject)
         if recipes:
-            chosen, tried = chosen_recipes(subject, console)
+            chosen, tried = chosen_recipes(subject.scored, console)
             rows += chosen
             by_recipe = ResultsFile("nab_recipes", (*keys, *Recipe._fields, "profile"))
             by_recipe.replace([{**keys, **row} for row in tried])
@@ -242,70 +241,6 @@ def figures(subject: Subject) -> tuple[list[dict[str, Any]], list[dict[str, Any]
                 add(f"label-free {budget}", profile, float(corpus_score(found, settings)))
     add("VUS-PR", "none", _volume(subject.scores))
     return rows, list(_per_window(subject.scores, float(grid[sweep.best("standard")])))
-
-
-def chosen_recipes(
-    subject: Subject, console: Console
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Returns the rows of `nab.csv` for which halves choose scoring options as well.
-
-    A half chooses the recipe by its best threshold under the usual policy, then policy and
-    threshold; none where the error streams were not kept.
-
-    Returns:
-        These rows, and those of `nab_recipes.csv`: what each recipe gives.
-    """
-    kept = [scored for scored in subject.scored if scored is not None and scored.streams]
-    if not kept or len(kept) < len(files()):
-        return [], []
-    from kad.backend import select_backend
-    from kad.scoring import ErrorStream
-
-    select_backend("jax")
-    streams = [ErrorStream(*stream) for stream in kept[0].info["error_streams"]]
-    corpora, sweeps = [], []
-    for recipe in track(RECIPES, "scoring options", console=console):
-        rescorer = Rescorer(1, streams, recipe)
-        scores = [
-            rescorer.score(scored.streams, file.probation).astype("float64")
-            for file, scored in zip(files(), kept, strict=True)
-        ]
-        corpora.append(scores)
-        sweeps.append(Sweep.of(scores, POLICY, grid_of(scores)))
-    tried = [
-        {
-            **recipe._asdict(),
-            "profile": profile,
-            "in_sample": sweep.score(profile, sweep.best(profile)),
-            "cross_half": sum(cross_half([sweep], profile)) / 2,
-        }
-        for recipe, sweep in zip(RECIPES, sweeps, strict=True)
-        for profile in NAB_PROFILES
-    ]
-    rows = []
-    by_policy: dict[int, list[Sweep]] = {}
-    for profile in NAB_PROFILES:
-        found = []
-        for here, there in (halves(), halves()[::-1]):
-            best = [sweep.score(profile, sweep.best(profile, there), there) for sweep in sweeps]
-            number = int(np.argmax(best))
-            if number not in by_policy:
-                grid = grid_of(corpora[number])
-                by_policy[number] = [
-                    Sweep.of(corpora[number], policy, grid) for policy in POLICIES.values()
-                ]
-            found.append(transferred(by_policy[number], profile, here, there))
-        value = sum(found) / 2
-        rows.append(
-            {
-                "test": "cross-half, all",
-                "profile": profile,
-                "value": value,
-                "first_half": found[0],
-                "second_half": found[1],
-            }
-        )
-    return rows, tried
 
 
 def _pairs(subject: Subject) -> Iterator[tuple[File, Scored | None]]:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks import nab, nab_corpus
+from benchmarks import nab, nab_corpus, nab_recipes
 from benchmarks.alerts import alerts
 from benchmarks.cases import Scored
 from benchmarks.nab_corpus import POLICY, File, Sweep, corpus_score, cross_half, halves
+from benchmarks.nab_recipes import chosen_recipes
 from benchmarks.rescoring import Recipe, Rescorer
 from kad import backend
 from kad.metrics import NAB_PROFILES, NABSeries, nab_scores, nab_worth
@@ -32,7 +33,7 @@ FILES = (
 @pytest.fixture
 def corpus(monkeypatch):
     """Five small files instead of NAB's."""
-    for module in (nab, nab_corpus):
+    for module in (nab, nab_corpus, nab_recipes):
         monkeypatch.setattr(module, "files", lambda: FILES)
     halves.cache_clear()
     yield FILES
@@ -130,10 +131,9 @@ def test_halves_choose_scoring_options(corpus, monkeypatch):
         rescorer.score(one.streams, file.probation).astype("float64")
         for one, file in zip(scored, corpus, strict=True)
     ]
-    monkeypatch.setattr(nab, "RECIPES", [recipe])
+    monkeypatch.setattr(nab_recipes, "RECIPES", [recipe])
     monkeypatch.setattr(backend, "select_backend", lambda _: "the one that runs")
-    subject = nab.Subject("ours", 0, "ours", scores, scored)
-    rows, tried = nab.chosen_recipes(subject, Console(file=io.StringIO()))
+    rows, tried = chosen_recipes(scored, Console(file=io.StringIO()))
     grid = nab_corpus.grid_of(scores)
     sweeps = [Sweep.of(scores, policy, grid) for policy in nab_corpus.POLICIES.values()]
     usual = Sweep.of(scores, POLICY, grid)
@@ -142,7 +142,7 @@ def test_halves_choose_scoring_options(corpus, monkeypatch):
         assert halves_scores == pytest.approx(cross_half(sweeps, row["profile"]))
         assert row["value"] == pytest.approx(sum(halves_scores) / 2)
         assert tries["in_sample"] == usual.score(row["profile"], usual.best(row["profile"])) > 50
-    assert nab.chosen_recipes(nab.Subject("peer", 0, "peer", scores, []), None) == ([], [])
+    assert chosen_recipes([None, *scored[1:]], Console()) == ([], [])
 
 
 @pytest.mark.data
