@@ -94,7 +94,18 @@ def test_a_failed_case_finds_nothing(experiment):
         "far": 0.0,
         "mar": 100.0,
     }
-    assert {row["calibration"] for row in rows} == {*skab.CALIBRATIONS, "none"}
+    assert {row["calibration"] for row in rows} == {*skab.CALIBRATIONS, "none", "any"}
+
+
+def test_each_half_takes_the_rule_that_is_best_on_the_other():
+    """On the second and fourth file `bold` is best; on the others it has false alarms."""
+    bold, shy = skab.Rule("own", "1/day", "rows"), skab.Rule("own", "1/week", "rows")
+    good, alarms, silent = Counts(8, 0, 10, 2), Counts(10, 5, 5, 0), Counts(1, 0, 10, 9)
+    counts = {bold: [alarms, good, alarms, good], shy: [silent] * 4}
+    row = skab._from_the_other_half(counts)
+    assert row["chosen"] == "own, 1/day, rows; own, 1/week, rows"
+    expected = Counts.total([alarms, silent, alarms, silent]).figures()
+    assert {name: row[name] for name in expected} == expected
 
 
 @pytest.mark.data
