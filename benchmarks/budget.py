@@ -73,7 +73,6 @@ def _measure(
     frame, _ = pump(days=days + UNSEEN_DAYS, period_s=PERIOD_S, seed=seed, faults=False)
     config = build_config(
         detector=detector,
-        preset="default" if detector == "gaussian" else "tiny",
         overrides={"training": {"seed": seed, "validation": validation}},
     )
     with tempfile.TemporaryDirectory() as folder:

@@ -6,6 +6,10 @@ from keras import ops
 
 LARGEST = 1e30
 """Readings of this magnitude and above count as missing: their square is no float32."""
+ENOUGH = 0.6
+"""Share of rows to be observed before an error says more than that samples were missing."""
+PLENTY = 0.9
+"""Share of observed rows from which on an error counts in full."""
 
 
 def is_observed(x: Any) -> Any:
@@ -33,3 +37,19 @@ def hold_last(x: Any, observed: Any, last: Any) -> Any:
     held = ops.matmul(same_run, known[..., None])[..., 0]
     held = ops.where(ops.greater(seen, 0.5), held, last[..., None])
     return ops.transpose(held, (0, 2, 1))
+
+
+def trust(observed: Any, length: int) -> Any:
+    """Returns what an error counts that rests on the newest rows.
+
+    Args:
+        observed: float32 `(streams, rows, channels)`, 1 where a sample was observed.
+        length: Rows that it rests on.
+
+    Returns:
+        float32 `(streams, rows - length + 1, channels)`, of the last of these rows: 0 up to the
+        share `ENOUGH` of observed rows, 1 from the share `PLENTY` on.
+    """
+    total = ops.pad(ops.cumsum(observed, axis=1), ((0, 0), (1, 0), (0, 0)))
+    share = (total[:, length:] - total[:, :-length]) / length
+    return ops.clip((share - ENOUGH) / (PLENTY - ENOUGH), 0.0, 1.0)

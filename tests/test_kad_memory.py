@@ -53,9 +53,12 @@ def search(detector, x):
         column = np.clip(z[:, channel], -detector.clip, detector.clip)
         before = np.zeros(detector.window - 1)
         rolled = np.lib.stride_tricks.sliding_window_view(np.r_[before, column], detector.window)
-        boxes = rolled.reshape(-1, detector.boxes, detector.box).mean(axis=2)
-        seen = np.r_[before, observed[:, channel]]
-        whole = np.lib.stride_tricks.sliding_window_view(seen, detector.window).mean(axis=1) > 0.5
+        seen = np.lib.stride_tricks.sliding_window_view(
+            np.r_[before, observed[:, channel]], detector.window
+        ).reshape(-1, detector.boxes, detector.box)
+        number = seen.sum(axis=2)
+        boxes = (rolled.reshape(seen.shape) * seen).sum(axis=2) / np.maximum(number, 1)
+        whole = (number > 0.6 * detector.box).all(axis=1)
         for t in np.flatnonzero(late):
             values[t, channel] = np.abs(column[max(0, t - span) : t] - column[t]).min()
             newest = t // detector.stride

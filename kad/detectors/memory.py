@@ -13,6 +13,7 @@ from pydantic import Field
 from kad import frames
 from kad.detector import Detector, TrainingSeries
 from kad.diagnostics import AROUND, MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel
+from kad.missing import ENOUGH
 from kad.options import Count, FitOptions
 from kad.rolling import rolling
 from kad.scoring import ErrorStream, Measured, Samples
@@ -119,10 +120,12 @@ class Memory(Detector):
         past = ops.concatenate([old["past"], ops.transpose(z, (0, 2, 1))], axis=-1)
         observed = ops.concatenate([old["observed"], samples.observed], axis=1)
         newest = ops.transpose(past[..., self._span - (self.window - 1) :], (0, 2, 1))
-        windows = rolling(newest, steps, self.window)
-        means = ops.mean(ops.reshape(windows, (-1, steps, self.boxes, self.box, features)), axis=3)
-        share = ops.mean(rolling(observed, steps, self.window), axis=2)
-        is_whole = ops.cast(ops.greater(share, 0.5), "float32")
+        by_box = (-1, steps, self.boxes, self.box, features)
+        was_seen = ops.reshape(rolling(observed, steps, self.window), by_box)
+        count = ops.sum(was_seen, axis=3)
+        total = ops.sum(ops.reshape(rolling(newest, steps, self.window), by_box) * was_seen, axis=3)
+        means = total / ops.maximum(count, 1.0)
+        is_whole = ops.min(ops.cast(count > ENOUGH * self.box, "float32"), axis=2)
 
         new = ops.concatenate([means, z[:, :, None], is_whole[:, :, None]], axis=2)
         new = ops.reshape(new, (-1, steps, (self.boxes + 2) * features))

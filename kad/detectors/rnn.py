@@ -17,6 +17,7 @@ from kad.chunks import Segments, chunk_steps, held_out_chunks, training_chunks
 from kad.detector import Detector, TrainingSeries
 from kad.diagnostics import MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel, Role
 from kad.error_gaussian import ErrorGaussian, Gaussian
+from kad.missing import trust
 from kad.networks.predictor import Head, Predictor
 from kad.networks.recurrent import Activation, Cell
 from kad.networks.usual_distance import UsualDistance
@@ -206,11 +207,13 @@ class RNNPredictor(Detector):
         self.horizon, self.residual, self.tied = horizon, residual, tied
         self.gaussian, self.smooth, self.compensate = gaussian, smooth, compensate
         self.impute, self.clip, self.uniform = impute, clip, uniform
-        self.warmup_steps = 4 * horizon + smooth - 1
+        self._context_steps = 4 * horizon
+        self.warmup_steps = self._context_steps + smooth - 1
         self.max_steps = 256
         self.own_loops = 1 if impute == "forecast" else 0
         self._ready(
             pending=(horizon, horizon, features),
+            known=(self._context_steps - 1, features),
             **_parts([[(units,)] * layer.states for layer in self.predictor.recurrent]),
             **(dict.fromkeys(("roots", "counts"), (smooth - 1, features)) if smooth > 1 else {}),
         )
@@ -220,13 +223,20 @@ class RNNPredictor(Detector):
     def measure(self, samples: Samples, old: Mapping[str, Any]) -> Measured:
         """See `Detector.measure`."""
         out = self._measure(samples, old)
+        known = ops.concatenate([old["known"], samples.observed], axis=1)
+        own = trust(known, self._context_steps)
+        is_known = ops.cast(own > 0.0, "float32")
+        # What the network predicts of a channel rests on all channels.
+        inputs = ops.square(ops.mean(own, axis=-1, keepdims=True)) * ops.ones_like(own)
+        steps = ops.shape(samples.z)[1]
         seen = ops.clip(out["z"], -self.clip, self.clip) if self.clip else out["z"]
         return Measured(
-            distance=out["smoothed"],
+            distance=out["smoothed"] * is_known,
             errors=(ops.abs(out["forecasts"][:, :, 0] - seen), ops.sqrt(out["distances"])),
-            counts=(out["observed"],) * 2,
+            counts=(out["observed"] * is_known,) * 2,
             expected=out["forecasts"][:, :, 0],
-            following=out["following"],
+            following={**out["following"], "known": known[:, steps:]},
+            trusts=(inputs, inputs),
         )
 
     def measure_step(self, x: Any, state: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from kad import frames
 from kad.backend import compile_function
 from kad.detector import Component, Detector, TrainingSeries
 from kad.diagnostics import MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel
+from kad.missing import trust
 from kad.networks.conv_plan import conv_plan
 from kad.networks.vae import Head, embedding_lstm, vae_decoder, vae_encoder
 from kad.options import Count, Fraction, Positive, TrainingOptions
@@ -199,7 +200,7 @@ class VAELSTM(Detector):
         self._history = score_windows * l_win - 1
         self._ready(
             values=(self._history, features),
-            observed=(self._history, features),
+            observed=(self.warmup_steps, features),
             codes=((l_seq - 1) * l_win, code_size),
         )
 
@@ -218,7 +219,10 @@ class VAELSTM(Detector):
         codes = ops.concatenate([old["codes"], embedded], axis=1)
 
         compared = self.score_windows * self.l_win
-        target, counts = rolling(values, steps, compared), rolling(seen, steps, compared)
+        target = rolling(values, steps, compared)
+        counts = rolling(seen[:, self.warmup_steps - self._history :], steps, compared)
+        trusted = trust(seen, self.l_seq * self.l_win)
+        is_known = ops.cast(trusted > 0.0, "float32")
         expected = ops.reshape(forecast, (-1, steps, compared, features))
         errors: tuple[Any, ...] = ()
         if self.scoring.is_adaptive:
@@ -228,9 +232,10 @@ class VAELSTM(Detector):
             own = ops.reshape(own, (-1, steps, self.l_win, features))
             errors = tuple(_rms(window - w, mask) for w in (own, forecast[:, :, -1]))
         return Measured(
-            distance=ops.sum(ops.square(target - expected) * counts, axis=2),
+            distance=ops.sum(ops.square(target - expected) * counts, axis=2) * is_known,
             errors=errors,
-            counts=(samples.observed,) * 2,
+            counts=(samples.observed * is_known,) * 2,
+            trusts=(trusted, trusted),
             expected=newest,
             following={
                 "values": values[:, steps:],
