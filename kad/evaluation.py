@@ -20,8 +20,9 @@ from kad.metrics.ranges import mean_of_known, windows_to_ranges
 from kad.metrics.summary import METRICS, evaluate
 from kad.run import CONFIG, load
 from kad.tables import labels_in_time, read_labels, read_table, select_rows
+from runtime.budget import severity_threshold
 from runtime.errors import InputError
-from runtime.events import EventDetector
+from runtime.events import EventDetector, step_numbers
 from runtime.policy import AlarmPolicy
 from runtime.stream import Scores
 from runtime.timestamps import TimeStyle
@@ -50,7 +51,7 @@ class Evaluation(NamedTuple):
     notes: tuple[str, ...]
     """What was left out, and why."""
     threshold: float
-    """The default threshold on severity."""
+    """The detector's default threshold on severity; the others have theirs for the same budget."""
     false_alarms: str
     """The budget that it stands for."""
 
@@ -87,7 +88,8 @@ def evaluate_run(
 
     Every row of the series is scored, but those that trained do not count. Steps of the warm-up
     count, with the lowest score. A random score is uniform and alarms as often as the budget of
-    false alarms allows. The moving Gaussian is fitted on the rows that trained the detector.
+    false alarms allows. The moving Gaussian is fitted on the rows that trained the detector, with a
+    threshold of its own for the same budget and alarm policy.
 
     Args:
         run: Run folder, `.keras` file, or a detector's `.onnx`.
@@ -123,21 +125,23 @@ def evaluate_run(
             )
         source = other.iloc[rows]
 
-    def judge(scores: Scores, warmup_steps: int) -> dict[str, float]:
+    def judge(scores: Scores, warmup_steps: int, threshold: float) -> dict[str, float]:
         score = scores.score.astype("float64")
         score[_warming(scores.restart, warmup_steps)] = score.min()
         return evaluate(
             score,
             ranges,
-            detected=scores.severity >= subject.threshold,
-            events=_events(scores, subject.threshold, subject.policy),
+            detected=scores.severity >= threshold,
+            events=_events(scores, threshold, subject),
             keep=keep,
             period_s=subject.options.period_s,
         )
 
-    figures = {subject.name: judge(scores, subject.warmup_steps)}
+    figures = {subject.name: judge(scores, subject.warmup_steps, subject.threshold)}
     rng = np.random.default_rng(0)
-    noise = [judge(_random(scores, rng), 0) for _ in range(draws)]
+    # Neighbouring steps know nothing of each other: nearly every alarm is an event.
+    by_chance = severity_threshold(subject.false_alarms, subject.options.period_s)
+    noise = [judge(_random(scores, rng), 0, by_chance) for _ in range(draws)]
     figures[RANDOM] = {
         name: mean_of_known(np.array([draw[name] for draw in noise])) for name in noise[0]
     }
@@ -152,7 +156,8 @@ def evaluate_run(
         except InputError as error:
             notes.append(f"There is no {BASELINE}: {error}")
         else:
-            figures[BASELINE] = judge(baseline.scores(frame)[0], baseline.warmup_steps)
+            threshold = float(baseline.card["threshold"])
+            figures[BASELINE] = judge(baseline.scores(frame)[0], baseline.warmup_steps, threshold)
     table = pd.DataFrame(
         [
             (detector, METRICS[metric].threshold, metric, value)
@@ -169,7 +174,8 @@ def as_text(evaluation: Evaluation) -> Group:
     wide = evaluation.table.pivot_table(
         index="metric", columns="detector", values="value", sort=False, dropna=False
     )
-    default = f": severity {evaluation.threshold:.2f} ({evaluation.false_alarms})"
+    detector = evaluation.table["detector"].iloc[0]
+    default = f": {evaluation.false_alarms} ({detector}: severity {evaluation.threshold:.2f})"
     parts: list[Table] = []
     for choice, title in _SECTIONS.items():
         part = Table(
@@ -376,13 +382,17 @@ def _warming(restart: np.ndarray, warmup_steps: int) -> np.ndarray:
 # Scores
 
 
-def _events(scores: Scores, threshold: float, policy: AlarmPolicy) -> list[tuple[int, int]]:
-    """Returns the events as ranges of steps."""
+def _events(scores: Scores, threshold: float, subject: _Subject) -> list[tuple[int, int]]:
+    """Returns the events as ranges of rows."""
     channels = [str(number) for number in range(scores.channel_scores.shape[1])]
-    finder = EventDetector(channels, threshold=threshold, policy=policy)
-    numbered = replace(scores, times_ns=np.arange(len(scores)))
+    timed = subject.options.period_s if subject.options.grid == "time" else None
+    numbers = step_numbers(scores, period_s=timed)
+    finder = EventDetector(channels, threshold=threshold, policy=subject.policy, period_s=1 / _NS)
+    numbered = replace(scores, times_ns=numbers)
     events = [*finder.update(numbered), *finder.finish()]
-    return sorted((event.start_ns, event.end_ns + 1) for event in events)
+    first = np.searchsorted(numbers, [event.start_ns for event in events])
+    last = np.searchsorted(numbers, [event.end_ns for event in events])
+    return sorted(zip(first.tolist(), (last + 1).tolist(), strict=True))
 
 
 def _random(scores: Scores, rng: np.random.Generator) -> Scores:
@@ -398,5 +408,5 @@ def _baseline(subject: _Subject, rows: pd.DataFrame) -> Detector:
         grid=subject.options.grid,
         max_gap_steps=subject.options.max_gap_steps,
     )
-    baseline.fit(rows, false_alarms=subject.false_alarms)
+    baseline.fit(rows, false_alarms=subject.false_alarms, policy=subject.policy)
     return baseline

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import wave
+from conftest import TINY, wave
 
 from kad.config import build_config
 from kad.evaluation import BASELINE, RANDOM, evaluate_run
@@ -231,6 +231,42 @@ def test_a_detector_file_gives_the_runs_figures(run, exported, tmp_path):
     assert set(in_onnx.table["detector"]) == {"vae-lstm", RANDOM, BASELINE}
 
 
+def test_what_stands_beside_has_its_own_threshold(run, tmp_path):
+    """The moving Gaussian is one trained with the budget; the random score alarms as often."""
+    frame = wave(2600)
+    frame.iloc[700:720] += 15
+    labels = write_labels(tmp_path / "labels.csv", [frame.index[[700, 719]]])
+    overrides = {"alarm": {"false_alarms": "48/day"}}
+    config = build_config(detector="gaussian", overrides=overrides)
+    train(config, frame.iloc[:600], out=tmp_path / "gaussian")
+    more = build_config(overrides={**TINY, **overrides})
+    train(more, frame.iloc[:600], out=tmp_path / "vae-lstm")
+    ours, alone = (
+        evaluate_run(tmp_path / name, frame, labels) for name in ("vae-lstm", "gaussian")
+    )
+    pd.testing.assert_series_equal(figures(ours, BASELINE), figures(alone, "gaussian"))
+    assert figures(ours, RANDOM)["false_alarms_per_day"] == pytest.approx(48, rel=0.3)
+
+
+def test_a_gap_is_as_long_as_in_the_runtime(folder, tmp_path):
+    """The refractory time passes while a gap lasts: a fault after it is an event of its own."""
+    frame = wave(ROWS)
+    faults = [(560, 570), (690, 700)]
+    for start, end in faults:
+        frame.iloc[start:end, 0] += 40
+    frame.index = frame.index.where(np.arange(ROWS) < 575, frame.index + pd.Timedelta("10h"))
+    windows = [frame.index[[start, end - 1]] for start, end in faults]
+    labels = write_labels(tmp_path / "labels.csv", windows)
+    config = build_config(
+        detector="gaussian",
+        overrides={"data": {"train": f"0:{TRAINED}"}, "alarm": {"refractory": "5h"}},
+    )
+    run = train(config, frame, out=tmp_path / "run")
+    detector = run.detector
+    assert len(detector.events_of(detector.scores(frame)[0])) == 2
+    assert figures(evaluate_run(tmp_path / "run", frame, labels), "gaussian")["event_recall"] == 1
+
+
 # The command line
 
 
@@ -250,7 +286,7 @@ def test_command_prints_and_writes(folder, monkeypatch, capsys, tmp_path):
     )  # fmt: skip
     printed = capsys.readouterr().out
     assert code == 0
-    assert "Default threshold, chosen without labels: severity" in printed
+    assert "Default threshold, chosen without labels: 1/week (gaussian: severity" in printed
     assert "threshold chosen with the labels in view" in printed
     for name in ("gaussian", RANDOM, BASELINE):
         assert name in printed

@@ -60,11 +60,14 @@ METRICS = {
     "vus_pr": Metric("VUS-PR", "none"),
     "vus_roc": Metric("VUS-ROC", "none"),
     **{name: Metric(title, "default") for name, title in _AT_A_THRESHOLD.items()},
-    **{f"best_{name}": Metric(title, "labels") for name, title in _AT_A_THRESHOLD.items()},
+    **{
+        f"best_{name}": Metric(f"{title}, rows" if "nab_" in name else title, "labels")
+        for name, title in _AT_A_THRESHOLD.items()
+    },
 }
 """Every figure of `evaluate` by name, in the order of tables. In the figures called `best_`, point
-adjustment and each of NAB's profiles choose a threshold of their own; all others share that of the
-best plain F1."""
+adjustment and each of NAB's profiles choose a threshold of their own, NAB's with every row as an
+alert, as in its own tables; all others share that of the best plain F1."""
 
 
 def evaluate(
