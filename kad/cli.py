@@ -169,7 +169,7 @@ def _run_training(
     _say_counts(card["training"]["grid"])
     console.print(
         f"Trained on {card['training']['rows']} rows; alarm at severity {card['threshold']:.2f} "
-        f"({card['false_alarms']} false alarms). Wrote {folder}/model.keras and report.html."
+        f"(false alarms: {card['false_alarms']}). Wrote {folder}/model.keras and report.html."
     )
     if note := run.detector.budget.note:
         console.print(f"Note: {note}.")
@@ -188,7 +188,8 @@ def report(
         Path | None, typer.Option("--output", "-o", help="Page.", show_default="RUN/report.html")
     ] = None,
     png: Annotated[
-        Path | None, typer.Option(help="Also write pictures here.", show_default=False)
+        Path | None,
+        typer.Option(help="Also write a picture, a .png or into a folder.", show_default=False),
     ] = None,
     backend: _Backend = None,
 ) -> None:
@@ -237,7 +238,10 @@ def score(
     writer.write(scores)
     write_atomically(output, content.getvalue())
     _say_counts(counts)
-    console.print(f"Scored {len(scores)} steps, {scores.alarm.sum()} alarms. Wrote {output}.")
+    console.print(
+        f"Scored {len(scores)} steps, {scores.alarm.sum()} of them alarms, in "
+        f"{len(detector.events_of(scores))} events. Wrote {output}."
+    )
 
 
 @_command
@@ -279,9 +283,9 @@ def evaluate(
             if path.exists() and output.samefile(path):
                 raise InputError(f"--output {output} is an input. Name another file.")
     result = evaluate_run(run, data, labels, test=test, training=training, time=time)
-    Console(highlight=False).print(as_text(result))
     for note in result.notes:
         console.print(note, markup=False, soft_wrap=True)
+    Console(highlight=False).print(as_text(result))
     if output is not None:
         write_atomically(output, result.table.to_csv(index=False))
         console.print(f"Wrote {output}.")

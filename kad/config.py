@@ -117,15 +117,21 @@ def _explain(section: str, model: type[Options], error: pydantic.ValidationError
     first = error.errors()[0]
     key = ".".join([section, *map(str, first["loc"])])
     if first["type"] == "extra_forbidden":
-        return _unknown(key, [f"{section}.{name}" for name in model.model_fields])
+        *path, _ = map(str, first["loc"])
+        for name in path:
+            inner = model.model_fields[name].annotation
+            if isinstance(inner, type) and issubclass(inner, Options):
+                model = inner
+        return _unknown(key, [".".join([section, *path, name]) for name in model.model_fields])
     if first["type"] == "value_error":
         return f"{key}: {first['ctx']['error']}"
     return f"{key}: {first['msg']}. Received: {first['input']!r}."
 
 
 def _unknown(key: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
-    return f"Unknown configuration key {key!r}. Did you mean {near[0]!r}?"
+    if near := difflib.get_close_matches(key, known, n=1, cutoff=0.8):
+        return f"Unknown configuration key {key!r}. Did you mean {near[0]!r}?"
+    return f"Unknown configuration key {key!r}. There are {', '.join(known)}."
 
 
 def _check_sections(tree: Mapping[str, Any]) -> None:

@@ -51,5 +51,6 @@ def trust(observed: Any, length: int) -> Any:
         share `ENOUGH` of observed rows, 1 from the share `PLENTY` on.
     """
     total = ops.pad(ops.cumsum(observed, axis=1), ((0, 0), (1, 0), (0, 0)))
-    share = (total[:, length:] - total[:, :-length]) / length
-    return ops.clip((share - ENOUGH) / (PLENTY - ENOUGH), 0.0, 1.0)
+    # Whole numbers less a constant: a division first could round a share across the border.
+    above = total[:, length:] - total[:, :-length] - ENOUGH * length
+    return ops.clip(above / ((PLENTY - ENOUGH) * length), 0.0, 1.0)

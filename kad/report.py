@@ -50,7 +50,8 @@ def write_report(
             data's time or as row numbers where the data have none, or pairs of times; both ends
             inside.
         output: The page; `report.html` in the run where not given.
-        png: A picture of the page as well: a `.png` file, or a folder that gets `report.png`.
+        png: A picture of the page as well: a `.png` file, or a folder that gets one with the name
+            of the page.
             Needs Chromium or Chrome on PATH.
 
     Returns:

@@ -160,7 +160,7 @@ def _notes(detector: Detector, findings: Findings | None) -> list[str]:
         (
             "Severity says how rare a score is among normal samples: at severity 3 one normal "
             f"sample in 1,000 scores this high, at 4 one in 10,000. The threshold is one in "
-            f"{odds:,}."
+            f"{odds:,}; neighbouring samples make one event, so that events are rarer."
         )
     ]
     if findings is not None:

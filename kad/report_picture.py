@@ -32,7 +32,7 @@ def find_browser() -> str | None:
 
 
 def browse(page: Path, *flags: str) -> subprocess.CompletedProcess[str]:
-    """Opens a local page in the browser without a window or network, and waits.
+    """Opens a local report in the browser without a window or network, and waits.
 
     Args:
         page: The page.
@@ -49,7 +49,9 @@ def browse(page: Path, *flags: str) -> subprocess.CompletedProcess[str]:
             "open the page and print it."
         )
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        command = [browser, *_FLAGS, f"--user-data-dir={profile}", *flags, page.resolve().as_uri()]
+        # There long tables are shown whole.
+        address = f"{page.resolve().as_uri()}#whole"
+        command = [browser, *_FLAGS, f"--user-data-dir={profile}", *flags, address]
         try:
             return subprocess.run(  # noqa: S603 - a fixed program on a page of ours
                 command, capture_output=True, text=True, timeout=_SECONDS, check=True

@@ -132,6 +132,8 @@ def load(path: str | os.PathLike[str]) -> Detector:
         ModelFileError: It is damaged, or no kad detector.
     """
     path = Path(path)
+    if path.suffix == ".onnx":
+        raise InputError(f"This needs the run folder, not the exported file. Received: {path}.")
     if path.is_dir():
         if not (path / MODEL).is_file():
             hint = (

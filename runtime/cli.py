@@ -239,7 +239,8 @@ class _Job:
         return (
             f"{counts.received} rows, {self.steps} steps scored: {counts.missing} missing, "
             f"{counts.duplicates} duplicates, {counts.late} late, {counts.restarts} restarts; "
-            f"{self.alarms} alarms in {self.events} events; "
+            f"{self.alarms} alarms in {self.events} events, from severity "
+            f"{self.detect.threshold:.2f}; "
             f"{counts.received / seconds:.0f} rows/s"
         )
 

@@ -36,6 +36,14 @@ def wave(rows=600, channels=2, seed=0):
     return pd.DataFrame(values, index=index, columns=["a", "b"][:channels])
 
 
+def mostly_observed(observed, length):
+    """Whether more than 60 % of the newest `length` samples are there, `(streams, rows, ...)`."""
+    before = [(0, 0)] * observed.ndim
+    before[1] = (length - 1, 0)
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(observed, before), length, axis=1)
+    return windows.sum(axis=-1) > 0.6 * length
+
+
 @pytest.fixture(scope="session")
 def data_dir():
     """The folder of the real series."""

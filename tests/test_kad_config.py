@@ -73,6 +73,11 @@ def test_alarm_times_are_seconds_or_texts(tmp_path):
         ("[alarm]\nrefractory = '2 fortnights'", "alarm.refractory: A duration .*2 fortnights"),
         ("[alarm]\nrelease = 1.5", "alarm.release: .*less than or equal to 1"),
         ("[alarm]\nrefactory = 5", "Did you mean 'alarm.refractory'"),
+        (
+            "[detector]\nname = 'ensemble'\n[detector.memory]\nsizes = 100",
+            "'detector.memory.sizes'. Did you mean 'detector.memory.size'",
+        ),
+        ("[detector]\nname = 'memory'\n[training]\nepochs = 3", "'training.epochs'. There are t"),
         ("[detector\n", "is not valid"),
         ("detector = 3", "must be a section"),
     ],
