@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score, f1_score
 
 from benchmarks.cases import Case, Scored
 from benchmarks.jobs import Effort
-from benchmarks.judging import evaluated, measure
+from benchmarks.judging import RANDOM, by_chance, evaluated, measure
 from benchmarks.results_file import ResultsFile
 from datasets import Series, load, names
 from kad.metrics import to_ranges
@@ -69,7 +69,17 @@ def run(*, variants: Sequence[str], seeds: int, effort: Effort, console: Console
         results.add(**case.keys, **_judge(scored, labels), **_training(scored.history))
         figures = evaluated(scored, to_ranges(labels), period_s=series.period_s or 1.0)
         metrics.add(**case.keys, **figures)
+    if not metrics.table.empty and not metrics.has(variant=RANDOM):
+        metrics.replace([_by_chance(load(name)) for name in series_names()])
     return results.table
+
+
+def _by_chance(series: Series) -> dict[str, Any]:
+    ((start, end),) = series.test
+    labels = series.labels()[start:end]
+    keep, period_s = np.ones(len(labels), bool), series.period_s or 1.0
+    figures = by_chance(to_ranges(labels), keep, period_s=period_s)
+    return {"variant": RANDOM, "seed": 0, "series": series.name, **figures}
 
 
 def _judge(scored: Scored, labels: np.ndarray) -> dict[str, Any]:

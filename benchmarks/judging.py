@@ -12,6 +12,12 @@ from benchmarks.cases import Case, Scored
 from benchmarks.jobs import Effort, finish
 from benchmarks.results_file import ResultsFile
 from kad.metrics import evaluate
+from runtime.budget import severity_threshold
+from runtime.policy import AlarmPolicy
+
+RANDOM = "uniform random"
+BUDGET = "1/week"
+"""For which a random score alarms as often as it is allowed to."""
 
 
 def complete(
@@ -48,6 +54,29 @@ def measure(
     todo = unmeasured(planned, results, effort)
     finish(todo, effort, console)
     return list(cached.each(todo, stale=effort.stale))
+
+
+def by_chance(
+    labels: Sequence[tuple[int, int]], keep: np.ndarray, *, period_s: float, seed: int = 0
+) -> dict[str, Any]:
+    """Returns every metric of a uniform random score.
+
+    Args:
+        labels: Half-open row ranges.
+        keep: bool `(rows,)`: rows that count.
+        period_s: Seconds from one row to the next.
+        seed: Of the score.
+    """
+    score = np.random.default_rng(seed).random(len(keep))
+    severity, threshold = -np.log10(1 - score), severity_threshold(BUDGET, period_s)
+    return evaluate(
+        score,
+        labels,
+        detected=severity >= threshold,
+        events=event_ranges(severity, threshold, AlarmPolicy()),
+        keep=keep,
+        period_s=period_s,
+    )
 
 
 def evaluated(

@@ -16,7 +16,7 @@ from rich.console import Console
 from benchmarks.alerts import alerts
 from benchmarks.cases import Case, Scored
 from benchmarks.jobs import Effort, finish
-from benchmarks.judging import complete, evaluated
+from benchmarks.judging import RANDOM, by_chance, complete, evaluated
 from benchmarks.nab_corpus import (
     POLICIES,
     POLICY,
@@ -78,7 +78,6 @@ PEERS = (
 )
 """Published detectors whose scores of each row are in `nab/peer_scores.npz`."""
 BUDGETS = ("1/week", "1/day")
-RANDOM = "uniform random"
 TESTS = {
     "in-sample": "best threshold, chosen with the labels",
     "cross-half": "threshold chosen on one half of the files, scored on the other",
@@ -171,7 +170,7 @@ def run(
         table.replace([{**keys, "kind": subject.kind, "failed": failed, **row} for row in rows])
         if subject.kind != "baseline":
             windows.replace([{**keys, **row} for row in lost])
-        if subject.kind == "ours":
+        if subject.kind != "peer":
             metrics.replace([{**keys, **row} for row in per_series(subject)])
     return table.table
 
@@ -316,6 +315,12 @@ def _per_window(scores: list[np.ndarray], threshold: float) -> Iterator[dict[str
 
 def per_series(subject: Subject) -> Iterator[dict[str, Any]]:
     """Yields every metric of each series, at the file's own threshold and alarm policy."""
+    if subject.variant == RANDOM:
+        for file in files():
+            keep, period_s = np.arange(file.rows) >= file.probation, file.period_s
+            figures = by_chance(file.windows, keep, period_s=period_s, seed=subject.seed)
+            yield {"series": file.name, **figures}
+        return
     for (file, scored), score in zip(_pairs(subject), subject.scores, strict=True):
         if scored is None:
             continue

@@ -20,7 +20,7 @@ from benchmarks import nab
 from benchmarks.alerts import event_ranges
 from benchmarks.cases import Case, Scored
 from benchmarks.jobs import Effort, finish
-from benchmarks.judging import complete, evaluated
+from benchmarks.judging import RANDOM, by_chance, complete, evaluated
 from benchmarks.published import SKAB
 from benchmarks.results_file import ResultsFile
 from datasets import Series, load, names
@@ -44,9 +44,10 @@ RULES: dict[str, str | float] = {
 """Thresholds without labels: a budget, or the severity of one normal row in 10,000, 3,000 or
 1,000."""
 PERIOD_S = 1.0
-CALIBRATIONS = ("own", "pooled", "in-sample")
+CALIBRATIONS = ("own", "pooled", "training rows")
 """Rows that say what is normal: held-out ones of the file, of all files, or of all files as the
-finished detector scores them."""
+finished detector scores them, which has trained on them. The last two are computed here: no
+exported file carries them."""
 POLICIES: dict[str, AlarmPolicy | None] = {
     "rows": None,
     "events": AlarmPolicy(),
@@ -56,7 +57,7 @@ POLICIES: dict[str, AlarmPolicy | None] = {
 WITH_LABELS = "best, chosen with the labels"
 OTHER_HALF = "one of these, chosen on the other half"
 LEADER = SKAB["Conv-AE"]
-BASELINES = ("uniform random", "every row")
+BASELINES = (RANDOM, "every row")
 
 
 class Counts(NamedTuple):
@@ -129,6 +130,7 @@ def run(*, variants: Sequence[str], seeds: int, effort: Effort, console: Console
     table = ResultsFile("skab", ("variant", "seed", "calibration", "threshold", "outliers"))
     metrics = ResultsFile("skab_metrics", ("variant", "seed", "series"))
     table.replace(list(baselines()))
+    metrics.replace(list(_chances()))
     for (variant, seed), found in complete(planned, stale=effort.stale).items():
         keys = {"variant": variant, "seed": seed}
         failed = sum(scored.error is not None for scored in found)
@@ -155,6 +157,13 @@ def baselines() -> Iterator[dict[str, Any]]:
     yield {"variant": BASELINES[1], "seed": 0, **keys, **everything.figures()}
 
 
+def _chances() -> Iterator[dict[str, Any]]:
+    for series in experiments():
+        counted = np.arange(len(series.frame)) >= series.train[1]
+        figures = by_chance(to_ranges(series.labels()), counted, period_s=PERIOD_S)
+        yield {"variant": RANDOM, "seed": 0, "series": series.name, **figures}
+
+
 class Rule(NamedTuple):
     """How rows become outliers without a look at the labels."""
 
@@ -176,10 +185,10 @@ def judges(found: Sequence[Scored]) -> dict[str, list[Judge | None]]:
     """Returns every calibration's judge of each experiment; `None` where the case failed."""
     own = [None if s.error else Judge(s.parts[0]["severity"], s.threshold) for s in found]
     held_out = _pooled(found, lambda scored: np.array(scored.info["held_out_scores"]))
-    return dict(zip(CALIBRATIONS, (own, held_out, _pooled(found, _in_sample)), strict=True))
+    return dict(zip(CALIBRATIONS, (own, held_out, _pooled(found, _trained_on)), strict=True))
 
 
-def _in_sample(scored: Scored) -> np.ndarray:
+def _trained_on(scored: Scored) -> np.ndarray:
     """Returns the scores of the held-out rows in the finished detector's stream."""
     rows = len(scored.info["held_out_scores"])
     return scored.parts[0]["score"][TRAINING_ROWS - rows : TRAINING_ROWS].astype("float64")
