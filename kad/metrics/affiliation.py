@@ -24,6 +24,9 @@ def affiliation(detected: Ranges, labels: Ranges, *, rows: int) -> PrecisionReca
         labels: Labelled ranges.
         rows: Rows of the series.
 
+    Raises:
+        InputError: Ranges that overlap, are out of order, or lie outside the rows.
+
     Reference: A. Huet, J. M. Navarro, D. Rossi (2022), "Local Evaluation of Time Series Anomaly
     Detection Algorithms", KDD. As there, a row `i` is the interval from `i` to `i + 1`.
     """

@@ -37,6 +37,9 @@ def event_figures(
         labels: Labelled ranges.
         rows: Rows of the series.
         period_s: Seconds from one row to the next.
+
+    Raises:
+        InputError: Ranges that overlap, are out of order, or lie outside the rows.
     """
     check_ranges(events, rows)
     check_ranges(labels, rows)

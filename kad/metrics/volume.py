@@ -33,6 +33,9 @@ def volume_under_surface(
         length: Longest buffer in rows (the paper's L).
         thresholds: How many, at evenly spaced ranks of the score.
 
+    Raises:
+        InputError: Ranges that overlap, are out of order, or lie outside the rows.
+
     Reference: J. Paparrizos, P. Boniol, T. Palpanas, R. Tsay, A. Elmore, M. Franklin (2022),
     "Volume Under the Surface: A New Accuracy Evaluation Measure for Time-Series Anomaly
     Detection", PVLDB 15(11); the numbers are those of the authors' package `vus` 0.0.6.
