@@ -469,7 +469,7 @@ class Detector(keras.Model):
                     raise
                 interrupted = error
             self.fit_statistics(prepared.series)
-            self._fit_scoring(segments, held_out=prepared.series.held_out_rows)
+            self._fit_scoring(segments)
             summary = {
                 "rows": int(sum(len(s.values) for s in segments)),
                 "grid": prepared.counts,
@@ -482,37 +482,47 @@ class Detector(keras.Model):
                 "end_ns": int(segments[-1].times_ns[-1]),
                 "data_sha256": fingerprint,
             }
-            self.calibrate(prepared, training=summary)
-            self._fit_scoring(segments)
+            if self.scoring.is_adaptive:
+                # A new extreme among the held-out rows is one: their own range would hide it.
+                self._fit_ranges(segments, held_out=prepared.series.held_out_rows)
+                self.calibrate(prepared, training=summary)
+                self._fit_ranges(segments)
+            else:
+                self.calibrate(prepared, training=summary)
             if interrupted:
                 raise interrupted
         return session.history
 
-    def _fit_scoring(self, segments: Sequence[Segment], *, held_out: int = 0) -> None:
-        """Sets the statistics that new streams start with.
+    def _fit_scoring(self, segments: Sequence[Segment]) -> None:
+        """Sets the statistics and ranges that new streams start with.
 
         Args:
             segments: Training rows on the grid.
-            held_out: How many of the last rows are left out.
         """
         rows = sum(len(s.values) for s in segments)
         self.scoring.reset(rows=rows)
         if not self.scoring.is_adaptive:
             return
-        before = max(0, rows - held_out - STATISTICS_ROWS)
-        end = rows - held_out
-        earlier = []
+        before = max(0, rows - STATISTICS_ROWS)
         for segment in segments:
-            values = segment.values[: max(end, 0)]
-            earlier.append(values[: max(before, 0)])
-            inputs = self.inputs(segment)[max(before, 0) : max(end, 0)]
-            before, end = before - len(segment.values), end - len(segment.values)
+            inputs = self.inputs(segment)[max(before, 0) :]
+            before -= len(segment.values)
             if len(inputs):
                 state = self.last_state(inputs)
                 self.scoring.start_from(self.layout.unpack(state))
-        if any(map(len, earlier)):
-            values = _finite(np.concatenate(earlier)).astype("float32")
-            self.scoring.widen(ops.convert_to_numpy(self.scaler(ops.convert_to_tensor(values))))
+        self._fit_ranges(segments)
+
+    def _fit_ranges(self, segments: Sequence[Segment], *, held_out: int = 0) -> None:
+        """Sets the ranges that new streams start with.
+
+        Args:
+            segments: Training rows on the grid.
+            held_out: How many of the last rows are left out.
+        """
+        values = np.concatenate([s.values for s in segments])
+        values = _finite(values[: len(values) - held_out]).astype("float32")
+        z = ops.convert_to_numpy(self.scaler(ops.convert_to_tensor(values)))
+        self.scoring.set_ranges(z)
 
     def _held_out(
         self, segments: Sequence[Segment], rows: int

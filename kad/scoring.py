@@ -186,16 +186,14 @@ class Scoring(layers.Layer):
         for name, value in self.statistics.items():
             value.assign(parts[name][0])
 
-    def widen(self, z: np.ndarray) -> None:
-        """Widens the ranges that new streams start with.
+    def set_ranges(self, z: np.ndarray) -> None:
+        """Sets the ranges that new streams start with; they hold 0.
 
         Args:
             z: `(rows, channels)`, standardised; NaN where missing.
         """
         for name, reduce in (("lowest", np.fmin.reduce), ("highest", np.fmax.reduce)):
-            known = self.statistics[name]
-            own = np.asarray(ops.convert_to_numpy(known.value), "float64")
-            known.assign(reduce([own, reduce(z, axis=0, initial=np.nan)]))
+            self.statistics[name].assign(reduce(z, axis=0, initial=0.0))
 
     # Scoring
 

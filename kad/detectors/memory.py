@@ -121,10 +121,12 @@ class Memory(Detector):
         observed = ops.concatenate([old["observed"], samples.observed], axis=1)
         newest = ops.transpose(past[..., self._span - (self.window - 1) :], (0, 2, 1))
         by_box = (-1, steps, self.boxes, self.box, features)
+        values = ops.reshape(rolling(newest, steps, self.window), by_box)
         was_seen = ops.reshape(rolling(observed, steps, self.window), by_box)
         count = ops.sum(was_seen, axis=3)
-        total = ops.sum(ops.reshape(rolling(newest, steps, self.window), by_box) * was_seen, axis=3)
-        means = total / ops.maximum(count, 1.0)
+        known = ops.sum(values * was_seen, axis=3) / ops.maximum(count, 1.0)
+        # Whole boxes, by far the most, round in the same way on every backend.
+        means = ops.where(count < self.box, known, ops.mean(values, axis=3))
         is_whole = ops.min(ops.cast(count > ENOUGH * self.box, "float32"), axis=2)
 
         new = ops.concatenate([means, z[:, :, None], is_whole[:, :, None]], axis=2)
