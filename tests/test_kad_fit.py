@@ -11,6 +11,7 @@ from conftest import TINY, wave
 import kad
 from kad.config import build_config
 from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining
+from kad.missing import ENOUGH
 from kad.run import load, train
 from kad.training import TrainingInterruptedError, epoch_batches, padded_batches, split_starts
 from runtime.errors import InputError, KadError, ModelFileError
@@ -265,13 +266,20 @@ def test_gaps_missing_and_infinite_samples_train():
 
 
 def test_missing_held_out_rows_do_not_calibrate():
-    """Calibration takes observed rows after the warm-up only."""
+    """Calibration takes observed rows after the warm-up only.
+
+    The rows after the outage rest on held samples at first and score 0, as they will in use.
+    """
     frame = wave(1200)
     frame.iloc[1100:1150] = np.nan
     detector = VAELSTM(["a", "b"], period_s=60.0, scoring=STATIC, **tiny().arguments)
     detector.fit(frame, training=OPTIONS)
     assert detector.card["calibration"]["rows"] == 120 - 50
-    assert (detector.held_out_scores > 0).all()
+    held, back = np.split(detector.held_out_scores > 0, [20])
+    assert held.all()
+    blind = int(ENOUGH * detector.l_seq * detector.l_win)
+    assert not back[:blind].any()
+    assert back[blind:].all()
 
 
 def test_diverging_training_says_so():
