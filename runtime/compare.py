@@ -6,8 +6,9 @@ from numpy.typing import ArrayLike
 __all__ = ["relative_gap"]
 
 
-UNITS = {"severity": 1.0}
-"""Sizes of outputs with a unit of their own: a severity of 1 is one in ten."""
+UNITS = {"severity": 1.0, "score": 0.2, "channel_scores": 0.2}
+"""Sizes of outputs with a unit of their own, below which differences mean nothing: a severity of 1
+is one in ten, an adaptive score counts in standard deviations of the usual error."""
 
 
 def relative_gap(actual: ArrayLike, expected: ArrayLike, *, output: str = "") -> float:
