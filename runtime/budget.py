@@ -35,7 +35,7 @@ def parse_false_alarms(budget: str) -> float:
 
     Args:
         budget: `COUNT/UNIT`, such as `1/week` or `0.5/day`. Units: s or second, min or minute, h
-            or hour, day, week, month (30 days), year (365 days).
+            or hour, d or day, week, month (30 days), year (365 days).
 
     Returns:
         Allowed false alarms per second.

@@ -14,6 +14,7 @@ UNITS_S = {
     "minute": 60.0,
     "h": 3600.0,
     "hour": 3600.0,
+    "d": 86_400.0,
     "day": 86_400.0,
     "week": 604_800.0,
     "month": 30 * 86_400.0,
@@ -42,12 +43,11 @@ def parse_duration(duration: str | float) -> float:
             return float(duration)
     elif isinstance(duration, str) and (match := _FORM.fullmatch(duration)):
         unit = match[2].lower() or "s"
-        unit = "day" if unit == "d" else unit
         seconds = UNITS_S.get(unit) or UNITS_S.get(unit.removesuffix("s"))
         if seconds:
             return float(match[1]) * seconds
     raise InputError(
-        "A duration must be seconds, or a number with a unit among d, "
+        "A duration must be seconds, or a number with a unit among "
         f"{', '.join(UNITS_S)}. Received: {duration!r}. Write for example 2h or 7200."
     )
 

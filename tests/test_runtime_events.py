@@ -296,7 +296,7 @@ def test_other_durations_are_errors(text):
 @pytest.mark.parametrize(
     ("budget", "seconds"),
     [("1/week", 604_800), ("2/day", 43_200), ("0.5/h", 7200), ("1 / month", 2_592_000),
-     ("3/MIN", 20), ("1/year", 31_536_000), ("1/s", 1), (".5/second", 2)],
+     ("3/MIN", 20), ("2/d", 43_200), ("1/year", 31_536_000), ("1/s", 1), (".5/second", 2)],
 )  # fmt: skip
 def test_budgets(budget, seconds):
     """Counts per unit, as alarms per second."""
