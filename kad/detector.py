@@ -482,13 +482,10 @@ class Detector(keras.Model):
                 "end_ns": int(segments[-1].times_ns[-1]),
                 "data_sha256": fingerprint,
             }
-            if self.scoring.is_adaptive:
-                # A new extreme among the held-out rows is one: their own range would hide it.
-                self._fit_ranges(segments, held_out=prepared.series.held_out_rows)
-                self.calibrate(prepared, training=summary)
-                self._fit_ranges(segments)
-            else:
-                self.calibrate(prepared, training=summary)
+            # A new extreme among the held-out rows is one: their own range would hide it.
+            self._fit_ranges(segments, held_out=prepared.series.held_out_rows)
+            self.calibrate(prepared, training=summary)
+            self._fit_ranges(segments)
             if interrupted:
                 raise interrupted
         return session.history
@@ -519,6 +516,8 @@ class Detector(keras.Model):
             segments: Training rows on the grid.
             held_out: How many of the last rows are left out.
         """
+        if not self.scoring.is_adaptive:
+            return
         values = np.concatenate([s.values for s in segments])
         values = _finite(values[: len(values) - held_out]).astype("float32")
         z = ops.convert_to_numpy(self.scaler(ops.convert_to_tensor(values)))

@@ -51,8 +51,7 @@ def write_report(
             inside.
         output: The page; `report.html` in the run where not given.
         png: A picture of the page as well: a `.png` file, or a folder that gets one with the name
-            of the page.
-            Needs Chromium or Chrome on PATH.
+            of the page. Needs Chromium or Chrome on PATH.
 
     Returns:
         Path of the page.

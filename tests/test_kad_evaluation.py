@@ -231,7 +231,7 @@ def test_a_detector_file_gives_the_runs_figures(run, exported, tmp_path):
     assert set(in_onnx.table["detector"]) == {"vae-lstm", RANDOM, BASELINE}
 
 
-def test_what_stands_beside_has_its_own_threshold(run, tmp_path):
+def test_what_stands_beside_has_its_own_threshold(tmp_path):
     """The moving Gaussian is one trained with the budget; the random score alarms as often."""
     frame = wave(2600)
     frame.iloc[700:720] += 15
