@@ -131,6 +131,21 @@ def budget(
     benchmark.show(table, console)
 
 
+@app.command()
+def faults(
+    detector: Annotated[
+        str, typer.Option(help="Names, comma-separated.")
+    ] = "gaussian,memory,rnn,vae-lstm,ensemble",
+    seeds: Annotated[int, typer.Option(min=1, help="Pumps.")] = 3,
+    fresh: Fresh = False,
+) -> None:
+    """Faults of a synthetic pump that are found, and false alarms, without a label."""
+    from benchmarks import faults as benchmark
+
+    table = benchmark.run(detectors=detector.split(","), seeds=seeds, fresh=fresh, console=console)
+    benchmark.show(table, console)
+
+
 def _compare(name: str, variants: str | None, seeds: int, effort: Effort, **options: str) -> None:
     benchmark = importlib.import_module(f"benchmarks.{name}")
     try:

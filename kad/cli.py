@@ -3,6 +3,7 @@
 import io
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec
@@ -54,7 +55,12 @@ def train(
         str | None,
         typer.Option(help=f"One of {', '.join(detector_names())}.", show_default="vae-lstm"),
     ] = None,
-    preset: Annotated[str, typer.Option(help="default, paper or tiny.")] = "default",
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="default, paper, multichannel or tiny.", show_default="by number of channels"
+        ),
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="TOML or JSON; flags win.", show_default=False)
     ] = None,
@@ -126,7 +132,7 @@ def train(
             return
         known = series.defaults(settings.data.channels)
         fresh = {k: v for k, v in known.items() if not getattr(settings.data, k)}
-        settings = settings._replace(data=settings.data.model_copy(update=fresh))
+        settings = replace(settings, data=settings.data.model_copy(update=fresh))
         _run_training(settings, data, folder, series=series, **options)
 
 

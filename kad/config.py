@@ -9,9 +9,10 @@ import difflib
 import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import pydantic
 import tomli_w
@@ -30,13 +31,15 @@ from kad.options import (
 from runtime.errors import ConfigError, InputError
 
 DEFAULT_DETECTOR = "vae-lstm"
+DEFAULT_PRESET = "default"
 _SECTIONS = ("data", "detector", "training", "scoring", "alarm")
 
 Tree = Mapping[str, Mapping[str, Any]]
 _T = TypeVar("_T", bound=Options)
 
 
-class Config(NamedTuple):
+@dataclass(frozen=True)
+class Config:
     """A whole, valid configuration."""
 
     data: DataOptions
@@ -46,6 +49,15 @@ class Config(NamedTuple):
     training: TrainingOptions
     scoring: ScoringOptions
     alarm: AlarmOptions
+    with_preset: Callable[[str], "Config"] | None = field(default=None, compare=False, repr=False)
+    """Makes it again with a preset, where none was chosen."""
+
+    def for_channels(self, number: int) -> "Config":
+        """Returns it with the preset for a number of channels, where none was chosen."""
+        preset = self.detector.preset_for(number)
+        if self.with_preset is None or preset == DEFAULT_PRESET:
+            return self
+        return replace(self.with_preset(preset), data=self.data)
 
     def to_toml(self) -> str:
         """Returns the configuration as the TOML file that repeats it."""
@@ -62,7 +74,7 @@ class Config(NamedTuple):
 def build_config(
     *,
     file: str | os.PathLike[str] | None = None,
-    preset: str = "default",
+    preset: str | None = None,
     detector: str | None = None,
     overrides: Tree | None = None,
 ) -> Config:
@@ -70,7 +82,8 @@ def build_config(
 
     Args:
         file: A `.toml` or `.json` file.
-        preset: One of the detector's presets.
+        preset: One of the detector's presets; where not given, the one for the number of channels,
+            which training settles.
         detector: Detector name; the file's, else `vae-lstm`.
         overrides: Values per section that win over the file, as command-line flags do.
 
@@ -84,16 +97,21 @@ def build_config(
     overrides = overrides or {}
     name = detector or from_file.get("detector", {}).get("name", DEFAULT_DETECTOR)
     cls = detector_class(name)
-    if preset not in cls.presets:
+    chosen = preset or DEFAULT_PRESET
+    if chosen not in cls.presets:
         raise ConfigError(
             f"The presets of {name} are {', '.join(cls.presets)}. Received: {preset!r}."
         )
     sections = {}
     for section in _SECTIONS:
-        usual = cls.presets["default"] if section == "scoring" else {}
-        trees = (usual, cls.presets[preset], from_file, overrides)
+        usual = cls.presets[DEFAULT_PRESET] if section == "scoring" else {}
+        trees = (usual, cls.presets[chosen], from_file, overrides)
         sections[section] = merged(*(tree.get(section, {}) for tree in trees))
     sections["detector"].pop("name", None)
+
+    def with_preset(preset: str) -> Config:
+        return build_config(file=file, preset=preset, detector=detector, overrides=overrides)
+
     return Config(
         data=_validate("data", DataOptions, sections["data"]),
         detector=cls,
@@ -103,6 +121,7 @@ def build_config(
         training=_validate("training", cls.Training, sections["training"]),
         scoring=_validate("scoring", ScoringOptions, sections["scoring"]),
         alarm=_validate("alarm", AlarmOptions, sections["alarm"]),
+        with_preset=None if preset else with_preset,
     )
 
 

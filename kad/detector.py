@@ -81,7 +81,8 @@ class Detector(keras.Model):
     Training: ClassVar[type[FitOptions]] = TrainingOptions
     """The `[training]` section that this detector understands."""
     presets: ClassVar[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {"default": {}}
-    """Values per preset and configuration section."""
+    """Values per preset and configuration section. Where none is chosen, `default` trains, or
+    `multichannel` on more than one channel."""
 
     takes_context: ClassVar[bool] = False
     """Whether it can use the time of day and the day of the week."""
@@ -755,6 +756,12 @@ class Detector(keras.Model):
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+    @classmethod
+    def preset_for(cls, channels: int) -> str:
+        """Returns which of `presets` trains where none is chosen, for a number of channels."""
+        several = channels > 1 and "multichannel" in cls.presets
+        return "multichannel" if several else "default"
 
     @classmethod
     def load(cls, filepath: str | os.PathLike[str]) -> Self:

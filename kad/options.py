@@ -1,7 +1,7 @@
 """The sections of a configuration file, each a frozen pydantic model."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, field_validator
@@ -12,6 +12,7 @@ from runtime.policy import AlarmPolicy
 from runtime.schema import Grid
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+Weight = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Duration = Annotated[float, BeforeValidator(parse_duration)]
@@ -140,17 +141,18 @@ class AlarmOptions(Options):
         return AlarmPolicy.of_durations(period_s, **self.model_dump(exclude={"false_alarms"}))
 
 
-def arguments_model(cls: type, **defaults: Any) -> type[Options]:
+def arguments_model(cls: type, *, without: Collection[str] = (), **defaults: Any) -> type[Options]:
     """Returns a class's own constructor arguments as a model, without what comes from the data.
 
     Args:
         cls: A detector's class.
+        without: Names of arguments that are left out, too.
         **defaults: Values that replace the constructor's defaults.
     """
     fields: dict[str, Any] = {
         name: (parameter.annotation, defaults.get(name, parameter.default))
         for name, parameter in inspect.signature(cls.__init__).parameters.items()
-        if name not in {"self", "channels", "kwargs"}
+        if name not in {"self", "channels", "kwargs", *without}
     }
     return create_model(f"{cls.__name__}Arguments", __base__=Options, **fields)
 

@@ -89,6 +89,7 @@ def train(
         ).frame
         names = tuple(frame.columns)
     rows = select_rows(frame, config.data.train)
+    config = config.for_channels(len(names))
 
     keras.utils.set_random_seed(config.training.seed)
     detector = build_detector(config, rows, names)

@@ -4,8 +4,10 @@ import json
 import tomllib
 
 import pytest
+from conftest import wave
 
 from kad.config import build_config
+from kad.run import train
 from runtime.errors import ConfigError, InputError
 from runtime.policy import AlarmPolicy
 
@@ -93,5 +95,35 @@ def test_missing_file_and_unknown_preset(tmp_path):
     """A file that is not there and a preset that is not known are told apart."""
     with pytest.raises(InputError, match="cannot be read"):
         build_config(file=tmp_path / "none.toml")
-    with pytest.raises(ConfigError, match="default, paper, tiny"):
+    with pytest.raises(ConfigError, match="default, multichannel, paper, tiny"):
         build_config(preset="papr")
+
+
+def test_number_of_channels_chooses_the_preset(tmp_path):
+    """Where none is chosen: several channels weigh predicted windows less, as the run says."""
+    frame = wave(600)
+    quick = {"training": {"epochs": 1, "epochs_lstm": 1}, "detector": {"l_win": 8, "l_seq": 3}}
+    weights = {}
+    for columns in (["a"], ["a", "b"]):
+        for preset in (None, "default"):
+            config = build_config(preset=preset, overrides=quick)
+            folder = tmp_path / f"{len(columns)}-{preset}"
+            run = train(config, frame[columns], out=folder)
+            kept = build_config(file=folder / "config.toml").arguments["importance"]
+            assert [stream.weight for stream in run.detector.scoring.streams] == kept
+            weights[len(columns), preset] = kept
+    assert weights.pop((2, None)) == [1.0, 0.1]
+    assert list(weights.values()) == [[1.0, 1.0]] * 3
+
+
+def test_what_is_chosen_wins_over_the_preset_of_the_channels(tmp_path):
+    """The user's file and overrides stand, also those of the data section."""
+    file = write(tmp_path, "[detector]\nimportance = [1, 2]\n")
+    config = build_config(file=file, overrides={"data": {"period": 60.0}}).for_channels(3)
+    assert config.arguments["importance"] == [1.0, 2.0]
+    assert config.data.period == 60.0
+    ensemble = build_config(detector="ensemble", overrides={"detector": {"rnn": {"units": 7}}})
+    assert ensemble.for_channels(1) == ensemble
+    several = ensemble.for_channels(2).arguments
+    assert (several["rnn"]["units"], several["rnn"]["layers"]) == (7, 2)
+    assert (ensemble.arguments["rnn"]["units"], ensemble.arguments["rnn"]["layers"]) == (7, 1)

@@ -19,7 +19,13 @@ from kad.training import TrainingSession
 from runtime.errors import ConfigError
 
 VAELSTMArguments = arguments_model(
-    VAELSTM, l_win=64, l_seq=3, code_size=5, hidden_units=32, lstm_units=16
+    VAELSTM,
+    without=["importance"],
+    l_win=64,
+    l_seq=3,
+    code_size=5,
+    hidden_units=32,
+    lstm_units=16,
 )
 RNNArguments = arguments_model(
     RNNPredictor,
@@ -77,8 +83,10 @@ class Ensemble(Detector):
     The VAE-LSTM says how well the newest window can be drawn from its embedding and from embeddings
     before it, the RNN predictor how well the newest sample could be predicted, the memory how far
     the newest window and sample are from those before. Each of them sees other anomalies. The
-    expected sample is the RNN predictor's. During the longest warm-up of the networks, the score is
-    0; the memory joins in when it has samples enough.
+    expected sample is the RNN predictor's. The preset `default` is made for one channel: small
+    networks, and a predictor of changes; `multichannel` has the networks that its detectors have
+    alone, which can learn how channels go together. During the longest warm-up of the networks, the
+    score is 0; the memory joins in when it has samples enough.
 
     Args:
         channels: Names of the columns it watches.
@@ -96,6 +104,17 @@ class Ensemble(Detector):
     streams = (*VAELSTM.streams, *RNNPredictor.streams, *Memory.streams)
     presets: ClassVar = {
         "default": {},
+        "multichannel": {
+            "detector": {
+                "vae_lstm": arguments_model(VAELSTM, without=["importance"])().model_dump(),
+                "rnn": arguments_model(RNNPredictor)().model_dump(),
+                "importance": (1.0, 0.1, 1.0, 0.1, 1.0, 1.0),
+            },
+            "training": {
+                "vae_lstm": VAELSTMTraining().model_dump(),
+                "rnn": RNNTraining().model_dump(),
+            },
+        },
         "tiny": {
             "detector": {
                 "vae_lstm": VAELSTM.presets["tiny"]["detector"],

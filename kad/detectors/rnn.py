@@ -21,7 +21,7 @@ from kad.missing import trust
 from kad.networks.predictor import Head, Predictor
 from kad.networks.recurrent import Activation, Cell
 from kad.networks.usual_distance import UsualDistance
-from kad.options import Count, Positive, TrainingOptions
+from kad.options import Count, Positive, TrainingOptions, Weight
 from kad.rolling import rolling, steps_first
 from kad.scoring import ErrorStream, Measured, Samples
 from kad.training import Adam, TrainingSession
@@ -33,8 +33,6 @@ FEWEST_ERRORS = 50
 """Rows after the warm-up that the Gaussian is fitted on at least."""
 _KEEP = 256
 """Dropout masks are drawn as bytes."""
-
-Weight = Annotated[float, Field(ge=0)]
 
 
 class RNNTraining(TrainingOptions):

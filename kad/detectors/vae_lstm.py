@@ -17,7 +17,7 @@ from kad.diagnostics import MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel
 from kad.missing import trust
 from kad.networks.conv_plan import conv_plan
 from kad.networks.vae import Head, embedding_lstm, vae_decoder, vae_encoder
-from kad.options import Count, Fraction, Positive, TrainingOptions
+from kad.options import Count, Fraction, Positive, TrainingOptions, Weight
 from kad.rolling import rolling
 from kad.scoring import ErrorStream, Measured, Samples
 from kad.training import (
@@ -107,6 +107,9 @@ class VAELSTM(Detector):
         score_windows: How many of the newest predicted windows are compared: `l_seq - 1` is the
             paper's score; 1 costs a fifth in batch and reacts sooner.
         clip: Networks see standardised values within ± this; 0 for no limit.
+        importance: Weight of each of `streams` in the adaptive score. Where several channels change
+            their regime together, the prediction cannot know when: the preset `multichannel`, which
+            trains on more than one where none is chosen, weighs it a tenth.
         **kwargs: See `Detector`.
 
     Reference: S. Lin, R. Clark, R. Birke, S. Schönborn, N. Trigoni, S. Roberts (2020), "Anomaly
@@ -122,6 +125,7 @@ class VAELSTM(Detector):
     )
     presets: ClassVar = {
         "default": {},
+        "multichannel": {"detector": {"importance": (1.0, 0.1)}},
         "paper": {
             "data": {"grid": "rows"},
             "scoring": {"normalisation": "static"},
@@ -171,9 +175,10 @@ class VAELSTM(Detector):
         sigma_offset: Positive = 0.01,
         score_windows: Count = 1,
         clip: Annotated[float, Field(ge=0)] = 8.0,
+        importance: tuple[Weight, Weight] = (1.0, 1.0),
         **kwargs: Any,
     ) -> None:
-        super().__init__(channels, **kwargs)
+        super().__init__(channels, importance=importance, **kwargs)
         if score_windows > l_seq - 1:
             raise ConfigError(
                 f"`score_windows` must be at most l_seq - 1 = {l_seq - 1}. "
@@ -641,6 +646,7 @@ class VAELSTM(Detector):
             "sigma_offset": self.sigma_offset,
             "score_windows": self.score_windows,
             "clip": self.clip,
+            "importance": [stream.weight for stream in self.scoring.streams],
         }
 
 

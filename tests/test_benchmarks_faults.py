@@ -1,0 +1,55 @@
+"""Faults of a pump: what counts as found."""
+
+import pandas as pd
+import pytest
+
+from benchmarks.faults import found
+from runtime.events import Event
+
+FAULTS = pd.DataFrame(
+    {
+        "start": pd.to_datetime(["2025-01-02 06:00", "2025-01-03 00:00"]),
+        "end": pd.to_datetime(["2025-01-02 08:00", "2025-01-03 00:00"]),
+        "kind": ["leak", "spike"],
+        "channels": ["flow,pressure", "current"],
+    }
+)
+
+
+def event(start, end, channel):
+    """An event of one channel."""
+    start, end = (pd.Timestamp(f"2025-01-{text}").as_unit("ns").value for text in (start, end))
+    return Event(
+        start_ns=start,
+        end_ns=end,
+        peak_ns=start,
+        peak_severity=5.0,
+        channels=(channel,),
+        steps=1,
+    )
+
+
+def test_found_are_faults_with_an_event_that_touches_them():
+    """The first of several says who is to blame and when; what touches none lies outside."""
+    events = [
+        event("01 06:00", "01 07:00", "flow"),
+        event("02 07:00", "02 07:30", "pressure"),
+        event("02 08:00", "02 09:00", "current"),
+        event("02 08:05", "02 09:00", "flow"),
+    ]
+    row = found(events, FAULTS, since=pd.Timestamp("2025-01-02"))
+    assert row == {
+        "faults": 2,
+        "found": 1,
+        "outside": 1,
+        "blamed_rightly": 1,
+        "delay_h": pytest.approx(1.0),
+        "missed": "spike",
+    }
+
+
+def test_an_event_that_began_before_is_no_delay():
+    """Nor does a fault at one instant need an event that begins in it."""
+    row = found([event("02 23:00", "03 01:00", "flow")], FAULTS, since=FAULTS["start"].min())
+    assert (row["found"], row["outside"], row["blamed_rightly"], row["delay_h"]) == (1, 0, 0, 0.0)
+    assert row["missed"] == "leak"
