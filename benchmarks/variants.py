@@ -35,6 +35,7 @@ VARIANTS = {
     "rnn-joint": Variant("rnn", {"detector": {"gaussian": "joint"}}),
     "vae-lstm": Variant("vae-lstm"),
     "vae-lstm-paper": Variant("vae-lstm", preset="paper"),
+    "vae-lstm-multichannel": Variant("vae-lstm", preset="multichannel"),
     "memory": Variant("memory"),
     "ensemble": Variant("ensemble"),
 }
