@@ -141,6 +141,6 @@ def _keep(frame: pd.DataFrame) -> np.ndarray:
 def show(table: pd.DataFrame, console: Console) -> None:
     """Prints sums over the pumps, and means of the score's figures."""
     groups = table.groupby(["detector", "budget"], sort=False)
-    summary = groups[["faults", "found", "outside", "blamed_rightly"]].sum()
+    summary = groups[["faults", "found", "outside", "blamed_rightly"]].sum(min_count=1)
     summary[["delay_h", "f1", "vus_pr"]] = groups[["delay_h", "f1", "vus_pr"]].mean()
     console.print(summary.round(3).to_string(), highlight=False)
