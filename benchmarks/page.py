@@ -19,7 +19,17 @@ _PROFILES = ("standard", "low FP", "low FN")
 
 def write() -> str:
     """Writes the page and returns it."""
-    parts = (_HEAD, _nab(), _discords(), _skab(), _paper(), _metrics(), _budget(), _costs())
+    parts = (
+        _HEAD,
+        _nab(),
+        _discords(),
+        _skab(),
+        _paper(),
+        _metrics(),
+        _faults(),
+        _budget(),
+        _costs(),
+    )
     page = "\n\n".join(part.strip() for part in parts) + "\n"
     write_atomically(PAGE, page)
     return page
@@ -234,6 +244,29 @@ def _mean_and_spread(row: "pd.Series[float]") -> str:
     return mean if pd.isna(row["std"]) else f"{mean} ± {row['std']:.{digits}f}"
 
 
+def _faults() -> str:
+    title = "## Faults of a pump"
+    command = "python -m benchmarks faults"
+    results = ResultsFile("faults", ()).table
+    if results.empty:
+        return _absent(title, command)
+    rows = []
+    for (detector, budget), cases in results.groupby(["detector", "budget"], sort=False):
+        counts = cases[["found", "outside", "blamed_rightly"]].sum(min_count=1)
+        known = ["" if pd.isna(count) else f"{count:.0f}" for count in counts]
+        figures = [_spread(cases[name], 2) for name in ("delay_h", "average_precision", "vus_pr")]
+        rows.append((detector, budget, *known, *figures, len(cases)))
+    header = (
+        *("detector", "budget", "found", "events outside", "first channel right"),
+        *("delay, hours", "average precision", "VUS-PR", "pumps"),
+    )
+    text = (
+        f"`{command}`: a synthetic pump of five channels, two weeks of training, two weeks with "
+        "eight faults. All pumps together, no label looked at."
+    )
+    return "\n\n".join((title, text, _table(header, rows)))
+
+
 def _budget() -> str:
     title = "## False-alarm budgets"
     command = "python -m benchmarks budget [--data nab]"
@@ -244,12 +277,16 @@ def _budget() -> str:
         if table.empty:
             parts.append(f"{name}: not measured yet.")
             continue
-        groups = table.groupby(["detector", "training", "budget"], sort=False)
+        source = table["extrapolated"].map({True: "extrapolated", False: "counted"})
+        groups = table.groupby(["detector", "training", "budget", source], sort=False)
         rows = [
             (*key, f"{cases['holds'].sum()} of {len(cases)}", _ratio(cases))
             for key, cases in groups
         ]
-        header = ("detector", "training", "budget", "held", "events / allowed, all together")
+        header = (
+            *("detector", "training", "budget", "on held-out rows", "held"),
+            "events / allowed, all together",
+        )
         parts += [f"{name}:", _table(header, rows)]
     return "\n\n".join(parts)
 

@@ -38,11 +38,11 @@ def test_relative_gap(actual, expected, gap):
 
 
 def test_severity_and_scores_have_a_unit():
-    """A quiet stretch is measured against a severity of 1 or a small score, not its mean."""
+    """A quiet stretch is measured against a severity of 3 or a score of 1, not its mean."""
     quiet = [0.001, 0.003]
     assert relative_gap([0.001, 0.0031], quiet) == pytest.approx(0.0333, rel=0.01)
-    assert relative_gap([0.001, 0.0031], quiet, output="severity") == pytest.approx(1e-4)
-    assert relative_gap([0.001, 0.0031], quiet, output="score") == pytest.approx(5e-4)
+    assert relative_gap([0.001, 0.0031], quiet, output="severity") == pytest.approx(1e-4 / 3)
+    assert relative_gap([0.001, 0.0031], quiet, output="score") == pytest.approx(1e-4)
     assert relative_gap([4.0, 0.0], [4.4, 0.0], output="severity") == pytest.approx(0.4 / 4.4)
 
 
