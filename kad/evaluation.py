@@ -170,14 +170,18 @@ def evaluate_run(
 
 
 def as_text(evaluation: Evaluation) -> Group:
-    """Returns what `kad evaluate` prints: a column per detector, a row per metric."""
+    """Returns what `kad evaluate` prints: detectors beside each other, metrics that are defined."""
     wide = evaluation.table.pivot_table(
         index="metric", columns="detector", values="value", sort=False, dropna=False
     )
     detector = evaluation.table["detector"].iloc[0]
     default = f": {evaluation.false_alarms} ({detector}: severity {evaluation.threshold:.2f})"
     parts: list[Table] = []
+    defined = wide.index[wide.notna().any(axis=1)]
     for choice, title in _SECTIONS.items():
+        names = [name for name in defined if METRICS[name].threshold == choice]
+        if not names:
+            continue
         part = Table(
             title=f"{title}{default * (choice == 'default')}\n",
             title_justify="left",
@@ -187,9 +191,8 @@ def as_text(evaluation: Evaluation) -> Group:
         part.add_column("", min_width=26)
         for detector in wide.columns:
             part.add_column(str(detector), justify="right", min_width=len(BASELINE))
-        for name in wide.index:
-            if METRICS[name].threshold == choice:
-                part.add_row(METRICS[name].title, *(_cell(name, v) for v in wide.loc[name]))
+        for name in names:
+            part.add_row(METRICS[name].title, *(_cell(name, v) for v in wide.loc[name]))
         parts += [part, Table()]
     return Group(*parts[:-1])
 

@@ -3,14 +3,16 @@
 import importlib
 import re
 import sys
+from io import StringIO
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import TINY, wave
+from rich.console import Console
 
 from kad.config import build_config
-from kad.evaluation import BASELINE, RANDOM, evaluate_run
+from kad.evaluation import BASELINE, RANDOM, as_text, evaluate_run
 from kad.metrics import METRICS, aggregate, evaluate, nab_scores
 from kad.metrics.nab import NABSeries
 from kad.run import train
@@ -325,3 +327,19 @@ def test_user_faults_are_one_line(folder, monkeypatch, capsys, arguments, messag
     assert code == 2, lines
     assert len(lines) == 1, lines
     assert re.search(message, lines[0])
+
+
+def test_figures_that_nothing_defines_are_not_printed(tmp_path):
+    """Where no label counts, false alarms are what is left to say."""
+    frame = wave(1200)
+    labels = write_labels(tmp_path / "labels.csv", [frame.index[[200, 210]]])
+    config = build_config(detector="gaussian", preset="tiny")
+    train(config, frame.iloc[:600], out=tmp_path / "run")
+    got = evaluate_run(tmp_path / "run", frame, labels, draws=1)
+    assert "1 of 1 labelled windows lie in rows that do not count." in got.notes
+    console = Console(file=StringIO(), width=200)
+    console.print(as_text(got))
+    text = console.file.getvalue()
+    assert "false alarms per day" in text
+    assert "recall" not in text
+    assert "–" not in text
