@@ -139,7 +139,7 @@ def faults(
     seeds: Annotated[int, typer.Option(min=1, help="Pumps.")] = 3,
     fresh: Fresh = False,
 ) -> None:
-    """Faults of a synthetic pump that are found, and false alarms, without a label."""
+    """Faults of a synthetic pump that are found, and false alarms."""
     from benchmarks import faults as benchmark
 
     table = benchmark.run(detectors=detector.split(","), seeds=seeds, fresh=fresh, console=console)

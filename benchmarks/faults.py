@@ -2,7 +2,8 @@
 
 A synthetic pump with five channels: a detector is trained on its first two weeks, exported, and the
 next two weeks, which have a fault of each kind, are streamed through `runtime`. The thresholds are
-the file's own for a false-alarm budget; no label is looked at.
+the file's own for a false-alarm budget. The weights of the preset `multichannel` were chosen on
+other pumps.
 """
 
 import tempfile
@@ -19,7 +20,7 @@ from benchmarks.results_file import ResultsFile
 from kad.backend import select_backend
 from kad.frames import times_ns
 from kad.metrics import evaluate
-from kad.metrics.ranges import windows_to_ranges
+from kad.metrics.ranges import to_mask, windows_to_ranges
 from runtime.budget import event_threshold
 from runtime.events import Event
 
@@ -27,6 +28,8 @@ PERIOD_S = 300
 DAYS = 28
 TRAINING_ROWS = DAYS // 2 * 86_400 // PERIOD_S
 BUDGETS = ("1/week", "1/day")
+FIRST_PUMP = 6
+"""Pumps 0 to 5 chose the weights of `multichannel`."""
 
 
 def run(*, detectors: list[str], seeds: int, fresh: bool, console: Console) -> pd.DataFrame:
@@ -34,13 +37,19 @@ def run(*, detectors: list[str], seeds: int, fresh: bool, console: Console) -> p
     results = ResultsFile("faults", ("detector", "seed", "budget"), fresh=fresh)
     select_backend()
     with ExportProcess() as exporter:
-        for seed in range(seeds):
+        for seed in range(FIRST_PUMP, FIRST_PUMP + seeds):
             for detector in detectors:
                 case = {"detector": detector, "seed": seed}
                 if results.has(**case, budget=BUDGETS[-1]):
                     continue
                 console.print(f"{detector}, pump {seed}")
-                results.replace([{**case, **row} for row in _measure(detector, seed, exporter)])
+                try:
+                    rows = _measure(detector, seed, exporter)
+                except RuntimeError as error:
+                    # A network that ONNX repeats just outside the tolerance: no file, no row.
+                    console.print(f"left out: {error}")
+                    continue
+                results.replace([{**case, **row} for row in rows])
             results.add(detector=RANDOM, seed=seed, budget="none", **_chance(seed))
     return results.table
 
@@ -69,6 +78,7 @@ def _measure(detector: str, seed: int, exporter: ExportProcess) -> list[dict[str
             {
                 "budget": budget,
                 **found(events, faults, since=frame.index[TRAINING_ROWS]),
+                "normal_in_events": _share(events, frame, faults),
                 "threshold": threshold,
                 **_figures(frame, faults, scores.score, scores.severity >= threshold),
             }
@@ -111,6 +121,16 @@ def found(events: list[Event], faults: pd.DataFrame, *, since: pd.Timestamp) -> 
     }
 
 
+def _share(events: list[Event], frame: pd.DataFrame, faults: pd.DataFrame) -> float:
+    """Returns the share of the rows without a fault that lie in events."""
+    times = times_ns(frame)
+    alarmed = to_mask(
+        windows_to_ranges([(e.start_ns, e.end_ns) for e in events], times), len(times)
+    )
+    normal = _keep(frame) & ~to_mask(_ranges(frame, faults), len(times))
+    return float(alarmed[normal].mean())
+
+
 def _figures(
     frame: pd.DataFrame, faults: pd.DataFrame, score: np.ndarray, detected: np.ndarray
 ) -> dict[str, float]:
@@ -142,5 +162,6 @@ def show(table: pd.DataFrame, console: Console) -> None:
     """Prints sums over the pumps, and means of the score's figures."""
     groups = table.groupby(["detector", "budget"], sort=False)
     summary = groups[["faults", "found", "outside", "blamed_rightly"]].sum(min_count=1)
-    summary[["delay_h", "f1", "vus_pr"]] = groups[["delay_h", "f1", "vus_pr"]].mean()
+    means = ["normal_in_events", "delay_h", "average_precision", "vus_pr"]
+    summary[means] = groups[means].mean()
     console.print(summary.round(3).to_string(), highlight=False)

@@ -58,7 +58,8 @@ def train(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="default, paper, multichannel or tiny.", show_default="by number of channels"
+            help="default, multichannel, paper or tiny, as far as the detector has them.",
+            show_default="multichannel or default, by the number of channels",
         ),
     ] = None,
     config: Annotated[
@@ -104,6 +105,7 @@ def train(
     folder = out or Path("runs") / data.stem
     if resume and config is None and (folder / "config.toml").is_file():
         config = folder / "config.toml"
+        preset = preset or "default"  # the run's file has every key
     chosen = select_backend(backend or _configured_backend(config))
     from kad.config import build_config
 

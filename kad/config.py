@@ -9,10 +9,11 @@ import difflib
 import json
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import pydantic
 import tomli_w
@@ -49,18 +50,24 @@ class Config:
     training: TrainingOptions
     scoring: ScoringOptions
     alarm: AlarmOptions
-    with_preset: Callable[[str], "Config"] | None = field(default=None, compare=False, repr=False)
-    """Makes it again with a preset, where none was chosen."""
+    sources: "Sources | None" = field(default=None, compare=False, repr=False)
+    """What it was made of, where no preset was chosen."""
 
     def for_channels(self, number: int) -> "Config":
-        """Returns it with the preset for a number of channels, where none was chosen."""
+        """Returns it with the preset for a number of channels, where none was chosen.
+
+        Sections that were replaced since `build_config` stay as they are.
+        """
         preset = self.detector.preset_for(number)
-        if self.with_preset is None or preset == DEFAULT_PRESET:
+        if self.sources is None or preset == DEFAULT_PRESET:
             return self
-        return replace(self.with_preset(preset), data=self.data)
+        usual, chosen = (_assembled(self.sources, name) for name in (DEFAULT_PRESET, preset))
+        names = ("data", "arguments", "training", "scoring", "alarm")
+        replaced = {n: getattr(self, n) for n in names if getattr(self, n) != getattr(usual, n)}
+        return replace(chosen, **replaced)
 
     def to_toml(self) -> str:
-        """Returns the configuration as the TOML file that repeats it."""
+        """Returns the configuration as a TOML file: what it says wins over every preset."""
         tree = {
             "data": self.data.model_dump(mode="json", exclude_none=True),
             "detector": {"name": self.detector.detector_name, **self.arguments},
@@ -69,6 +76,14 @@ class Config:
             "alarm": self.alarm.model_dump(mode="json", exclude_none=True),
         }
         return tomli_w.dumps(tree)
+
+
+class Sources(NamedTuple):
+    """Of a configuration, beside the preset."""
+
+    detector: str
+    from_file: Tree
+    overrides: Tree
 
 
 def build_config(
@@ -94,24 +109,26 @@ def build_config(
     """
     from_file = _read(Path(file)) if file else {}
     _check_sections(from_file)
-    overrides = overrides or {}
     name = detector or from_file.get("detector", {}).get("name", DEFAULT_DETECTOR)
+    sources = Sources(name, from_file, deepcopy(dict(overrides or {})))
+    if preset is None:
+        return replace(_assembled(sources, DEFAULT_PRESET), sources=sources)
+    return _assembled(sources, preset)
+
+
+def _assembled(sources: Sources, preset: str) -> Config:
+    name, from_file, overrides = sources
     cls = detector_class(name)
-    chosen = preset or DEFAULT_PRESET
-    if chosen not in cls.presets:
+    if preset not in cls.presets:
         raise ConfigError(
             f"The presets of {name} are {', '.join(cls.presets)}. Received: {preset!r}."
         )
     sections = {}
     for section in _SECTIONS:
         usual = cls.presets[DEFAULT_PRESET] if section == "scoring" else {}
-        trees = (usual, cls.presets[chosen], from_file, overrides)
+        trees = (usual, cls.presets[preset], from_file, overrides)
         sections[section] = merged(*(tree.get(section, {}) for tree in trees))
     sections["detector"].pop("name", None)
-
-    def with_preset(preset: str) -> Config:
-        return build_config(file=file, preset=preset, detector=detector, overrides=overrides)
-
     return Config(
         data=_validate("data", DataOptions, sections["data"]),
         detector=cls,
@@ -121,7 +138,6 @@ def build_config(
         training=_validate("training", cls.Training, sections["training"]),
         scoring=_validate("scoring", ScoringOptions, sections["scoring"]),
         alarm=_validate("alarm", AlarmOptions, sections["alarm"]),
-        with_preset=None if preset else with_preset,
     )
 
 

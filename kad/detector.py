@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import pairwise
-from math import ceil
+from math import ceil, inf
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -149,7 +149,12 @@ class Detector(keras.Model):
         self.scaler = Scaler(len(channels), name="scaler")
         self.calibration = Calibration(name="calibration")
         usual = self.presets["default"].get("scoring", {})
-        weights = importance or [stream.weight for stream in self.streams]
+        weights = [stream.weight for stream in self.streams] if importance is None else importance
+        if len(weights) != len(self.streams) or not all(0 <= weight < inf for weight in weights):
+            raise ConfigError(
+                f"`importance` must be {len(self.streams)} weights of at least 0, one for each of: "
+                f"{', '.join(stream.meaning for stream in self.streams)}. Received: {importance!r}."
+            )
         self.scoring = Scoring(
             len(self.channels),
             streams=[

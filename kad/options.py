@@ -12,7 +12,7 @@ from runtime.policy import AlarmPolicy
 from runtime.schema import Grid
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
-Weight = Annotated[float, Field(ge=0)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Duration = Annotated[float, BeforeValidator(parse_duration)]

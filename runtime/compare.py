@@ -8,8 +8,9 @@ __all__ = ["relative_gap"]
 
 UNITS = {"severity": 3.0, "score": 1.0, "channel_scores": 1.0}
 """Sizes of outputs with a unit of their own, below which differences mean nothing: a severity of 3
-is one in a thousand, where alarms begin; a score of 1 is one standard deviation of usual errors,
-as small as 0.02 of the sensor's own: what float32 rounds off an error counts up to fifty fold."""
+is one in a thousand; an adaptive score of 1 is one standard deviation of usual errors, as small as
+0.02 of the sensor's own: what float32 rounds off an error counts up to fifty fold. Static scores
+are larger."""
 
 
 def relative_gap(actual: ArrayLike, expected: ArrayLike, *, output: str = "") -> float:

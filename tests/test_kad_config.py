@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from dataclasses import replace
 
 import pytest
 from conftest import wave
@@ -117,11 +118,17 @@ def test_number_of_channels_chooses_the_preset(tmp_path):
 
 
 def test_what_is_chosen_wins_over_the_preset_of_the_channels(tmp_path):
-    """The user's file and overrides stand, also those of the data section."""
+    """The user's file and overrides stand, whatever becomes of them, and what is replaced later."""
     file = write(tmp_path, "[detector]\nimportance = [1, 2]\n")
-    config = build_config(file=file, overrides={"data": {"period": 60.0}}).for_channels(3)
-    assert config.arguments["importance"] == [1.0, 2.0]
-    assert config.data.period == 60.0
+    overrides = {"training": {"seed": 3}}
+    config = build_config(file=file, overrides=overrides)
+    overrides["training"]["seed"] = 4
+    file.unlink()
+    data = config.data.model_copy(update={"period": 60.0})
+    several = replace(config, data=data).for_channels(3)
+    assert several.arguments["importance"] == [1.0, 2.0]
+    assert (several.training.seed, several.data.period) == (3, 60.0)
+    assert build_config().for_channels(3).arguments["importance"] == [1.0, 0.1]
     ensemble = build_config(detector="ensemble", overrides={"detector": {"rnn": {"units": 7}}})
     assert ensemble.for_channels(1) == ensemble
     several = ensemble.for_channels(2).arguments

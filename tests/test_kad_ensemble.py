@@ -109,6 +109,8 @@ def test_streams_of_weight_zero_are_left_out():
     assert untrained(importance=(1, 1, 1, 1, 1, 1)).state_size > untrained().state_size
     with pytest.raises(ConfigError, match=r"detector\.importance"):
         tiny(detector={"importance": (1.0, 1.0)})
+    with pytest.raises(ConfigError, match="6 weights of at least 0"):
+        Ensemble(["a"], importance=(1.0, 1.0))
 
 
 def test_static_is_refused():

@@ -13,7 +13,7 @@ from kad.detectors.memory import Memory
 from kad.detectors.rnn import RNNPredictor, RNNTraining
 from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining
 from kad.diagnostics import AROUND, Diagnostic
-from kad.options import Count, FitOptions, arguments_model
+from kad.options import Count, FitOptions, Weight, arguments_model
 from kad.scoring import Measured, Samples
 from kad.training import TrainingSession
 from runtime.errors import ConfigError
@@ -135,9 +135,14 @@ class Ensemble(Detector):
         vae_lstm: VAELSTMArguments = _VAE_LSTM,
         rnn: RNNArguments = _RNN,
         memory: MemoryArguments = _MEMORY,
-        importance: Annotated[
-            tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=6, max_length=6)
-        ] = (0.25, 1.0, 1.0, 0.0, 2.0, 2.0),
+        importance: Annotated[tuple[Weight, ...], Field(min_length=6, max_length=6)] = (
+            0.25,
+            1.0,
+            1.0,
+            0.0,
+            2.0,
+            2.0,
+        ),
         **kwargs: Any,
     ) -> None:
         super().__init__(channels, importance=importance, **kwargs)
