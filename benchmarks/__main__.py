@@ -11,6 +11,7 @@ from rich.table import Table
 from benchmarks.jobs import Effort
 from benchmarks.results_file import RESULTS
 from benchmarks.variants import chosen
+from kad.backend import select_backend
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(width=120)
@@ -147,6 +148,7 @@ def faults(
 
 
 def _compare(name: str, variants: str | None, seeds: int, effort: Effort, **options: str) -> None:
+    select_backend()
     benchmark = importlib.import_module(f"benchmarks.{name}")
     try:
         names = chosen(variants, benchmark.DEFAULT)

@@ -46,10 +46,8 @@ def chosen_recipes(
 
 
 def _rescored(kept: list[Scored], console: Console) -> Iterator[Corpus]:
-    from kad.backend import select_backend
     from kad.scoring import ErrorStream
 
-    select_backend("jax")
     streams = [ErrorStream(*stream) for stream in kept[0].info["error_streams"]]
     for recipe in track(RECIPES, "scoring options", console=console):
         rescorer = Rescorer(1, streams, recipe)
