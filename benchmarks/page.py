@@ -1,6 +1,7 @@
 """The comparison with published figures, written from the result tables."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
 
 import pandas as pd
 
@@ -35,6 +36,24 @@ def write() -> str:
     return page
 
 
+def _section(
+    table: str, title: str, command: str
+) -> Callable[[Callable[[pd.DataFrame, str], Iterable[str]]], Callable[[], str]]:
+    """Makes a section of the paragraphs that a function writes about a table of results."""
+
+    def decorate(paragraphs: Callable[[pd.DataFrame, str], Iterable[str]]) -> Callable[[], str]:
+        @wraps(paragraphs)
+        def section() -> str:
+            results = ResultsFile(table, ()).table
+            if results.empty:
+                return f"{title}\n\nNot measured yet: `{command}` writes the table."
+            return "\n\n".join((title, *paragraphs(results, command)))
+
+        return section
+
+    return decorate
+
+
 _HEAD = """
 # Compared with others
 
@@ -47,15 +66,11 @@ false-alarm budget and held-out training rows alone.
 """
 
 
-def _nab() -> str:
-    title = "## Numenta Anomaly Benchmark, 58 series"
-    command = "python -m benchmarks nab --seeds 3"
-    results = ResultsFile("nab", ()).table
-    if results.empty:
-        return _absent(title, command)
+@_section("nab", "## Numenta Anomaly Benchmark, 58 series", "python -m benchmarks nab --seeds 3")
+def _nab(results: pd.DataFrame, command: str) -> Iterable[str]:
     parts = [
         (
-            f"{title}\n\n`{command}`; `nab_windows.csv` has what each labelled window earned, "
+            f"`{command}`; `nab_windows.csv` has what each labelled window earned, "
             "`nab_metrics.csv` every metric of each series. `column`: what the alarm policy "
             "thresholds. Our policy: habituation 0.2 with a half-life of 4 p rows, refractory "
             "0.2 p rows, p training rows. Peers' scores are at most 1, where habituation, a factor "
@@ -90,7 +105,7 @@ def _nab() -> str:
             f"### {test}: {what}",
             _table(("detector", "column", *names, "seeds", "failed"), ordered),
         ]
-    return "\n\n".join(parts)
+    return parts
 
 
 def _name(variant: object, cases: pd.DataFrame) -> str:
@@ -101,12 +116,8 @@ def _failed(cases: pd.DataFrame) -> str:
     return f"{cases['failed'].max():.0f}" if cases["failed"].notna().any() else ""
 
 
-def _discords() -> str:
-    title = "## Sixteen discords"
-    command = "python -m benchmarks discords"
-    results = ResultsFile("discords", ()).table
-    if results.empty:
-        return _absent(title, command)
+@_section("discords", "## Sixteen discords", "python -m benchmarks discords")
+def _discords(results: pd.DataFrame, command: str) -> Iterable[str]:
     found = results[results["f1"].notna() & (results["series"] != "discords/nyc_taxi")]
     rows = []
     for variant, cases in found.groupby("variant", sort=False):
@@ -119,24 +130,19 @@ def _discords() -> str:
     tops = first.groupby("seed")["random_top_inside"].sum().mean()
     rows.append(("uniform random", f"{tops:.1f}", *(f"{v:.3f}" for v in noise), "", "", ""))
     header = ("top inside, of 16", "best F1", "average precision", "1/week", "1/day", "severity 3")
-    return "\n\n".join(
+    return (
         (
-            title,
-            (
-                f"`{command}`. The best F1 is in-sample; the last three columns are F1 at "
-                "thresholds without labels. No published table has these splits."
-            ),
-            _table(("detector", *header), rows),
-        )
+            f"`{command}`. The best F1 is in-sample; the last three columns are F1 at "
+            "thresholds without labels. No published table has these splits."
+        ),
+        _table(("detector", *header), rows),
     )
 
 
-def _skab() -> str:
-    title = "## Skoltech Anomaly Benchmark, 34 experiments"
-    command = "python -m benchmarks skab --seeds 3"
-    results = ResultsFile("skab", ()).table
-    if results.empty:
-        return _absent(title, command)
+@_section(
+    "skab", "## Skoltech Anomaly Benchmark, 34 experiments", "python -m benchmarks skab --seeds 3"
+)
+def _skab(results: pd.DataFrame, command: str) -> Iterable[str]:
     rows = [
         (name, "its own", "", f"{f.f1:.2f}", f"{f.far:.2f}", f"{f.mar:.2f}", "")
         for name, f in published.SKAB.items()
@@ -149,30 +155,23 @@ def _skab() -> str:
         name = variant if variant in BASELINES else f"**{variant}**"
         rule = threshold if calibration == "none" else f"{threshold}, {calibration} calibration"
         rows.append((name, rule, outliers, *figures, len(cases)))
-    return "\n\n".join(
+    return (
         (
-            title,
-            (
-                f"`{command}`. Published: {published.SKAB_SOURCE}. Half of the rows are "
-                "labelled: an alarm in every row has F1 0.698. Thresholds other than the "
-                "best need no labels: by a calibration on 60 held-out rows of each file (own), on "
-                "those of all files (pooled), or on the same rows as the finished detector scores "
-                "them, which trained on them (training rows); only the first is in an exported "
-                "file. That there are several to choose from is a look at the labels: where each "
-                "half of the files takes the rule that is best on the other half, it says so. "
-                "`skab.csv` has more of them."
-            ),
-            _table(("detector", "threshold", "outliers", "F1", "FAR %", "MAR %", "seeds"), rows),
-        )
+            f"`{command}`. Published: {published.SKAB_SOURCE}. Half of the rows are "
+            "labelled: an alarm in every row has F1 0.698. Thresholds other than the "
+            "best need no labels: by a calibration on 60 held-out rows of each file (own), on "
+            "those of all files (pooled), or on the same rows as the finished detector scores "
+            "them, which trained on them (training rows); only the first is in an exported "
+            "file. That there are several to choose from is a look at the labels: where each "
+            "half of the files takes the rule that is best on the other half, it says so. "
+            "`skab.csv` has more of them."
+        ),
+        _table(("detector", "threshold", "outliers", "F1", "FAR %", "MAR %", "seeds"), rows),
     )
 
 
-def _paper() -> str:
-    title = "## The VAE-LSTM paper's five series"
-    command = "python -m benchmarks paper --seeds 3"
-    results = ResultsFile("paper", ()).table
-    if results.empty:
-        return _absent(title, command)
+@_section("paper", "## The VAE-LSTM paper's five series", "python -m benchmarks paper --seeds 3")
+def _paper(results: pd.DataFrame, command: str) -> Iterable[str]:
     columns = ("f1", "f1_week", "f1_day", "f1_rare", "f1_adjusted", "random_f1")
     rows = []
     for name, (plain, adjusted) in published.PAPER.items():
@@ -182,15 +181,12 @@ def _paper() -> str:
             figures = (_spread(cases[column], 3) for column in columns)
             rows.append((name, f"**{variant}**", *figures, len(cases)))
     header = ("best F1", "1/week", "1/day", "severity 3", "adjusted", "random", "seeds")
-    return "\n\n".join(
+    return (
         (
-            title,
-            (
-                f"`{command}`. Original: {published.PAPER_SOURCE}. Best and adjusted F1 are "
-                "in-sample; a random score's adjusted F1 is 0.97 to 0.99."
-            ),
-            _table(("series", "detector", *header), rows),
-        )
+            f"`{command}`. Original: {published.PAPER_SOURCE}. Best and adjusted F1 are "
+            "in-sample; a random score's adjusted F1 is 0.97 to 0.99."
+        ),
+        _table(("series", "detector", *header), rows),
     )
 
 
@@ -244,12 +240,8 @@ def _mean_and_spread(row: "pd.Series[float]") -> str:
     return mean if pd.isna(row["std"]) else f"{mean} ± {row['std']:.{digits}f}"
 
 
-def _faults() -> str:
-    title = "## Faults of a pump"
-    command = "python -m benchmarks faults"
-    results = ResultsFile("faults", ()).table
-    if results.empty:
-        return _absent(title, command)
+@_section("faults", "## Faults of a pump", "python -m benchmarks faults")
+def _faults(results: pd.DataFrame, command: str) -> Iterable[str]:
     rows = []
     for (detector, budget), cases in results.groupby(["detector", "budget"], sort=False):
         counts = cases[["found", "outside", "blamed_rightly"]].sum(min_count=1)
@@ -266,7 +258,7 @@ def _faults() -> str:
         "eight faults. All pumps together; thresholds look at no label, and the weights of the "
         "preset `multichannel` were chosen on other pumps."
     )
-    return "\n\n".join((title, text, _table(header, rows)))
+    return text, _table(header, rows)
 
 
 def _budget() -> str:
@@ -297,25 +289,15 @@ def _ratio(cases: pd.DataFrame) -> str:
     return f"{cases['events'].sum() / cases['allowed'].sum():.2f}"
 
 
-def _costs() -> str:
-    title = "## Cost of a sample"
-    command = "python -m benchmarks scoring"
-    results = ResultsFile("scoring_detectors", ()).table
-    if results.empty:
-        return _absent(title, command)
+@_section("scoring_detectors", "## Cost of a sample", "python -m benchmarks scoring")
+def _costs(results: pd.DataFrame, command: str) -> Iterable[str]:
     columns = [str(column) for column in results.columns]
     rows = [tuple(_cell(value) for value in row) for row in results.itertuples(index=False)]
-    return "\n\n".join(
-        (title, f"`{command}`, one thread, µs a sample by (streams, steps).", _table(columns, rows))
-    )
+    return f"`{command}`, one thread, µs a sample by (streams, steps).", _table(columns, rows)
 
 
 def _cell(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _absent(title: str, command: str) -> str:
-    return f"{title}\n\nNot measured yet: `{command}` writes the table."
 
 
 def _spread(values: "pd.Series[float]", digits: int) -> str:
