@@ -17,8 +17,10 @@ from benchmarks.exporting import ExportProcess
 from benchmarks.results_file import ResultsFile
 from kad.backend import select_backend
 from runtime.budget import event_threshold, severity_threshold
+from runtime.events import Event, EventDetector
 from runtime.policy import AlarmPolicy
 from runtime.schema import Metadata
+from runtime.stream import Scores
 
 PERIOD_S = 300
 UNSEEN_DAYS = 365
@@ -81,18 +83,37 @@ def _measure(
 
 
 def _events(file: Path, frame: pd.DataFrame) -> list[dict[str, Any]]:
-    from kad.frames import times_ns
-    from runtime import Detector, EventDetector, Stream
-
-    detector = Detector(file)
-    meta = detector.metadata
-    scores = Stream(detector).push_many(times_ns(frame), frame.to_numpy("float64"))
+    meta, scores = streamed(file, frame)
 
     def count(threshold: float, policy: AlarmPolicy) -> int:
-        finder = EventDetector.of(meta, threshold=threshold, policy=policy)
-        return len(finder.update(scores)) + len(finder.finish())
+        return len(events_of(meta, scores, threshold, policy))
 
     return verdicts(meta, count, days=UNSEEN_DAYS)
+
+
+def streamed(file: Path, frame: pd.DataFrame) -> tuple[Metadata, Scores]:
+    """Returns a detector file's metadata, and its scores of a frame as one stream."""
+    from kad.frames import times_ns
+    from runtime import Detector, Stream
+
+    detector = Detector(file)
+    scores = Stream(detector).push_many(times_ns(frame), frame.to_numpy("float64"))
+    return detector.metadata, scores
+
+
+def events_of(
+    meta: Metadata, scores: Scores, threshold: float, policy: AlarmPolicy | None = None
+) -> list[Event]:
+    """Returns all events of a stream, as a gateway reports them.
+
+    Args:
+        meta: Of the detector file.
+        scores: Of the whole stream.
+        threshold: On severity.
+        policy: The file's where not given.
+    """
+    finder = EventDetector.of(meta, threshold=threshold, policy=policy)
+    return [*finder.update(scores), *finder.finish()]
 
 
 def verdicts(

@@ -8,26 +8,32 @@ other pumps.
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from rich.console import Console
 
+from benchmarks.budget import events_of, streamed
 from benchmarks.exporting import ExportProcess
 from benchmarks.judging import RANDOM, by_chance
 from benchmarks.results_file import ResultsFile
 from kad.backend import select_backend
 from kad.frames import times_ns
 from kad.metrics import evaluate
+from kad.metrics.points import precision_recall
 from kad.metrics.ranges import to_mask, windows_to_ranges
 from runtime.budget import event_threshold
 from runtime.events import Event
+
+if TYPE_CHECKING:
+    from kad.pump import PumpData
 
 PERIOD_S = 300
 DAYS = 28
 TRAINING_ROWS = DAYS // 2 * 86_400 // PERIOD_S
 BUDGETS = ("1/week", "1/day")
+FIGURES = ("average_precision", "vus_pr")
 FIRST_PUMP = 6
 """Pumps 0 to 5 chose the weights of `multichannel`."""
 
@@ -56,31 +62,34 @@ def run(*, detectors: list[str], seeds: int, fresh: bool, console: Console) -> p
 
 def _measure(detector: str, seed: int, exporter: ExportProcess) -> list[dict[str, Any]]:
     from kad.config import build_config
-    from kad.pump import pump
     from kad.run import train
-    from runtime import Detector, EventDetector, Stream
 
-    frame, faults = pump(days=DAYS, period_s=PERIOD_S, seed=seed)
+    frame, faults = _pump(seed)
     config = build_config(detector=detector, overrides={"training": {"seed": seed}})
     with tempfile.TemporaryDirectory() as folder:
         trained = train(config, frame.iloc[:TRAINING_ROWS], out=Path(folder) / "run")
-        file = Detector(exporter.export(trained.folder))
-    meta = file.metadata
-    scores = Stream(file).push_many(times_ns(frame), frame.to_numpy("float64"))
+        meta, scores = streamed(exporter.export(trained.folder), frame)
+    labels = _ranges(frame, faults)
+    mask = to_mask(labels, len(frame))
+    counted = np.arange(len(frame)) >= TRAINING_ROWS
+    figures = evaluate(scores.score, labels, keep=counted, period_s=PERIOD_S)
     rows = []
     for budget in BUDGETS:
         threshold = event_threshold(
             budget, period_s=meta.period_s, calibration=meta.calibration, policy=meta.alarm
         ).threshold
-        finder = EventDetector.of(meta, threshold=threshold)
-        events = [*finder.update(scores), *finder.finish()]
+        events = events_of(meta, scores, threshold)
+        windows = [(event.start_ns, event.end_ns) for event in events]
+        alarmed = to_mask(windows_to_ranges(windows, times_ns(frame)), len(frame))
+        detected = scores.severity >= threshold
         rows.append(
             {
                 "budget": budget,
                 **found(events, faults, since=frame.index[TRAINING_ROWS]),
-                "normal_in_events": _share(events, frame, faults),
+                "normal_in_events": float(alarmed[counted & ~mask].mean()),
                 "threshold": threshold,
-                **_figures(frame, faults, scores.score, scores.severity >= threshold),
+                "f1": precision_recall(detected[counted], mask[counted]).f1,
+                **{name: figures[name] for name in FIGURES},
             }
         )
     return rows
@@ -121,30 +130,17 @@ def found(events: list[Event], faults: pd.DataFrame, *, since: pd.Timestamp) -> 
     }
 
 
-def _share(events: list[Event], frame: pd.DataFrame, faults: pd.DataFrame) -> float:
-    """Returns the share of the rows without a fault that lie in events."""
-    times = times_ns(frame)
-    alarmed = to_mask(
-        windows_to_ranges([(e.start_ns, e.end_ns) for e in events], times), len(times)
-    )
-    normal = _keep(frame) & ~to_mask(_ranges(frame, faults), len(times))
-    return float(alarmed[normal].mean())
-
-
-def _figures(
-    frame: pd.DataFrame, faults: pd.DataFrame, score: np.ndarray, detected: np.ndarray
-) -> dict[str, float]:
-    labels = _ranges(frame, faults)
-    figures = evaluate(score, labels, detected=detected, keep=_keep(frame), period_s=PERIOD_S)
-    return {name: figures[name] for name in ("f1", "average_precision", "vus_pr")}
-
-
 def _chance(seed: int) -> dict[str, float]:
+    frame, faults = _pump(seed)
+    counted = np.arange(len(frame)) >= TRAINING_ROWS
+    figures = by_chance(_ranges(frame, faults), counted, period_s=PERIOD_S, seed=seed)
+    return {name: figures[name] for name in ("f1", *FIGURES)}
+
+
+def _pump(seed: int) -> "PumpData":
     from kad.pump import pump
 
-    frame, faults = pump(days=DAYS, period_s=PERIOD_S, seed=seed)
-    figures = by_chance(_ranges(frame, faults), _keep(frame), period_s=PERIOD_S, seed=seed)
-    return {name: figures[name] for name in ("f1", "average_precision", "vus_pr")}
+    return pump(days=DAYS, period_s=PERIOD_S, seed=seed)
 
 
 def _ranges(frame: pd.DataFrame, faults: pd.DataFrame) -> list[tuple[int, int]]:
@@ -154,14 +150,10 @@ def _ranges(frame: pd.DataFrame, faults: pd.DataFrame) -> list[tuple[int, int]]:
     return windows_to_ranges([*zip(starts, ends, strict=True)], times_ns(frame))
 
 
-def _keep(frame: pd.DataFrame) -> np.ndarray:
-    return np.arange(len(frame)) >= TRAINING_ROWS
-
-
 def show(table: pd.DataFrame, console: Console) -> None:
     """Prints sums over the pumps, and means of the score's figures."""
     groups = table.groupby(["detector", "budget"], sort=False)
     summary = groups[["faults", "found", "outside", "blamed_rightly"]].sum(min_count=1)
-    means = ["normal_in_events", "delay_h", "average_precision", "vus_pr"]
+    means = ["normal_in_events", "delay_h", *FIGURES]
     summary[means] = groups[means].mean()
     console.print(summary.round(3).to_string(), highlight=False)
