@@ -137,7 +137,7 @@ class Scored:
 
     info: dict[str, Any]
     """`error` where it failed; else `metadata`, `history`, `onnx_bytes`, `train_s`, `export_s`,
-    `us_per_sample`, `held_out_scores` and `least_scale` that calibrated it, and `error_streams`
+    `us_per_sample`, `calibration_scores` and `least_scale` that calibrated it, and `error_streams`
     where they are kept: what each is."""
     parts: list[dict[str, np.ndarray]] = field(default_factory=list, repr=False)
     """Per part `score` `(rows,)`, `severity` `(rows,)` and `channel_scores` `(rows, channels)`,
@@ -161,7 +161,7 @@ class Scored:
         return pd.read_csv(io.StringIO(self.info["history"]))
 
     def threshold(self, budget: str, policy: AlarmPolicy | None = None) -> float:
-        """Returns the severity that a false-alarm budget stands for, by the held-out rows."""
+        """Returns the severity that a false-alarm budget stands for, by the calibration rows."""
         meta = self.metadata
         return event_threshold(
             budget,

@@ -50,7 +50,7 @@ def exported(name: str, channels: int, folder: Path) -> Path:
     from kad.run import train
 
     phases = [field for field in detector_class(name).Training.model_fields if "epochs" in field]
-    overrides = {"training": {**dict.fromkeys(phases, 1), "validation": 0.3}}
+    overrides = {"training": dict.fromkeys(phases, 1)}
     config = build_config(detector=name, overrides=overrides)
     frame = noisy_sine(ROWS, [f"c{i}" for i in range(channels)])
     return export(train(config, frame, out=folder).folder).path

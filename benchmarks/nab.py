@@ -45,26 +45,27 @@ DEFAULT = ["gaussian", "memory", "rnn", "vae-lstm", "ensemble"]
 def settings(rows: int) -> dict[str, dict[str, dict[str, Any]]]:
     """Returns the settings of every detector, and of each one, for a series' training rows.
 
-    One recipe: the shortest series train on 169 rows, of which calibration needs 50, so the share
-    that is held out grows and the VAE-LSTM's windows shrink where rows are few. VAE-LSTM and RNN
-    are those of the ensemble. The memory alone warms up in at most half of the training rows; in
-    the ensemble it joins in after 256 rows, as everywhere.
+    One recipe: the shortest series train on 169 rows, of which static calibration needs 50, so the
+    share that is held out grows and the VAE-LSTM's windows shrink where rows are few. VAE-LSTM and
+    RNN are those of the ensemble. The memory alone warms up in at most half of the training rows;
+    in the ensemble it joins in after 256 rows, as everywhere.
     """
     from kad.detectors.ensemble import EnsembleTraining, RNNArguments, VAELSTMArguments
 
     vae_lstm, training = {"l_win": min(64, rows // 8)}, EnsembleTraining()
+    held_out = {"validation": round(max(0.15, 52 / rows), 3)}
     return {
-        "": {"data": {"grid": "rows"}, "training": {"validation": round(max(0.15, 52 / rows), 3)}},
+        "": {"data": {"grid": "rows"}},
         "vae-lstm": {
             "detector": VAELSTMArguments(**vae_lstm).model_dump(),
-            "training": training.vae_lstm.model_dump(exclude_unset=True),
+            "training": {**training.vae_lstm.model_dump(exclude_unset=True), **held_out},
         },
         "rnn": {
             "detector": RNNArguments().model_dump(),
-            "training": training.rnn.model_dump(exclude_unset=True),
+            "training": {**training.rnn.model_dump(exclude_unset=True), **held_out},
         },
         "memory": {"detector": {"start": min(256, rows // 2)}},
-        "ensemble": {"detector": {"vae_lstm": vae_lstm}},
+        "ensemble": {"detector": {"vae_lstm": vae_lstm}, "training": held_out},
     }
 
 

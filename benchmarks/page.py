@@ -62,7 +62,7 @@ those of the exported file, streamed through `runtime`. A figure of ours is the 
 with the lowest and highest seed behind it. *In-sample*: the labels chose the threshold, as they did
 for the published figures. *Cross-half*: threshold (and policy, where said) chosen on one half of
 the files, scored on the other, both ways, mean. *Label-free*: the threshold comes from a
-false-alarm budget and held-out training rows alone.
+false-alarm budget and training rows alone.
 """
 
 
@@ -159,11 +159,11 @@ def _skab(results: pd.DataFrame, command: str) -> Iterable[str]:
         (
             f"`{command}`. Published: {published.SKAB_SOURCE}. Half of the rows are "
             "labelled: an alarm in every row has F1 0.698. Thresholds other than the "
-            "best need no labels: by a calibration on 60 held-out rows of each file (own), on "
-            "those of all files (pooled), or on the same rows as the finished detector scores "
-            "them, which trained on them (training rows); only the first is in an exported "
-            "file. That there are several to choose from is a look at the labels: where each "
-            "half of the files takes the rule that is best on the other half, it says so. "
+            "best need no labels: by each file's own calibration, by one on the calibration rows "
+            "of all files (pooled), or on the last 60 of each file's, which no network was "
+            "trained on (held-out rows); only the first is in an exported file. That there are "
+            "several to choose from is a look at the labels: where each half of the files takes "
+            "the rule that is best on the other half, it says so. "
             "`skab.csv` has more of them."
         ),
         _table(("detector", "threshold", "outliers", "F1", "FAR %", "MAR %", "seeds"), rows),
@@ -278,7 +278,7 @@ def _budget() -> str:
             for key, cases in groups
         ]
         header = (
-            *("detector", "training", "budget", "on held-out rows", "held"),
+            *("detector", "training", "budget", "on calibration rows", "held"),
             "events / allowed, all together",
         )
         parts += [f"{name}:", _table(header, rows)]

@@ -2,10 +2,9 @@
 
 Each of the 34 labelled experiments trains on its first 400 rows; the rows after them are counted,
 over all files together. Thresholds stand before the labels are looked at: false-alarm budgets and
-two round severities, by each file's own calibration on 60 held-out rows, by one calibration on
-those of all files, which are experiments on one testbed, and by one on the same rows as the
-finished detector scores them, which has learnt from them what is usual. The best threshold with the
-labels in view is printed as such.
+three round severities, by each file's own calibration, by one on the calibration rows of all
+files, which are experiments on one testbed, and by one on those of them that no network was trained
+on. The best threshold with the labels in view is printed as such.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,12 +26,12 @@ from datasets import Series, load, names
 from kad.calibration import Calibration
 from kad.metrics import best_f1, to_mask, to_ranges
 from runtime.budget import event_threshold
-from runtime.held_out import HeldOut
+from runtime.calibration_rows import CalibrationRows
 from runtime.policy import AlarmPolicy
 
 DEFAULT = ["gaussian", "memory", "rnn", "vae-lstm", "ensemble"]
 TRAINING_ROWS = 400
-"""Of which 60 calibrate."""
+"""Of each file."""
 RULES: dict[str, str | float] = {
     "1/week": "1/week",
     "1/day": "1/day",
@@ -44,10 +43,11 @@ RULES: dict[str, str | float] = {
 """Thresholds without labels: a budget, or the severity of one normal row in 10,000, 3,000 or
 1,000."""
 PERIOD_S = 1.0
-CALIBRATIONS = ("own", "pooled", "training rows")
-"""Rows that say what is normal: held-out ones of the file, of all files, or of all files as the
-finished detector scores them, which has trained on them. The last two are computed here: no
-exported file carries them."""
+HELD_OUT_ROWS = 60
+"""Training rows of each file that no network was trained on, the last ones."""
+CALIBRATIONS = ("own", "pooled", "held-out rows")
+"""Rows that say what is normal: the calibration rows of the file, of all files, or the held-out
+ones among those of all files. The last two are computed here: no exported file carries them."""
 POLICIES: dict[str, AlarmPolicy | None] = {
     "rows": None,
     "events": AlarmPolicy(),
@@ -184,24 +184,19 @@ class Judge(NamedTuple):
 def judges(found: Sequence[Scored]) -> dict[str, list[Judge | None]]:
     """Returns every calibration's judge of each experiment; `None` where the case failed."""
     own = [None if s.error else Judge(s.parts[0]["severity"], s.threshold) for s in found]
-    held_out = _pooled(found, lambda scored: np.array(scored.info["held_out_scores"]))
-    return dict(zip(CALIBRATIONS, (own, held_out, _pooled(found, _trained_on)), strict=True))
+    pooled, held_out = _pooled(found), _pooled(found, newest=HELD_OUT_ROWS)
+    return dict(zip(CALIBRATIONS, (own, pooled, held_out), strict=True))
 
 
-def _trained_on(scored: Scored) -> np.ndarray:
-    """Returns the scores of the held-out rows in the finished detector's stream."""
-    rows = len(scored.info["held_out_scores"])
-    return scored.parts[0]["score"][TRAINING_ROWS - rows : TRAINING_ROWS].astype("float64")
-
-
-def _pooled(found: Sequence[Scored], normal: Callable[[Scored], np.ndarray]) -> list[Judge | None]:
+def _pooled(found: Sequence[Scored], *, newest: int = 0) -> list[Judge | None]:
+    """Returns judges by one calibration on rows of all files: the newest of each, or all."""
     used = [scored for scored in found if not scored.error]
     if not used:
         return [None] * len(found)
-    kept = [normal(scored) for scored in used]
+    kept = [np.array(scored.info["calibration_scores"][-newest:]) for scored in used]
     calibration = Calibration()
     summary = calibration.fit(np.concatenate(kept), least_scale=used[0].info["least_scale"])
-    summary["held_out"] = HeldOut.of(
+    summary["severest"] = CalibrationRows.of(
         [calibration.severity(scores) for scores in kept],
         rows=sum(map(len, kept)),
         gap=TRAINING_ROWS,

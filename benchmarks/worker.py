@@ -49,7 +49,7 @@ def measure(case: Case, exporter: ExportProcess) -> Scored:
         done = time.perf_counter()
         info = {
             "history": trained.history.to_csv(index=False),
-            "held_out_scores": trained.detector.held_out_scores.tolist(),
+            "calibration_scores": trained.detector.calibration_scores.tolist(),
             "least_scale": trained.detector.scoring.least_scale,
             "onnx_bytes": file.stat().st_size,
             "train_s": exported - started,

@@ -22,13 +22,13 @@ BLOCK = 65_536
 class Calibration(layers.Layer):
     """Severity of a score: −log10 P(a normal sample scores this high).
 
-    Empirical quantiles of held-out normal scores below the `TAIL` quantile, joined linearly; a
+    Empirical quantiles of normal scores below the `TAIL` quantile, joined linearly; a
     generalised Pareto tail above it. All constants are weights.
 
     Reference: A. Siffer et al. (2017), "Anomaly Detection in Streams with Extreme Value Theory",
-    for the tail. We fit it once, on held-out scores, and keep its shape between 0.02 and 0.5: a
-    negative shape would give an infinite severity just above the highest score seen. From few
-    scores the tail starts lower and its shape is fixed.
+    for the tail. We fit it once and keep its shape between 0.02 and 0.5: a negative one would give
+    an infinite severity just above the highest score seen. From few scores the tail starts lower
+    and its shape is fixed.
     """
 
     TAIL = 0.02
@@ -53,7 +53,7 @@ class Calibration(layers.Layer):
         """Sets the constants.
 
         Args:
-            scores: Scores of held-out normal rows, `(rows,)`.
+            scores: Scores of normal rows, `(rows,)`.
             least_scale: Least scale of the tail, and half of the least difference that gains a
                 severity of 1 below it, for scores whose size means something by itself. Without
                 it, scores need a spread.
@@ -68,12 +68,12 @@ class Calibration(layers.Layer):
         scores = np.asarray(scores, "float64")
         if scores.size < self.FEWEST:
             raise InputError(
-                f"Calibration needs at least {self.FEWEST} held-out rows after the warm-up. "
-                f"Received: {scores.size}. Train on more rows, or raise training.validation."
+                f"Calibration needs at least {self.FEWEST} rows after the warm-up. Received: "
+                f"{scores.size}. Train on more rows."
             )
         if not (scores.std() or least_scale):
             raise InputError(
-                "All held-out scores are the same: the detector has learnt nothing it could be "
+                "All calibration rows score the same: the detector has learnt nothing it could be "
                 "surprised by. Train on rows in which the channels vary."
             )
         share = float(np.clip(10 / scores.size, self.TAIL, self.LARGEST_TAIL))
@@ -126,7 +126,7 @@ def _body(
 ) -> tuple[np.ndarray, np.ndarray]:
     severity = np.linspace(0, -np.log10(share), knots)
     quantile = np.quantile(scores, 1 - 10**-severity)
-    # Where many held-out scores are nearly the same, rounding in float32 would become severity.
+    # Where many scores are nearly the same, rounding in float32 would become severity.
     size = max(abs(float(quantile[-1])), float(scores.std()))
     narrowest = severity[1] * max(size / STEEPEST, 2 * least_scale)
     if least_scale:

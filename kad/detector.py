@@ -21,17 +21,17 @@ from kad.calibration import Calibration
 from kad.diagnostics import Diagnostic
 from kad.frames import GridOptions, Segment
 from kad.missing import hold_last, is_observed
-from kad.options import FitOptions, ScoringOptions, TrainingOptions
+from kad.options import FitOptions, NetworkOptions, ScoringOptions, TrainingOptions
 from kad.scaler import Scaler
 from kad.scoring import ErrorStream, Measured, Samples, Scoring
 from kad.state import StateLayout
 from kad.training import Progress, TrainingInterruptedError, TrainingSession
 from kad.version import __version__
 from runtime.budget import BudgetThreshold, event_threshold, severity_threshold
+from runtime.calibration_rows import CalibrationRows
 from runtime.context import CONTEXT_COLUMNS, context_columns
 from runtime.errors import ConfigError, InputError, ModelFileError
 from runtime.events import Event, EventDetector
-from runtime.held_out import HeldOut
 from runtime.interrupt import Interruptible
 from runtime.policy import AlarmPolicy
 from runtime.schema import Grid
@@ -41,6 +41,11 @@ from runtime.writers import score_columns
 STATISTICS_ROWS = 50_000
 """Newest training rows whose errors the scoring layer's first statistics come from; its ranges come
 from all."""
+CALIBRATION_ROWS = 500_000
+"""Newest training rows that calibrate, at most."""
+LEAD = 0.1
+"""Share of the training rows that calibrates nothing: a new extreme is one beyond the range of rows
+before it, and the first rows have none."""
 
 
 class Component(NamedTuple):
@@ -422,25 +427,23 @@ class Detector(keras.Model):
             names=self.channels,
             constant=self.scoring.is_adaptive,
         )
-        series = TrainingSeries(
-            segments, self.scaler, validation=training.validation, context=self.context
-        )
+        validation = training.validation if isinstance(training, NetworkOptions) else 0.0
+        series = TrainingSeries(segments, self.scaler, validation=validation, context=self.context)
         self.check_series(series, training)
-        held_out = self._held_out(segments, series.held_out_rows)
-        usable = sum(int(mask.sum()) for _, mask in held_out)
+        rows = self._calibrating(series)
+        calibrating = self._newest(segments, rows)
+        usable = sum(int(mask.sum()) for _, mask in calibrating)
         if usable < Calibration.FEWEST:
-            enough = ceil(Calibration.FEWEST / training.validation)
             raise InputError(
-                f"Calibration needs at least {Calibration.FEWEST} observed held-out rows, each "
-                f"after {self.warmup_steps} rows without a long gap. Received: {usable} in the "
-                f"last {series.held_out_rows} training rows. Give {enough} training rows or more, "
-                "or raise training.validation."
+                f"Calibration needs at least {Calibration.FEWEST} observed rows, each after "
+                f"{self.warmup_steps} rows without a long gap. Received: {usable} in the last "
+                f"{rows} training rows, which calibrate. {self._more_rows(training)}"
             )
         return Prepared(
             segments,
             asdict(counts),
             series,
-            held_out,
+            calibrating,
             training,
             false_alarms,
             policy or AlarmPolicy(),
@@ -488,8 +491,8 @@ class Detector(keras.Model):
                 "end_ns": int(segments[-1].times_ns[-1]),
                 "data_sha256": fingerprint,
             }
-            # A new extreme among the held-out rows is one: their own range would hide it.
-            self._fit_ranges(segments, held_out=prepared.series.held_out_rows)
+            # A new extreme among the calibration rows is one: their own range would hide it.
+            self._fit_ranges(segments, without=self._calibrating(prepared.series))
             self.calibrate(prepared, training=summary)
             self._fit_ranges(segments)
             if interrupted:
@@ -515,32 +518,56 @@ class Detector(keras.Model):
                 self.scoring.start_from(self.layout.unpack(state))
         self._fit_ranges(segments)
 
-    def _fit_ranges(self, segments: Sequence[Segment], *, held_out: int = 0) -> None:
+    def _fit_ranges(self, segments: Sequence[Segment], *, without: int = 0) -> None:
         """Sets the ranges that new streams start with.
 
         Args:
             segments: Training rows on the grid.
-            held_out: How many of the last rows are left out.
+            without: How many of the last rows are left out.
         """
         if not self.scoring.is_adaptive:
             return
         values = np.concatenate([s.values for s in segments])
-        values = _finite(values[: len(values) - held_out]).astype("float32")
+        values = _finite(values[: len(values) - without]).astype("float32")
         z = ops.convert_to_numpy(self.scaler(ops.convert_to_tensor(values)))
         self.scoring.set_ranges(z)
 
-    def _held_out(
+    @property
+    def calibrates_on_training_rows(self) -> bool:
+        """Whether rows that it was trained on score as rows to come do.
+
+        So it is where nothing is trained, and where errors are compared with those of the stream
+        itself: by how much a network knows its training rows better is in both.
+        """
+        return self.scoring.is_adaptive or type(self).fit_networks is Detector.fit_networks
+
+    def _calibrating(self, series: "TrainingSeries") -> int:
+        """Returns how many of the last training rows calibrate: the held-out ones, or most."""
+        if not self.calibrates_on_training_rows:
+            return series.held_out_rows
+        rows = len(series.values)
+        return min(rows - round(LEAD * rows), CALIBRATION_ROWS)
+
+    def _more_rows(self, training: FitOptions) -> str:
+        """Says how many training rows calibration needs."""
+        if isinstance(training, NetworkOptions) and not self.calibrates_on_training_rows:
+            enough = ceil(Calibration.FEWEST / training.validation)
+            return f"Give {enough} training rows or more, or raise training.validation."
+        enough = max(ceil(Calibration.FEWEST / (1 - LEAD)), self.warmup_steps + Calibration.FEWEST)
+        return f"Give {enough} training rows or more without a long gap."
+
+    def _newest(
         self, segments: Sequence[Segment], rows: int
     ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Returns stretches that end in held-out rows, and which of their rows calibrate.
+        """Returns stretches that end in the last rows, and which of their rows calibrate.
 
         Args:
             segments: Training rows on the grid.
-            rows: How many of the last rows are held out.
+            rows: How many of the last rows.
 
         Returns:
-            Per segment the inputs `(rows, inputs)`, rows before them included, and a mask: held
-            out, observed, and after the warm-up.
+            Per segment the inputs `(rows, inputs)`, rows before them included, and a mask: among
+            the last rows, observed, and after the warm-up.
         """
         parts, left = [], rows
         for segment in reversed(segments):
@@ -559,24 +586,24 @@ class Detector(keras.Model):
         return parts[::-1]
 
     def calibrate(self, prepared: "Prepared", *, training: Mapping[str, Any]) -> None:
-        """Fits severity on the held-out rows and writes the card.
+        """Fits severity on the calibration rows and writes the card.
 
         Args:
             prepared: From `prepare`.
             training: Summary of the training for the card.
         """
-        scores = [self.score_segment(v)["score"] for v, _ in prepared.held_out]
-        masks = [mask for _, mask in prepared.held_out]
-        self.held_out_scores = np.concatenate([s[m] for s, m in zip(scores, masks, strict=True)])
+        scores = [self.score_segment(v)["score"] for v, _ in prepared.calibrating]
+        masks = [mask for _, mask in prepared.calibrating]
+        self.calibration_scores = np.concatenate([s[m] for s, m in zip(scores, masks, strict=True)])
         calibration = self.calibration.fit(
-            self.held_out_scores, least_scale=self.scoring.least_scale
+            self.calibration_scores, least_scale=self.scoring.least_scale
         )
         severity = [
             np.where(mask, self.calibration.severity(score), 0.0)
             for score, mask in zip(scores, masks, strict=True)
         ]
-        calibration["held_out"] = HeldOut.of(
-            severity, rows=self.held_out_scores.size, gap=self.max_gap_steps + 1
+        calibration["severest"] = CalibrationRows.of(
+            severity, rows=self.calibration_scores.size, gap=self.max_gap_steps + 1
         ).to_dict()
         budget = event_threshold(
             prepared.false_alarms,
@@ -816,8 +843,8 @@ class Prepared(NamedTuple):
     """What the grid did with the rows."""
     series: "TrainingSeries"
     """The same rows, standardised."""
-    held_out: list[tuple[np.ndarray, np.ndarray]]
-    """Stretches of rows that end in held-out rows, and which of their rows calibrate."""
+    calibrating: list[tuple[np.ndarray, np.ndarray]]
+    """Stretches of rows, and which of their rows calibrate."""
     training: FitOptions
     """Options."""
     false_alarms: str
@@ -863,8 +890,8 @@ class TrainingSeries:
         """Half-open range of rows of each segment."""
         self.ends = np.repeat(np.cumsum(lengths), lengths)
         """int `(rows,)`: the row after the last one of the same segment."""
-        self.held_out_rows = max(1, round(validation * len(self.values)))
-        """How many rows at the end are held out."""
+        self.held_out_rows = max(int(validation > 0), round(validation * len(self.values)))
+        """How many rows at the end are held out from training."""
 
     def starts(self, length: int) -> np.ndarray:
         """Returns the rows at which `length` rows of one segment start.

@@ -52,16 +52,22 @@ class DataOptions(Options):
 class FitOptions(Options):
     """`[training]` of a detector without networks, and part of everyone's."""
 
-    validation: Fraction = 0.1
-    """Share of the training rows held out for validation and calibration."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of weights, shuffling and noise: the same seed on the same backend repeats a run."""
     backend: Literal["jax", "tensorflow", "torch"] | None = None
     """Keras backend; JAX where installed, then TensorFlow, then Torch."""
 
 
-class TrainingOptions(FitOptions):
-    """`[training]`: what every detector with networks understands."""
+class NetworkOptions(FitOptions):
+    """`[training]`: part of that of every detector with networks."""
+
+    validation: Fraction = 0.1
+    """Share of the training rows, the last ones, that is held out: it stops the training early, and
+    calibrates static scores."""
+
+
+class TrainingOptions(NetworkOptions):
+    """`[training]` of a detector with networks of its own."""
 
     epochs: Count = 60
     """Longest training in epochs."""

@@ -39,7 +39,7 @@ def page_of(
     """Returns the whole page.
 
     Args:
-        run: Run folder, for history, held-out scores and configuration.
+        run: Run folder, for history, calibration rows and configuration.
         detector: Its detector.
         findings: The series that it scored, if any.
         diagnostics: What the detector shows of its networks.
@@ -98,11 +98,11 @@ def _figures(
                 high=high,
                 threshold=threshold,
             )
-    held_out = _column(run, CALIBRATION, "score")
-    if held_out is not None:
+    calibrating = _column(run, CALIBRATION, "score")
+    if calibrating is not None:
         judged = None if findings is None else findings.scores.score[~findings.warming]
         figures["scores"] = scores_figure(
-            held_out["score"].to_numpy("float64"),
+            calibrating["score"].to_numpy("float64"),
             threshold=score,
             series=judged if judged is not None and judged.size else None,
             reach=0.0 if data is None else float(data["scores"]["score"][-1]),
@@ -210,7 +210,7 @@ def _facts(detector: Detector) -> list[tuple[str, str]]:
         ("Sampling period", duration(detector.period_s)),
         ("Training rows", f"{training['rows']:,}"),
         ("Of these", _counts(training["grid"])),
-        ("Calibration", f"{calibration['rows']:,} held-out rows"),
+        ("Calibration", f"{calibration['rows']:,} training rows"),
         ("False alarms", budget(card["false_alarms"])),
         ("Threshold", f"severity {card['threshold']:.3f}, score {score:.5g}"),
         ("Events", detector.alarm_policy.text(detector.period_s)),

@@ -29,10 +29,10 @@ def scores_figure(
     series: np.ndarray | None = None,
     reach: float = 0.0,
 ) -> go.Figure:
-    """Draws how often held-out normal rows had which score, a normal fit, and the threshold.
+    """Draws how often calibration rows had which score, a normal fit, and the threshold.
 
     Args:
-        scores: Of held-out rows, float `(rows,)`.
+        scores: Of the calibration rows, float `(rows,)`.
         threshold: In units of the score. The first shape is its.
         series: Scores of the series of the report, to compare.
         reach: The highest score that the threshold can be moved to; beyond the view at first.
@@ -49,9 +49,9 @@ def scores_figure(
     figure = go.Figure(layout=base_layout(300))
     figure.add_trace(
         go.Bar(
-            x=centers, y=_positive(shares), width=width, name="held-out normal rows",
+            x=centers, y=_positive(shares), width=width, name="calibration rows",
             marker={"color": HELD_OUT, "opacity": 0.55, "line": {"width": 0}},
-            hovertemplate="%{y:.3g} % of held-out rows<extra></extra>",
+            hovertemplate="%{y:.3g} % of the calibration rows<extra></extra>",
         )
     )  # fmt: skip
     if series is not None:

@@ -50,7 +50,8 @@ def train(
     """Trains a detector into a run folder.
 
     The folder gets `config.toml`, `checkpoint.npz` while training goes on, and at the end
-    `history.csv`, `calibration.csv` (held-out scores) and `model.keras`, each written atomically.
+    `history.csv`, `calibration.csv` (scores of the calibration rows) and `model.keras`, each
+    written atomically.
 
     Args:
         config: From `build_config`.
@@ -117,7 +118,7 @@ def train(
             raise
         interrupted, history = error, error.history
     write_atomically(folder / HISTORY, history.to_csv(index=False))
-    scores = pd.DataFrame({"score": detector.held_out_scores})
+    scores = pd.DataFrame({"score": detector.calibration_scores})
     write_atomically(folder / CALIBRATION, scores.to_csv(index=False))
     detector.save(folder / MODEL)
     if interrupted:

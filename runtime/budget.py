@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from runtime.calibration_rows import CalibrationRows
 from runtime.durations import UNITS_S
 from runtime.errors import InputError
-from runtime.held_out import HeldOut
 from runtime.policy import AlarmPolicy
 
 __all__ = ["BudgetThreshold", "event_threshold", "parse_false_alarms", "severity_threshold"]
@@ -87,24 +87,26 @@ class BudgetThreshold:
     """Events per sample at or above the threshold, in the end the extremal index; 1 where every
     such sample counts as an event."""
     expected: float | None
-    """Events that the budget allows in the held-out rows; `None`: the file has none."""
+    """Events that the budget allows in the calibration rows; `None`: the file has none."""
     span_s: float | None
-    """Time that the held-out rows cover."""
+    """Time that the calibration rows cover."""
 
     @property
     def is_extrapolated(self) -> bool:
-        """Whether the held-out rows are too few to count what the budget allows."""
+        """Whether the calibration rows are too few to count what the budget allows."""
         return self.expected is None or self.expected < ENOUGH
 
     @property
     def note(self) -> str:
         """One line about an extrapolation, for people; empty where events were counted."""
         if self.expected is None or self.span_s is None:
-            return f"a budget of {self.false_alarms} counts samples: the file has no held-out rows"
+            return (
+                f"a budget of {self.false_alarms} counts samples: the file has no calibration rows"
+            )
         if not self.is_extrapolated:
             return ""
         return (
-            f"a budget of {self.false_alarms} is an extrapolation: held-out rows span "
+            f"a budget of {self.false_alarms} is an extrapolation: calibration rows span "
             f"{_span(self.span_s)}, in which it allows {self.expected:.2g} events"
         )
 
@@ -119,8 +121,8 @@ def event_threshold(
     """Returns the threshold at which a policy gives as many events as the budget allows.
 
     Neighbouring samples score alike, so one excursion gives many samples above a threshold and one
-    event. Where the budget allows at least `ENOUGH` events in the held-out rows, the threshold is
-    the one that gives that many there. A smaller budget is extrapolated from the threshold that
+    event. Where the budget allows at least `ENOUGH` events in the calibration rows, the threshold
+    is the one that gives that many there. A smaller budget is extrapolated from the threshold that
     gives `ENOUGH`. From there on the samples above the threshold follow the fitted tail,
     10^−severity, and the events per such sample grow by `GROWTH` up to 1.
 
@@ -129,7 +131,7 @@ def event_threshold(
     1/√n, as far as `DEAFEST` allows; habituation is left out; and the time in which one event keeps
     others from opening is made up for. Where rows are so few that no threshold gives `ENOUGH`
     events, every sample counts as one. What it cannot know is how other rows differ from the
-    held-out ones: two days know no weekend.
+    calibration rows: two days know no weekend.
 
     Reference: M. Leadbetter (1983), "Extremes and Local Dependence in Stationary Sequences", for
     the extremal index. Ours counts events of the policy at a finite threshold.
@@ -137,19 +139,19 @@ def event_threshold(
     Args:
         budget: See `parse_false_alarms`.
         period_s: Sampling period in seconds.
-        calibration: Of a detector's metadata; files without `held_out` count samples.
+        calibration: Of a detector's metadata; files without `severest` count samples.
         policy: What makes an event.
 
     Raises:
         InputError: A budget of one alarm per sample or more.
-        ModelFileError: Damaged `held_out`.
+        ModelFileError: Damaged `severest`.
     """
     by_sample = severity_threshold(budget, period_s)
-    if "held_out" not in calibration:
+    if "severest" not in calibration:
         return BudgetThreshold(
             threshold=by_sample, false_alarms=budget, index=1.0, expected=None, span_s=None
         )
-    rows = HeldOut.from_dict(calibration["held_out"])
+    rows = CalibrationRows.from_dict(calibration["severest"])
     expected = 10**-by_sample * rows.rows
     counted = expected >= ENOUGH
     threshold = (_counted if counted else _extrapolated)(rows, policy, by_sample)
@@ -162,7 +164,7 @@ def event_threshold(
     )
 
 
-def _counts(rows: HeldOut, policy: AlarmPolicy) -> tuple[np.ndarray, np.ndarray]:
+def _counts(rows: CalibrationRows, policy: AlarmPolicy) -> tuple[np.ndarray, np.ndarray]:
     """Returns thresholds and at least how many events they give, never more at a higher one."""
     lowest = rows.lowest(policy)
     thresholds = np.linspace(lowest, max(rows.highest, lowest), _GRID)
@@ -171,7 +173,7 @@ def _counts(rows: HeldOut, policy: AlarmPolicy) -> tuple[np.ndarray, np.ndarray]
     return thresholds, np.maximum.accumulate(events[::-1])[::-1]
 
 
-def _counted(rows: HeldOut, policy: AlarmPolicy, by_sample: float) -> float:
+def _counted(rows: CalibrationRows, policy: AlarmPolicy, by_sample: float) -> float:
     """Returns the threshold that gives as many events as the budget allows."""
     thresholds, events = _counts(rows, policy)
     expected = 10**-by_sample * rows.rows
@@ -191,7 +193,7 @@ def _counted(rows: HeldOut, policy: AlarmPolicy, by_sample: float) -> float:
     return min(lowest, max(by_sample + index, lowest / 10))
 
 
-def _extrapolated(rows: HeldOut, policy: AlarmPolicy, by_sample: float) -> float:
+def _extrapolated(rows: CalibrationRows, policy: AlarmPolicy, by_sample: float) -> float:
     """Returns the threshold from the count at one threshold and the fitted tail."""
     policy = replace(policy, habituation_steps=0)
     thresholds, events = _counts(rows, policy)

@@ -174,7 +174,7 @@ def _alarm(args: argparse.Namespace, meta: Metadata) -> tuple[AlarmPolicy, float
     policy = meta.alarm.changed(meta.period_s, **{name: getattr(args, name) for name in _POLICY})
     if args.threshold is not None:
         return policy, args.threshold
-    is_as_filed = policy == meta.alarm or "held_out" not in meta.calibration
+    is_as_filed = policy == meta.alarm or "severest" not in meta.calibration
     if args.false_alarms is None and is_as_filed:
         return policy, meta.threshold
     budget = event_threshold(

@@ -73,7 +73,7 @@ class Metadata:
     alarm: AlarmPolicy = field(default_factory=AlarmPolicy)
     """Default alarm policy; files from before it have hysteresis alone."""
     calibration: Mapping[str, Any] = field(default_factory=dict)
-    """Rows and quantiles of the held-out scores behind severity, and their highest severities."""
+    """Rows and quantiles of the scores behind severity, and their highest severities."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """Rows, backend, versions, seed and SHA-256 of the training data."""
     schema: int = SCHEMA

@@ -62,7 +62,7 @@ def test_training_rows_do_not_count(experiment, monkeypatch):
 
 
 def test_pooled_calibration_is_one_for_all_files(monkeypatch):
-    """The same score is as severe in each file, by the held-out rows of both."""
+    """The same score is as severe in each file, by the calibration rows of both."""
     rng = np.random.default_rng(0)
     calm, lively = rng.gamma(2.0, 1.0, 460), rng.gamma(2.0, 3.0, 460)
     found = [_scored(scores) for scores in (calm, lively)]
@@ -79,8 +79,8 @@ def test_pooled_calibration_is_one_for_all_files(monkeypatch):
 
 
 def _scored(scores):
-    """Scores of 460 rows, of which 60 before row 400 are held out."""
-    info = {"held_out_scores": scores[340:400].tolist(), "least_scale": 0.0}
+    """Scores of 460 rows, of which 60 before row 400 calibrate."""
+    info = {"calibration_scores": scores[340:400].tolist(), "least_scale": 0.0}
     return Scored(info=info, parts=[{"score": scores.astype("float32"), "severity": scores}])
 
 

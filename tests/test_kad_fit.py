@@ -34,7 +34,7 @@ def weights(detector):
 
 
 def test_run_folder_is_complete(run):
-    """A run holds model, configuration, history and held-out scores."""
+    """A run holds model, configuration, history and the scores of the calibration rows."""
     files = {path.name for path in run.folder.iterdir()}
     assert files == {
         "model.keras",
@@ -47,7 +47,7 @@ def test_run_folder_is_complete(run):
     assert list(history["phase"]) == ["vae", "vae", "lstm", "lstm"]
     assert np.isfinite(history[["loss", "val_loss", "learning_rate"]]).all().all()
     scores = pd.read_csv(run.folder / "calibration.csv")["score"]
-    assert len(scores) == run.detector.card["calibration"]["rows"] == 60
+    assert len(scores) == run.detector.card["calibration"]["rows"] == 540
 
 
 def test_training_lowers_the_losses():
@@ -206,7 +206,6 @@ def frame_with(**columns):
         (frame_with(b=np.nan), "'b' has no reading"),
         (frame_with(a=1e35 * np.arange(600)), "beyond what float32"),
         (wave(20), "at least 70 rows.*Received: 20"),
-        (wave(300), "at least 50 observed held-out rows.*Received: 30.*500 training rows"),
         (wave().iloc[:0], "no rows"),
         (wave().sample(frac=1, random_state=0), "not sorted"),
         (
@@ -214,7 +213,7 @@ def frame_with(**columns):
                 a=np.where(np.arange(600) < 530, wave()["a"], np.nan),
                 b=np.where(np.arange(600) < 530, wave()["b"], np.nan),
             ),
-            "held-out",
+            "held-out rows have no window",
         ),
         (wave().where(np.arange(600)[:, None] % 3 == [0, 1]), "half of the samples"),
         (wave().rename(columns={"a": "c"}), "missing: a"),
@@ -226,6 +225,18 @@ def test_unusable_series_are_refused(frame, message):
     with pytest.raises(InputError, match=message) as error:
         detector.fit(frame, training=OPTIONS)
     assert "\n" not in str(error.value)
+
+
+def test_calibration_needs_fifty_rows():
+    """Static scores of rows that were trained on say nothing; adaptive ones are like any others."""
+    static = VAELSTM(["a", "b"], period_s=60.0, scoring=STATIC, **tiny().arguments)
+    with pytest.raises(InputError, match="Received: 30.*500 training rows.*training.validation"):
+        static.prepare(wave(300), training=OPTIONS)
+    adaptive = VAELSTM(["a", "b"], period_s=60.0, **tiny().arguments)
+    (rows,) = [mask.sum() for _, mask in adaptive.prepare(wave(300), training=OPTIONS).calibrating]
+    assert rows == 270
+    with pytest.raises(InputError, match=rf"Received: 20.*{adaptive.warmup_steps + 50} training"):
+        adaptive.prepare(wave(adaptive.warmup_steps + 20), training=OPTIONS)
 
 
 @pytest.mark.parametrize(
@@ -275,7 +286,7 @@ def test_missing_held_out_rows_do_not_calibrate():
     detector = VAELSTM(["a", "b"], period_s=60.0, scoring=STATIC, **tiny().arguments)
     detector.fit(frame, training=OPTIONS)
     assert detector.card["calibration"]["rows"] == 120 - 50
-    held, back = np.split(detector.held_out_scores > 0, [20])
+    held, back = np.split(detector.calibration_scores > 0, [20])
     assert held.all()
     blind = int(ENOUGH * detector.l_seq * detector.l_win)
     assert not back[:blind].any()

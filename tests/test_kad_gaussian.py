@@ -167,21 +167,21 @@ def test_the_alarm_policy_and_the_budget_travel_with_the_run(tmp_path):
     meta = Detector(export(tmp_path / "run", tmp_path / "detector.onnx").path).metadata
     assert (meta.alarm, meta.threshold) == (policy, detector.card["threshold"])
     again = event_threshold("2/h", period_s=60, calibration=meta.calibration, policy=meta.alarm)
-    assert (again.threshold, again.span_s) == (meta.threshold, 400 * 60)
-    # The held-out rows give the events that the budget allows: 13 in 400 minutes.
+    assert (again.threshold, again.span_s) == (meta.threshold, 3600 * 60)
+    # The calibration rows give the events that the budget allows: 120 in 3600 minutes.
     scores, _ = detector.scores(wave(4000))
-    held_out = replace(scores, **{f.name: getattr(scores, f.name)[-400:] for f in fields(scores)})
-    found = detector.events_of(held_out)
-    assert len(found) == pytest.approx(13, abs=2)
+    last = replace(scores, **{f.name: getattr(scores, f.name)[-3600:] for f in fields(scores)})
+    found = detector.events_of(last)
+    assert len(found) == pytest.approx(120, abs=2)
     starts = np.diff([event.start_ns for event in found])
     assert starts.min() >= 10 * 60 * 10**9
 
 
 def test_runs_from_before_the_policy_keep_their_events(run_):
-    """No policy and no held-out rows in the card: hysteresis alone, and the threshold as it was."""
+    """No policy and no calibration rows in the card: hysteresis alone, the threshold as it was."""
     detector = load(run_.folder)
     card = {k: v for k, v in detector.card.items() if k != "alarm"}
-    del card["calibration"]["held_out"]
+    del card["calibration"]["severest"]
     detector._card = json.dumps(card)
     assert detector.alarm_policy == AlarmPolicy()
     assert "counts samples" in detector.budget.note

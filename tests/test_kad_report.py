@@ -202,7 +202,7 @@ class TestScores:
     def test_scores_without_spread(self):
         """Scores that are all the same have no fit."""
         figure = scores_figure(np.zeros(100), threshold=1.0)
-        assert [trace.name for trace in figure.data] == ["held-out normal rows"]
+        assert [trace.name for trace in figure.data] == ["calibration rows"]
 
     def test_curves_over_thresholds(self):
         """Precision, recall and F-beta at a threshold are those of the rows there."""

@@ -1,12 +1,12 @@
-"""Budgets: events after the policy on held-out rows, and what follows beyond them."""
+"""Budgets: events after the policy on calibration rows, and what follows beyond them."""
 
 import numpy as np
 import pytest
 
 from runtime.budget import event_threshold, severity_threshold
+from runtime.calibration_rows import CalibrationRows
 from runtime.episodes import Episodes
 from runtime.errors import InputError, ModelFileError
-from runtime.held_out import HeldOut
 from runtime.policy import AlarmPolicy
 
 PERIOD_S = 300.0
@@ -45,15 +45,15 @@ def moving_maximum(rows, *, width=10, seed=0):
 
 def events(severity, threshold, policy):
     """How many events there are at a threshold."""
-    return held_out(severity, most=len(severity)).events(threshold, policy)
+    return calibration_rows(severity, most=len(severity)).events(threshold, policy)
 
 
-def held_out(severity, **options):
-    return HeldOut.of([severity], rows=len(severity), **options)
+def calibration_rows(severity, **options):
+    return CalibrationRows.of([severity], rows=len(severity), **options)
 
 
 def of_budget(budget, rows, policy):
-    calibration = {"held_out": rows.to_dict()}
+    calibration = {"severest": rows.to_dict()}
     return event_threshold(budget, period_s=PERIOD_S, calibration=calibration, policy=policy)
 
 
@@ -69,7 +69,7 @@ def of_budget(budget, rows, policy):
 )
 def test_the_extremal_index_is_found(series, index):
     """1 − ρ for a Cauchy AR(1), 1/10 for a maximum of ten samples; hysteresis off."""
-    found = of_budget("1/day", held_out(series), AlarmPolicy(release=1.0))
+    found = of_budget("1/day", calibration_rows(series), AlarmPolicy(release=1.0))
     assert found.index == pytest.approx(index, rel=0.1)
 
 
@@ -91,7 +91,7 @@ def test_a_budget_holds_on_rows_not_seen(policy):
         ("1/day", len(unseen) / DAY, 0.25),
         ("1/week", len(unseen) / WEEK, 0.5),
     ):
-        found = of_budget(budget, held_out(seen), policy)
+        found = of_budget(budget, calibration_rows(seen), policy)
         assert not found.is_extrapolated
         assert found.note == ""
         counted = events(unseen, found.threshold, policy)
@@ -102,10 +102,10 @@ def test_an_extrapolation_errs_on_the_side_of_too_few_alarms():
     """Eight days of AR(1) and a budget of one a month: at most that many, on most series."""
     unseen, policy, ratios = autoregressive(300_000, seed=99), AlarmPolicy(), []
     for seed in range(8):
-        found = of_budget("1/month", held_out(autoregressive(8 * DAY, seed=seed)), policy)
+        found = of_budget("1/month", calibration_rows(autoregressive(8 * DAY, seed=seed)), policy)
         assert found.is_extrapolated
         assert found.note.startswith(
-            "a budget of 1/month is an extrapolation: held-out rows span 8 days"
+            "a budget of 1/month is an extrapolation: calibration rows span 8 days"
         )
         ratios.append(events(unseen, found.threshold, policy) / (len(unseen) / DAY / 30))
     assert np.median(ratios) == pytest.approx(0.4, abs=0.3)
@@ -123,17 +123,17 @@ def test_few_rows_come_to_counting_samples():
     """Nothing to extrapolate from: the threshold is that of one sample per alarm."""
     quiet = np.zeros(200)
     quiet[50:54] = 1.5
-    found = of_budget("1/week", held_out(quiet), AlarmPolicy())
+    found = of_budget("1/week", calibration_rows(quiet), AlarmPolicy())
     assert found.threshold == severity_threshold("1/week", PERIOD_S)
     assert found.note == (
-        "a budget of 1/week is an extrapolation: held-out rows span 17 hours, "
+        "a budget of 1/week is an extrapolation: calibration rows span 17 hours, "
         "in which it allows 0.099 events"
     )
 
 
 def test_a_smaller_budget_is_a_higher_threshold():
     """From counted to extrapolated, and never three times rarer than counting samples gives."""
-    rows, policy = held_out(autoregressive(5000)), AlarmPolicy(refractory_steps=12)
+    rows, policy = calibration_rows(autoregressive(5000)), AlarmPolicy(refractory_steps=12)
     budgets = ["10/day", "3/day", "1/day", "4/week", "2/week", "1/week", "1/month", "1/year"]
     thresholds = [of_budget(budget, rows, policy).threshold for budget in budgets]
     assert (np.diff(thresholds) > 0).all()
@@ -143,7 +143,7 @@ def test_a_smaller_budget_is_a_higher_threshold():
 
 def test_more_alarms_than_the_policy_lets_through():
     """The threshold that gives most events, not a lower one that merges them."""
-    rows, policy = held_out(autoregressive(5000)), AlarmPolicy(refractory_steps=100)
+    rows, policy = calibration_rows(autoregressive(5000)), AlarmPolicy(refractory_steps=100)
     found = of_budget("100/day", rows, policy)
     most = max(rows.events(t, policy) for t in np.arange(rows.lowest(policy), 3, 0.02))
     assert rows.events(found.threshold, policy) == pytest.approx(most, abs=1)
@@ -152,14 +152,14 @@ def test_more_alarms_than_the_policy_lets_through():
 def test_more_alarms_than_the_kept_rows_can_tell():
     """Below the lowest threshold that they are good for, events per sample stay as they are."""
     series, policy = moving_maximum(100_000), AlarmPolicy(release=1.0)
-    rows = held_out(series, most=500)
+    rows = calibration_rows(series, most=500)
     found = of_budget("2/day", rows, policy)
     assert found.threshold < rows.lowest(policy)
     per_day = events(series, found.threshold, policy) / (len(series) / DAY)
     assert per_day == pytest.approx(2.0, rel=0.1)
 
 
-def test_files_without_held_out_rows_count_samples():
+def test_files_without_calibration_rows_count_samples():
     """The rule of files from before it."""
     found = event_threshold("1/week", period_s=PERIOD_S, calibration={}, policy=AlarmPolicy())
     assert found.threshold == severity_threshold("1/week", PERIOD_S)
@@ -171,7 +171,7 @@ def test_files_without_held_out_rows_count_samples():
 def test_the_most_severe_rows_count_like_all():
     """From the lowest threshold that they are good for."""
     series, policy = autoregressive(30_000), AlarmPolicy(merge_gap_steps=5, refractory_steps=20)
-    few = HeldOut.from_dict(held_out(series).to_dict())
+    few = CalibrationRows.from_dict(calibration_rows(series).to_dict())
     assert len(few.severity) <= 4000
     assert len(str(few.to_dict())) < 40_000
     whole = Episodes(policy, few.lowest(policy) + 0.01)
@@ -183,7 +183,7 @@ def test_the_most_severe_rows_count_like_all():
 def test_stretches_stay_apart():
     """An event does not reach over a restart; the gap counts as time."""
     parts = [np.array([0.0, 5, 5]), np.array([5.0, 0, 5])]
-    rows = HeldOut.from_dict(HeldOut.of(parts, rows=6, gap=100).to_dict())
+    rows = CalibrationRows.from_dict(CalibrationRows.of(parts, rows=6, gap=100).to_dict())
     assert rows.numbers.tolist() == [1, 2, 102, 104]
     assert rows.events(4.0, AlarmPolicy()) == 3
     assert rows.events(4.0, AlarmPolicy(refractory_steps=50)) == 2
@@ -197,6 +197,6 @@ def test_stretches_stay_apart():
 )  # fmt: skip
 def test_damaged_rows_are_errors(change):
     """One line that says what was expected."""
-    raw = held_out(autoregressive(100)).to_dict() | change
-    with pytest.raises(ModelFileError, match=r"calibration.held_out must hold"):
-        HeldOut.from_dict(raw)
+    raw = calibration_rows(autoregressive(100)).to_dict() | change
+    with pytest.raises(ModelFileError, match=r"calibration.severest must hold"):
+        CalibrationRows.from_dict(raw)

@@ -16,9 +16,9 @@ pytest.importorskip("onnx")
 
 from onnx_toys import graph, metadata, reference, toy, with_props
 
+from runtime.calibration_rows import CalibrationRows
 from runtime.cli import main
 from runtime.detector import Detector
-from runtime.held_out import HeldOut
 from runtime.policy import AlarmPolicy
 from runtime.schema import GOLDEN_KEY, METADATA_KEY
 
@@ -242,12 +242,12 @@ def test_false_alarm_budget_sets_the_threshold(model, tmp_path):
 
 @pytest.fixture
 def calibrated(tmp_path):
-    """A file with an alarm policy and the held-out rows of twenty days."""
+    """A file with an alarm policy and the calibration rows of twenty days."""
     severity = np.random.default_rng(1).exponential(1 / np.log(10), 28_800)
-    rows = HeldOut.of([severity], rows=len(severity))
+    rows = CalibrationRows.of([severity], rows=len(severity))
     path = tmp_path / "calibrated.onnx"
     policy = AlarmPolicy(refractory_steps=2, release=1.0)
-    path.write_bytes(toy(alarm=policy, calibration={"held_out": rows.to_dict()}))
+    path.write_bytes(toy(alarm=policy, calibration={"severest": rows.to_dict()}))
     return str(path)
 
 
@@ -275,7 +275,7 @@ def test_the_policy_is_the_files_own_and_changes_on_the_command_line(calibrated,
 
 
 def test_another_policy_or_budget_is_another_threshold(calibrated, tmp_path, capsys):
-    """By the rule of the file's own: events that the held-out rows would have had."""
+    """By the rule of the file's own: events that the calibration rows would have had."""
     values = 20 + np.random.default_rng(0).exponential(1.0, 2000)
     data, output = table(tmp_path, values), tmp_path / "scores.csv"
 
@@ -290,7 +290,7 @@ def test_another_policy_or_budget_is_another_threshold(calibrated, tmp_path, cap
     assert rarer < plain - 0.2
     _, (note,) = lowest_alarm("--false-alarms", "1/week")
     assert note.startswith(
-        "kad: note: a budget of 1/week is an extrapolation: held-out rows span 20 d"
+        "kad: note: a budget of 1/week is an extrapolation: calibration rows span 20 d"
     )
 
 
@@ -304,7 +304,7 @@ def test_info_says_what_an_event_is(calibrated, model, capsys):
     assert re.search(r"^note +a budget of 1/day counts samples", text, re.MULTILINE)
 
 
-def test_files_without_held_out_rows_keep_their_threshold(model, tmp_path, capsys):
+def test_files_without_calibration_rows_keep_their_threshold(model, tmp_path, capsys):
     """Another policy changes events alone; another budget counts samples."""
     data, output = table(tmp_path), tmp_path / "scores.csv"
     summary_of(capsys, model, data, "-o", output, "--refractory", "1h")

@@ -13,7 +13,7 @@ from kad.detectors.memory import Memory
 from kad.detectors.rnn import RNNPredictor, RNNTraining
 from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining
 from kad.diagnostics import AROUND, Diagnostic
-from kad.options import Count, FitOptions, Weight, arguments_model
+from kad.options import Count, FitOptions, NetworkOptions, Weight, arguments_model
 from kad.scoring import Measured, Samples
 from kad.training import TrainingSession
 from runtime.errors import ConfigError
@@ -43,7 +43,7 @@ MemoryArguments = arguments_model(Memory)
 _VAE_LSTM, _RNN, _MEMORY = VAELSTMArguments(), RNNArguments(), MemoryArguments()
 
 
-class EnsembleTraining(FitOptions):
+class EnsembleTraining(NetworkOptions):
     """`[training]` of the ensemble; `validation` and `seed` are those of all networks."""
 
     epochs: Count | None = None

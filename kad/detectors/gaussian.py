@@ -33,7 +33,7 @@ class MovingGaussian(Detector):
     Reference: `windowedGaussian` of the Numenta Anomaly Benchmark: A. Lavin, S. Ahmad (2015),
     "Evaluating Real-time Anomaly Detection Algorithms", ICMLA. It has one channel, longer
     windows, and takes the Gaussian's tail probability as the score; our severity is calibrated on
-    held-out rows instead. Floor and missing samples are ours.
+    normal rows instead. Floor and missing samples are ours.
     """
 
     Training = FitOptions

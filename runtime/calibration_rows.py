@@ -1,4 +1,4 @@
-"""The highest severities of held-out normal rows: enough to count events under any policy."""
+"""The highest severities of the calibration rows: enough to count events under any policy."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,14 +12,14 @@ from runtime.episodes import Episodes
 from runtime.errors import ModelFileError
 from runtime.policy import AlarmPolicy
 
-__all__ = ["HeldOut"]
+__all__ = ["CalibrationRows"]
 
 MOST_KEPT = 4000
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeldOut:
-    """Held-out normal rows, of which only the most severe are kept.
+class CalibrationRows:
+    """Normal training rows that calibrate, of which only the most severe are kept.
 
     A detector file carries them, 10 to 40 kB, so that a gateway counts what another policy or
     budget would have given, without the training data.
@@ -121,6 +121,6 @@ class HeldOut:
             )
         except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
             raise ModelFileError(
-                "The detector's metadata is damaged: calibration.held_out must hold rows, level, "
+                "The detector's metadata is damaged: calibration.severest must hold rows, level, "
                 f"steps, severity and restarts. Received: {error}. Export the detector again."
             ) from error
