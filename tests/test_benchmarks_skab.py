@@ -48,7 +48,7 @@ def test_training_rows_do_not_count(experiment, monkeypatch):
     severity = np.array([0, 9, 0, 0, 0, 3, 2.5, 0, 0, 0], "float32")
     scored = Scored(info={}, parts=[{"severity": severity, "score": severity}])
     monkeypatch.setattr(Scored, "threshold", lambda *_: 100.0)
-    monkeypatch.setattr(skab, "_pooled", lambda found, _: [None] * len(found))
+    monkeypatch.setattr(skab, "_pooled", lambda found, **_: [None] * len(found))
     rows = {
         (r["threshold"], r["outliers"]): r
         for r in skab.count([scored])
@@ -61,26 +61,28 @@ def test_training_rows_do_not_count(experiment, monkeypatch):
     assert rows[skab.WITH_LABELS, "rows, by severity"]["f1"] == 0.5
 
 
-def test_pooled_calibration_is_one_for_all_files(monkeypatch):
+@pytest.mark.parametrize(("calibration", "first"), [("pooled", 40), ("held-out rows", 340)])
+def test_pooled_calibration_is_one_for_all_files(calibration, first):
     """The same score is as severe in each file, by the calibration rows of both."""
     rng = np.random.default_rng(0)
     calm, lively = rng.gamma(2.0, 1.0, 460), rng.gamma(2.0, 3.0, 460)
+    lively[340:400] *= 3
     found = [_scored(scores) for scores in (calm, lively)]
-    quiet, loud, failed = skab.judges([*found, Scored(info={"error": "no"})])["pooled"]
+    quiet, loud, failed = skab.judges([*found, Scored(info={"error": "no"})])[calibration]
     assert failed is None
-    normal = np.concatenate([calm[340:400], lively[340:400]])
+    normal = np.concatenate([calm[first:400], lively[first:400]])
     score = np.quantile(normal, 0.9)
-    for judge, scores in ((quiet, calm), (loud, lively)):
-        near = np.abs(scores - score).argmin()
-        assert judge.severity[near] == pytest.approx(1.0, abs=0.15)
+    assert loud.severity[np.abs(lively - score).argmin()] == pytest.approx(1.0, abs=0.15)
+    order = np.argsort(np.concatenate([calm, lively]))
+    assert (np.diff(np.concatenate([quiet.severity, loud.severity])[order]) >= 0).all()
     policy = skab.AlarmPolicy(release=1.0)
     assert quiet.threshold("24/day", policy) == loud.threshold("24/day", policy)
     assert quiet.threshold("24/day", policy) < quiet.threshold("1/day", policy)
 
 
 def _scored(scores):
-    """Scores of 460 rows, of which 60 before row 400 calibrate."""
-    info = {"calibration_scores": scores[340:400].tolist(), "least_scale": 0.0}
+    """Scores of 460 rows, of which 360 before row 400 calibrate."""
+    info = {"calibration_scores": scores[40:400].tolist(), "least_scale": 0.0}
     return Scored(info=info, parts=[{"score": scores.astype("float32"), "severity": scores}])
 
 

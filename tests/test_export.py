@@ -60,7 +60,7 @@ def test_metadata_is_readable_with_onnxruntime_alone(exported, detector):
     assert metadata.false_alarms == "1/week"
     assert metadata.training["rows"] == 600
     assert len(metadata.training["data_sha256"]) == len(metadata.weights_sha256) == 64
-    assert metadata.calibration["rows"] == 60
+    assert metadata.calibration["rows"] == 540
 
 
 def test_replay_saw_all_ways_and_outputs(exported):

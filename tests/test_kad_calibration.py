@@ -42,7 +42,7 @@ def test_too_few_or_equal_scores_are_refused():
     """The message says how many were needed, or that nothing was learnt."""
     with pytest.raises(InputError, match="at least 50 .* Received: 10"):
         Calibration().fit(np.arange(10.0))
-    with pytest.raises(InputError, match="are the same"):
+    with pytest.raises(InputError, match="score the same"):
         Calibration().fit(np.ones(100))
 
 

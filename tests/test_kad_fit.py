@@ -10,6 +10,7 @@ from conftest import TINY, wave
 
 import kad
 from kad.config import build_config
+from kad.detectors.gaussian import MovingGaussian
 from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining
 from kad.missing import ENOUGH
 from kad.run import load, train
@@ -235,8 +236,9 @@ def test_calibration_needs_fifty_rows():
     adaptive = VAELSTM(["a", "b"], period_s=60.0, **tiny().arguments)
     (rows,) = [mask.sum() for _, mask in adaptive.prepare(wave(300), training=OPTIONS).calibrating]
     assert rows == 270
-    with pytest.raises(InputError, match=rf"Received: 20.*{adaptive.warmup_steps + 50} training"):
-        adaptive.prepare(wave(adaptive.warmup_steps + 20), training=OPTIONS)
+    untrained = MovingGaussian(["a", "b"], period_s=60.0, window=100)
+    with pytest.raises(InputError, match="Received: 20.*Give 150 training rows"):
+        untrained.fit(wave(120))
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,6 @@ def detector(request, frame, tmp_path_factory):
         preset="tiny",
         overrides={
             "detector": SMALL[request.param],
-            "training": {"validation": 0.3},
             "data": {"train": f"0:{TRAINING}"},
         },
     )

@@ -505,7 +505,7 @@ def test_training_lowers_every_loss(rnn_run):
         assert history[name].iloc[-1] < 0.8 * history[name].iloc[0], name
     assert np.isfinite(history[["professor_forced", "val_professor_forced"]]).all().all()
     assert list(history["phase"]) == ["predictor"] * 6
-    assert rnn_run.detector.card["calibration"]["rows"] == 60
+    assert rnn_run.detector.card["calibration"]["rows"] == 540
 
 
 def test_the_detector_finds_what_was_never_seen(rnn_run):
