@@ -41,11 +41,13 @@ from runtime.writers import score_columns
 STATISTICS_ROWS = 50_000
 """Newest training rows whose errors the scoring layer's first statistics come from; its ranges come
 from all."""
-CALIBRATION_ROWS = 500_000
-"""Newest training rows that calibrate, at most."""
+CALIBRATION_ROWS = 100_000
+"""Newest training rows that calibrate, at most, or the held-out ones where they are more."""
 LEAD = 0.1
-"""Share of the training rows that calibrates nothing: a new extreme is one beyond the range of rows
-before it, and the first rows have none."""
+"""Share of the training rows, the first ones, that does not calibrate: a stream is young there."""
+NEW = 0.1
+"""Share of the training rows, the newest, whose extremes the calibration does not know: there they
+are as remarkable as a new one will be in use, and as rare."""
 
 
 class Component(NamedTuple):
@@ -173,6 +175,12 @@ class Detector(keras.Model):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.detector_name = cls.__module__.rpartition(".")[2].replace("_", "-")
+        trains = cls.fit_networks is not Detector.fit_networks
+        if trains and not issubclass(cls.Training, NetworkOptions):
+            raise TypeError(
+                f"{cls.__name__} has networks, so its Training must be a NetworkOptions, which has "
+                f"the share of held-out rows. Received: {cls.Training.__name__}."
+            )
 
     def _ready(self, **parts: tuple[int, ...]) -> None:
         """Marks the model as built; every layer builds in the constructor.
@@ -430,7 +438,7 @@ class Detector(keras.Model):
         validation = training.validation if isinstance(training, NetworkOptions) else 0.0
         series = TrainingSeries(segments, self.scaler, validation=validation, context=self.context)
         self.check_series(series, training)
-        rows = self._calibrating(series)
+        rows = self._calibration_row_count(series)
         calibrating = self._newest(segments, rows)
         usable = sum(int(mask.sum()) for _, mask in calibrating)
         if usable < Calibration.FEWEST:
@@ -491,8 +499,7 @@ class Detector(keras.Model):
                 "end_ns": int(segments[-1].times_ns[-1]),
                 "data_sha256": fingerprint,
             }
-            # A new extreme among the calibration rows is one: their own range would hide it.
-            self._fit_ranges(segments, without=self._calibrating(prepared.series))
+            self._fit_ranges(segments, without=round(NEW * len(prepared.series.values)))
             self.calibrate(prepared, training=summary)
             self._fit_ranges(segments)
             if interrupted:
@@ -536,17 +543,18 @@ class Detector(keras.Model):
     def calibrates_on_training_rows(self) -> bool:
         """Whether rows that it was trained on score as rows to come do.
 
-        So it is where nothing is trained, and where errors are compared with those of the stream
-        itself: by how much a network knows its training rows better is in both.
+        So it is without networks, and where errors are compared with those of the stream itself: by
+        how much a network knows its training rows better is in both. A detector whose
+        `fit_statistics` learns rows by heart says so here.
         """
         return self.scoring.is_adaptive or type(self).fit_networks is Detector.fit_networks
 
-    def _calibrating(self, series: "TrainingSeries") -> int:
+    def _calibration_row_count(self, series: "TrainingSeries") -> int:
         """Returns how many of the last training rows calibrate: the held-out ones, or most."""
         if not self.calibrates_on_training_rows:
             return series.held_out_rows
         rows = len(series.values)
-        return min(rows - round(LEAD * rows), CALIBRATION_ROWS)
+        return min(rows - round(LEAD * rows), max(CALIBRATION_ROWS, series.held_out_rows))
 
     def _more_rows(self, training: FitOptions) -> str:
         """Says how many training rows calibration needs."""
@@ -554,7 +562,7 @@ class Detector(keras.Model):
             enough = ceil(Calibration.FEWEST / training.validation)
             return f"Give {enough} training rows or more, or raise training.validation."
         enough = max(ceil(Calibration.FEWEST / (1 - LEAD)), self.warmup_steps + Calibration.FEWEST)
-        return f"Give {enough} training rows or more without a long gap."
+        return f"Give {enough} observed training rows or more without a long gap."
 
     def _newest(
         self, segments: Sequence[Segment], rows: int
@@ -592,7 +600,7 @@ class Detector(keras.Model):
             prepared: From `prepare`.
             training: Summary of the training for the card.
         """
-        scores = [self.score_segment(v)["score"] for v, _ in prepared.calibrating]
+        scores = [self._scores_alone(inputs) for inputs, _ in prepared.calibrating]
         masks = [mask for _, mask in prepared.calibrating]
         self.calibration_scores = np.concatenate([s[m] for s, m in zip(scores, masks, strict=True)])
         calibration = self.calibration.fit(
@@ -688,6 +696,10 @@ class Detector(keras.Model):
                 if name != "next_state":
                     parts.setdefault(name, []).append(array[0, :rows])
         return {name: np.concatenate(arrays) for name, arrays in parts.items()}
+
+    def _scores_alone(self, inputs: np.ndarray) -> np.ndarray:
+        """Returns `score` of `score_segment` without holding the other outputs in memory."""
+        return np.concatenate([out["score"][0, :n] for out, n in self._run(self.step, inputs)])
 
     def last_state(self, inputs: np.ndarray) -> np.ndarray:
         """Returns the state `(1, state_size)` of a stream after `inputs`, see `score_segment`.

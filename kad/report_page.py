@@ -210,7 +210,7 @@ def _facts(detector: Detector) -> list[tuple[str, str]]:
         ("Sampling period", duration(detector.period_s)),
         ("Training rows", f"{training['rows']:,}"),
         ("Of these", _counts(training["grid"])),
-        ("Calibration", f"{calibration['rows']:,} training rows"),
+        ("Calibration", f"{calibration['rows']:,} calibration rows"),
         ("False alarms", budget(card["false_alarms"])),
         ("Threshold", f"severity {card['threshold']:.3f}, score {score:.5g}"),
         ("Events", detector.alarm_policy.text(detector.period_s)),

@@ -14,14 +14,14 @@ from runtime.policy import AlarmPolicy
 
 __all__ = ["CalibrationRows"]
 
-MOST_KEPT = 4000
+MOST_KEPT = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class CalibrationRows:
     """Normal training rows that calibrate, of which only the most severe are kept.
 
-    A detector file carries them, 10 to 40 kB, so that a gateway counts what another policy or
+    A detector file carries them, up to 100 kB, so that a gateway counts what another policy or
     budget would have given, without the training data.
     """
 

@@ -13,6 +13,7 @@ from kad.config import build_config
 from kad.detectors.gaussian import MovingGaussian
 from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining
 from kad.missing import ENOUGH
+from kad.options import FitOptions
 from kad.run import load, train
 from kad.training import TrainingInterruptedError, epoch_batches, padded_batches, split_starts
 from runtime.errors import InputError, KadError, ModelFileError
@@ -237,7 +238,7 @@ def test_calibration_needs_fifty_rows():
     (rows,) = [mask.sum() for _, mask in adaptive.prepare(wave(300), training=OPTIONS).calibrating]
     assert rows == 270
     untrained = MovingGaussian(["a", "b"], period_s=60.0, window=100)
-    with pytest.raises(InputError, match="Received: 20.*Give 150 training rows"):
+    with pytest.raises(InputError, match="Received: 20.*Give 150 observed training rows"):
         untrained.fit(wave(120))
 
 
@@ -276,6 +277,56 @@ def test_gaps_missing_and_infinite_samples_train():
     assert np.isfinite(history["loss"]).all()
     assert detector.card["training"]["segments"] == 2
     assert np.isfinite(weights(detector)).all()
+
+
+def adaptive_gaussian():
+    return MovingGaussian(
+        ["a", "b"], period_s=60.0, window=50, scoring={"normalisation": "adaptive"}
+    )
+
+
+def test_a_quiet_beginning_does_not_make_extremes_normal():
+    """A machine that stands still at first: what it does later is usual, and beyond it is not."""
+    frame = wave(3000)
+    frame.iloc[:400] = 20.0
+    detector = adaptive_gaussian()
+    detector.fit(frame)
+    assert detector.calibration_scores.max() < detector.scoring.NOVEL
+    frame.iloc[-1, 0] += 20 * np.ptp(frame["a"])
+    assert detector.score(frame)["severity"].iloc[-1] > 2 * detector.card["threshold"]
+
+
+def test_a_new_extreme_among_the_newest_rows_is_one():
+    """Once the newest rows are known, it is none."""
+    frame = wave(3000)
+    frame.iloc[2900, 0] += np.ptp(frame["a"])
+    detector = adaptive_gaussian()
+    detector.fit(frame)
+    high = np.flatnonzero(detector.calibration_scores >= detector.scoring.NOVEL)
+    assert high.tolist() == [2900 - 300]
+    assert detector.score(frame)["score"].iloc[2900] < detector.scoring.NOVEL
+
+
+def test_the_newest_rows_calibrate(monkeypatch):
+    """So many at most, in all segments; more where more are held out."""
+    monkeypatch.setattr("kad.detector.CALIBRATION_ROWS", 700)
+    frame = pd.concat([wave(1500).iloc[:600], wave(1500).iloc[700:]])
+    detector = adaptive_gaussian()
+    prepared = detector.prepare(frame, training=FitOptions())
+    assert [mask.sum() for _, mask in prepared.calibrating] == [750 - 50]
+    monkeypatch.setattr("kad.detector.CALIBRATION_ROWS", 1000)
+    prepared = detector.prepare(frame, training=FitOptions())
+    assert [mask.sum() for _, mask in prepared.calibrating] == [200, 800 - 50]
+    networks = VAELSTM(["a", "b"], period_s=60.0, **tiny().arguments)
+    monkeypatch.setattr("kad.detector.CALIBRATION_ROWS", 10)
+    prepared = networks.prepare(wave(1000), training=OPTIONS)
+    assert [mask.sum() for _, mask in prepared.calibrating] == [100]
+
+
+def test_networks_need_held_out_rows():
+    """A detector that trains says so in its options."""
+    with pytest.raises(TypeError, match="must be a NetworkOptions.*FitOptions"):
+        type("Wrong", (VAELSTM,), {"Training": FitOptions})
 
 
 def test_missing_held_out_rows_do_not_calibrate():
