@@ -7,7 +7,7 @@ again. They belong to the settings and the code that they were made with.
 import hashlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,8 +26,6 @@ from runtime.policy import AlarmPolicy
 from runtime.schema import Metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from benchmarks.variants import Tree
 
 CACHE = Path(__file__).parent / ".cache"
@@ -208,7 +206,7 @@ def load(case: Case, *, stale: bool = False) -> Scored | None:
         info = json.loads(str(arrays["info"]))
         if info["settings_key"] != case.settings_key:
             return None
-        if info["code_key"] != case.code_key and not stale:
+        if info["code_key"] != case.code_key and not (stale and _is_readable(info)):
             return None
         count = 0 if "error" in info else len(case.parts)
         parts = [{name: arrays[f"{number}.{name}"] for name in ARRAYS} for number in range(count)]
@@ -218,6 +216,11 @@ def load(case: Case, *, stale: bool = False) -> Scored | None:
             if name.startswith(STREAM)
         }
     return Scored(info=info, parts=parts, streams=streams)
+
+
+def _is_readable(info: Mapping[str, Any]) -> bool:
+    """Whether older code left what is read here."""
+    return "error" in info or "calibration_scores" in info
 
 
 def each(cases: list[Case], *, stale: bool = False) -> Iterator[tuple[Case, Scored]]:

@@ -13,7 +13,7 @@ EXPECTED = "#56b4e9"
 EVENT = "#d55e00"
 LABEL = "#009e73"
 TRAINING = "#9aa5b1"
-HELD_OUT = "#0072b2"
+NORMAL = "#0072b2"
 INK = "#22313f"
 MUTED = "#5f6f7f"
 GRID = "#e8ecf0"
@@ -34,7 +34,7 @@ def training_figure(history: pd.DataFrame) -> go.Figure:
         rows = history[history["phase"] == phase]
         for column, name, color in (
             ("loss", "training rows", TRAINING),
-            ("val_loss", "held-out rows", HELD_OUT),
+            ("val_loss", "held-out rows", NORMAL),
         ):
             figure.add_trace(
                 go.Scatter(

@@ -5,10 +5,10 @@ import plotly.graph_objects as go
 
 from kad.charts import (
     GRID,
-    HELD_OUT,
     INK,
     LABEL,
     MUTED,
+    NORMAL,
     base_layout,
     panel_title,
     threshold_shape,
@@ -50,7 +50,7 @@ def scores_figure(
     figure.add_trace(
         go.Bar(
             x=centers, y=_positive(shares), width=width, name="calibration rows",
-            marker={"color": HELD_OUT, "opacity": 0.55, "line": {"width": 0}},
+            marker={"color": NORMAL, "opacity": 0.55, "line": {"width": 0}},
             hovertemplate="%{y:.3g} % of the calibration rows<extra></extra>",
         )
     )  # fmt: skip
@@ -109,7 +109,7 @@ def thresholds_figure(
     levels = np.linspace(low, high, _THRESHOLDS)
     precision, recall = threshold_curves(severity, labels, levels)
     figure = go.Figure(layout=base_layout(300))
-    curves = [("precision", precision, HELD_OUT, "solid"), ("recall", recall, LABEL, "solid")]
+    curves = [("precision", precision, NORMAL, "solid"), ("recall", recall, LABEL, "solid")]
     for beta, dash in zip(_BETAS, ("dot", "solid", "dash"), strict=True):
         weighted = beta**2 * precision + recall
         share = np.divide((1 + beta**2) * precision * recall, weighted,

@@ -50,7 +50,7 @@ def scores(case):
         }
         for start, end in case.parts
     ]
-    return Scored(info={"train_s": 1.0}, parts=parts)
+    return Scored(info={"train_s": 1.0, "calibration_scores": [0.5]}, parts=parts)
 
 
 class Worker:
@@ -100,6 +100,10 @@ def test_other_settings_and_other_code_have_no_scores(monkeypatch):
     monkeypatch.setattr(cases, "code_fingerprint", lambda _: "changed")
     assert cases.load(case) is None
     assert cases.load(case, stale=True) is not None
+    without = replace(scores(case), info={"train_s": 1.0})
+    without.save(case)
+    monkeypatch.setattr(cases, "code_fingerprint", lambda _: "changed again")
+    assert cases.load(case, stale=True) is None
 
 
 def test_finished_cases_are_not_repeated_and_failed_ones_are_recorded(asked):
