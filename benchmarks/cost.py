@@ -73,7 +73,7 @@ def _measure(file: str) -> dict[str, Any]:
 
 
 def _warm_state(detector: Any, frame: pd.DataFrame) -> np.ndarray:
-    from runtime.context import context_columns
+    from runtime.clock.context import context_columns
 
     meta = detector.metadata
     context = [column.name for column in meta.inputs if column.role == "context"]

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from runtime.clock.context import context_columns
 from runtime.compare import relative_gap
-from runtime.context import context_columns
 from runtime.detector import Detector as OnnxDetector
 from runtime.errors import VerificationError
 from runtime.schema import OUTPUTS

@@ -29,7 +29,7 @@ from kad.training import Progress, TrainingInterruptedError, TrainingSession
 from kad.version import __version__
 from runtime.budget import BudgetThreshold, event_threshold, severity_threshold
 from runtime.calibration_rows import CalibrationRows
-from runtime.context import CONTEXT_COLUMNS, context_columns
+from runtime.clock.context import CONTEXT_COLUMNS, context_columns
 from runtime.errors import ConfigError, InputError, ModelFileError
 from runtime.events import Event, EventDetector
 from runtime.interrupt import Interruptible
@@ -76,7 +76,7 @@ class Detector(keras.Model):
         grid: `time`: rows are placed on a regular grid; `rows`: every row is one step.
         max_gap_steps: A gap of more missing rows restarts the warm-up; one sixth of the warm-up
             where not given.
-        context: Context columns after the channels: none, or all of `runtime.context`, for
+        context: Context columns after the channels: none, or all of `runtime.clock.context`, for
             detectors that take them.
         scoring: The `[scoring]` section; the detector's default preset's where not given.
         importance: Weight of each of `streams` in the adaptive score, instead of its own.

@@ -21,11 +21,11 @@ from kad.metrics.summary import METRICS, evaluate
 from kad.run import CONFIG, load
 from kad.tables import labels_in_time, read_labels, read_table, select_rows
 from runtime.budget import severity_threshold
+from runtime.clock.timestamps import TimeStyle
 from runtime.errors import InputError
 from runtime.events import EventDetector, step_numbers
 from runtime.policy import AlarmPolicy
 from runtime.stream import Scores
-from runtime.timestamps import TimeStyle
 
 __all__ = ["BASELINE", "RANDOM", "Evaluation", "evaluate_run"]
 

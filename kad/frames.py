@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from runtime.clock.grid import GridCounts, Placed, RowGrid, TimeGrid
 from runtime.errors import InputError
-from runtime.grid import GridCounts, Placed, RowGrid, TimeGrid
 from runtime.schema import Grid
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, field_validator
 
 from runtime.budget import parse_false_alarms
-from runtime.durations import parse_duration
+from runtime.clock.durations import parse_duration
 from runtime.policy import AlarmPolicy
 from runtime.schema import Grid
 

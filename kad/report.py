@@ -18,8 +18,8 @@ from kad.report_page import page_of
 from kad.report_picture import take_picture
 from kad.run import CONFIG, Run, load
 from kad.tables import labels_in_time, read_labels, read_table
+from runtime.clock.timestamps import to_ns
 from runtime.errors import InputError
-from runtime.timestamps import to_ns
 
 REPORT = "report.html"
 

@@ -14,7 +14,7 @@ from kad.files import write_atomically
 from kad.frames import infer_period, times_ns
 from kad.tables import ROWS, read_table, select_rows
 from kad.training import Progress, TrainingInterruptedError
-from runtime.context import CONTEXT_COLUMNS
+from runtime.clock.context import CONTEXT_COLUMNS
 from runtime.errors import ConfigError, InputError
 
 MODEL = "model.keras"

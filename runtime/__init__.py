@@ -16,6 +16,7 @@ from runtime.budget import (
     parse_false_alarms,
     severity_threshold,
 )
+from runtime.clock.grid import GridCounts, Placed, RowGrid, TimeGrid
 from runtime.compare import relative_gap
 from runtime.detector import Detector, StepOutput
 from runtime.errors import (
@@ -28,7 +29,6 @@ from runtime.errors import (
     VerificationError,
 )
 from runtime.events import Event, EventDetector
-from runtime.grid import GridCounts, Placed, RowGrid, TimeGrid
 from runtime.policy import AlarmPolicy
 from runtime.schema import InputColumn, Metadata
 from runtime.stream import Scores, Stream

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from runtime.calibration_rows import CalibrationRows
-from runtime.durations import UNITS_S
+from runtime.clock.durations import UNITS_S
 from runtime.errors import InputError
 from runtime.policy import AlarmPolicy
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
-from runtime.durations import parse_duration, steps_of
+from runtime.clock.durations import parse_duration, steps_of
 from runtime.errors import InputError
 
 __all__ = ["AlarmPolicy"]

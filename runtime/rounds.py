@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from runtime.context import context_columns
+from runtime.clock.context import context_columns
+from runtime.clock.grid import Placed
 from runtime.detector import Array, Detector, StepOutput
 from runtime.errors import InputError
-from runtime.grid import Placed
 
 __all__ = ["Outputs", "Rounds"]
 

@@ -10,11 +10,11 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from runtime.clock.grid import GridCounts, Placed, RowGrid, TimeGrid, Times, Values
+from runtime.clock.timestamps import to_ns
 from runtime.detector import Array, Detector
 from runtime.errors import InputError
-from runtime.grid import GridCounts, Placed, RowGrid, TimeGrid, Times, Values
 from runtime.rounds import Outputs, Rounds
-from runtime.timestamps import to_ns
 
 __all__ = ["Scores", "Stream"]
 

@@ -11,8 +11,8 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from runtime.clock.timestamps import TimestampParser, TimeStyle
 from runtime.errors import InputError
-from runtime.timestamps import TimestampParser, TimeStyle
 
 __all__ = ["TIME_COLUMNS", "Block", "TableReader", "find_delimiter"]
 

@@ -10,9 +10,9 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 import numpy.typing as npt
 
+from runtime.clock.timestamps import TimeStyle, format_times
 from runtime.events import Event
 from runtime.stream import Scores
-from runtime.timestamps import TimeStyle, format_times
 
 __all__ = ["EventWriter", "Format", "ScoreWriter", "number_texts", "score_columns"]
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from kad.backend import select_backend
-from runtime.context import CONTEXT_COLUMNS, context_columns
+from runtime.clock.context import CONTEXT_COLUMNS, context_columns
 
 TINY = {
     "detector": {"l_win": 6, "l_seq": 3, "code_size": 2, "hidden_units": 16, "lstm_units": 4},

@@ -107,7 +107,7 @@ def training_numbers():
     from conftest import wave
 
     from kad.detectors.rnn import RNNPredictor, RNNTraining
-    from runtime.context import CONTEXT_COLUMNS
+    from runtime.clock.context import CONTEXT_COLUMNS
 
     size = {**SIZE, "cell": "gru", "layers": 1, "horizon": 2}
     detector = RNNPredictor(["a", "b"], period_s=60.0, context=CONTEXT_COLUMNS, **size)

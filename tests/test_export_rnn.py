@@ -10,8 +10,8 @@ from export import export
 from export.replay import replay_series
 from kad.run import load
 from runtime import Detector, Stream, verify
+from runtime.clock.context import CONTEXT_COLUMNS
 from runtime.compare import relative_gap
-from runtime.context import CONTEXT_COLUMNS
 from runtime.schema import OUTPUTS
 
 CONTROL_FLOW = {"If", "Loop", "Scan"}

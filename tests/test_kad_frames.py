@@ -7,8 +7,8 @@ from conftest import wave
 
 from kad.frames import GridOptions, infer_period, time_index, times_ns, to_grid, to_segments
 from kad.tables import read_labels, read_table, select_rows
+from runtime.clock.grid import GridCounts
 from runtime.errors import InputError
-from runtime.grid import GridCounts
 
 MINUTE = 60 * 10**9
 

@@ -17,8 +17,8 @@ from kad.detectors.vae_lstm import VAELSTM
 from kad.networks.usual_distance import UsualDistance
 from kad.run import build_detector, load, train
 from kad.training import TrainingInterruptedError, TrainingSession
+from runtime.clock.context import CONTEXT_COLUMNS, context_columns
 from runtime.compare import relative_gap
-from runtime.context import CONTEXT_COLUMNS, context_columns
 from runtime.errors import ConfigError, InputError
 
 OUTPUTS = ("score", "severity", "channel_scores", "expected")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.budget import parse_false_alarms, severity_threshold
-from runtime.durations import parse_duration
+from runtime.clock.durations import parse_duration
 from runtime.errors import InputError
 from runtime.events import EventDetector
 from runtime.policy import AlarmPolicy

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runtime.clock.grid import GridCounts, RowGrid, TimeGrid
+from runtime.clock.timestamps import TimestampParser
 from runtime.errors import InputError
-from runtime.grid import GridCounts, RowGrid, TimeGrid
-from runtime.timestamps import TimestampParser
 
 MINUTE = 60 * 10**9
 NAN = float("nan")

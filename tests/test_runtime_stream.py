@@ -13,8 +13,8 @@ pytest.importorskip("onnx")
 from onnx_toys import metadata, reference, toy
 
 from runtime.batch import StreamBatch
+from runtime.clock.context import context_columns
 from runtime.compare import relative_gap
-from runtime.context import context_columns
 from runtime.detector import Detector
 from runtime.errors import InputError, ModelFileError
 from runtime.policy import AlarmPolicy

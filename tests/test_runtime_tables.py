@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runtime.clock.timestamps import TimeStyle
 from runtime.errors import InputError
 from runtime.events import Event
 from runtime.stream import Scores
 from runtime.tables import TableReader
-from runtime.timestamps import TimeStyle
 from runtime.writers import EventWriter, ScoreWriter, number_texts
 
 MINUTE = 60 * 10**9

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runtime.clock.timestamps import TimestampParser, TimeStyle, format_times, to_ns
 from runtime.errors import InputError
-from runtime.timestamps import TimestampParser, TimeStyle, format_times, to_ns
 
 BASE = 1_404_172_800 * 10**9  # 2014-07-01 00:00:00 UTC
 

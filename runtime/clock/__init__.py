@@ -1,0 +1,1 @@
+"""Times, the regular time grid, and the context columns that follow from the time."""
