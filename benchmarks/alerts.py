@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from runtime.episodes import Episodes
-from runtime.policy import AlarmPolicy
+from runtime.model.policy import AlarmPolicy
 
 _BLOCK = 512
 

@@ -18,8 +18,8 @@ from benchmarks.results_file import ResultsFile
 from kad.backend import select_backend
 from runtime.budget import event_threshold, severity_threshold
 from runtime.events import Event, EventDetector
-from runtime.policy import AlarmPolicy
-from runtime.schema import Metadata
+from runtime.model.policy import AlarmPolicy
+from runtime.model.schema import Metadata
 from runtime.stream import Scores
 
 PERIOD_S = 300

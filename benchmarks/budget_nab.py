@@ -20,7 +20,7 @@ from benchmarks.judging import measure
 from benchmarks.nab_corpus import File, files
 from benchmarks.results_file import ResultsFile
 from datasets import load
-from runtime.policy import AlarmPolicy
+from runtime.model.policy import AlarmPolicy
 
 DEFAULT = ["gaussian"]
 FEWEST_ROWS = 1500

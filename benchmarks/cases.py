@@ -22,8 +22,8 @@ from datasets import Series
 from kad.files import write_atomically
 from kad.options import merged
 from runtime.budget import event_threshold
-from runtime.policy import AlarmPolicy
-from runtime.schema import Metadata
+from runtime.model.policy import AlarmPolicy
+from runtime.model.schema import Metadata
 
 if TYPE_CHECKING:
     from benchmarks.variants import Tree

@@ -13,7 +13,7 @@ from benchmarks.jobs import Effort, finish
 from benchmarks.results_file import ResultsFile
 from kad.metrics import evaluate
 from runtime.budget import severity_threshold
-from runtime.policy import AlarmPolicy
+from runtime.model.policy import AlarmPolicy
 
 RANDOM = "uniform random"
 BUDGET = "1/week"

@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.alerts import alerts, threshold_grid
 from datasets import load, names
 from kad.metrics import NAB_PROFILES, NABProfile, nab_worth
-from runtime.policy import AlarmPolicy
+from runtime.model.policy import AlarmPolicy
 
 Policy = Callable[[int], AlarmPolicy]
 """From the training rows of a series to its alarm policy."""

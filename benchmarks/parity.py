@@ -13,8 +13,8 @@ import pandas as pd
 
 from benchmarks.models import export_fitted, fitted, fitted_rnn
 from benchmarks.processes import installed
-from runtime.compare import relative_gap
-from runtime.schema import OUTPUTS
+from runtime.model.compare import relative_gap
+from runtime.model.schema import OUTPUTS
 
 
 def run() -> pd.DataFrame:

@@ -27,7 +27,7 @@ from kad.calibration import Calibration
 from kad.metrics import best_f1, to_mask, to_ranges
 from runtime.budget import event_threshold
 from runtime.calibration_rows import CalibrationRows
-from runtime.policy import AlarmPolicy
+from runtime.model.policy import AlarmPolicy
 
 DEFAULT = ["gaussian", "memory", "rnn", "vae-lstm", "ensemble"]
 TRAINING_ROWS = 400

@@ -9,7 +9,7 @@ import numpy as np
 
 from kad.backend import select_backend
 from runtime.errors import InputError, MissingExtraError
-from runtime.schema import GOLDEN_KEY, METADATA_KEY
+from runtime.model.schema import GOLDEN_KEY, METADATA_KEY
 
 GOLDEN_STEPS = 64
 
@@ -91,9 +91,9 @@ def _detector_file(
     from export.onnx_graph import set_metadata, to_onnx, weights_sha256
     from export.replay import STREAMS, always, replay, replay_series, run
     from kad.backend import compile_function
-    from runtime.detector import Detector as OnnxDetector
-    from runtime.schema import OUTPUTS
-    from runtime.verify import make_golden
+    from runtime.model.detector import Detector as OnnxDetector
+    from runtime.model.schema import OUTPUTS
+    from runtime.model.verify import make_golden
 
     channels, inputs = len(detector.channels), len(detector.channels) + len(detector.context)
     state = ("streams", detector.state_size)

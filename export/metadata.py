@@ -3,7 +3,7 @@
 from typing import Any
 
 from runtime.errors import InputError
-from runtime.schema import InputColumn, Metadata
+from runtime.model.schema import InputColumn, Metadata
 
 
 def detector_metadata(detector: Any, *, weights_sha256: str) -> Metadata:

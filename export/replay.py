@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.clock.context import context_columns
-from runtime.compare import relative_gap
-from runtime.detector import Detector as OnnxDetector
 from runtime.errors import VerificationError
-from runtime.schema import OUTPUTS
-from runtime.verify import TOLERANCE
+from runtime.model.compare import relative_gap
+from runtime.model.detector import Detector as OnnxDetector
+from runtime.model.schema import OUTPUTS
+from runtime.model.verify import TOLERANCE
 
 STREAMS = 3
 """Different streams in one call, so that a leak between them would show."""
@@ -105,7 +105,7 @@ def replay(
         The largest relative gap per way and output.
 
     Raises:
-        VerificationError: A gap is above `runtime.verify.TOLERANCE`, or an output is not finite.
+        VerificationError: A gap is above `runtime.model.verify.TOLERANCE`, or an output is not finite.
     """
     zeros = onnx.initial_state(len(x))
     reference = run(keras_step, x, zeros, always(max_steps))

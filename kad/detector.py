@@ -33,8 +33,8 @@ from runtime.clock.context import CONTEXT_COLUMNS, context_columns
 from runtime.errors import ConfigError, InputError, ModelFileError
 from runtime.events import Event, EventDetector
 from runtime.interrupt import Interruptible
-from runtime.policy import AlarmPolicy
-from runtime.schema import Grid
+from runtime.model.policy import AlarmPolicy
+from runtime.model.schema import Grid
 from runtime.stream import Scores
 from runtime.writers import score_columns
 

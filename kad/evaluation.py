@@ -24,7 +24,7 @@ from runtime.budget import severity_threshold
 from runtime.clock.timestamps import TimeStyle
 from runtime.errors import InputError
 from runtime.events import EventDetector, step_numbers
-from runtime.policy import AlarmPolicy
+from runtime.model.policy import AlarmPolicy
 from runtime.stream import Scores
 
 __all__ = ["BASELINE", "RANDOM", "Evaluation", "evaluate_run"]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from runtime.clock.grid import GridCounts, Placed, RowGrid, TimeGrid
 from runtime.errors import InputError
-from runtime.schema import Grid
+from runtime.model.schema import Grid
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from runtime.budget import parse_false_alarms
 from runtime.clock.durations import parse_duration
-from runtime.policy import AlarmPolicy
-from runtime.schema import Grid
+from runtime.model.policy import AlarmPolicy
+from runtime.model.schema import Grid
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -17,8 +17,6 @@ from runtime.budget import (
     severity_threshold,
 )
 from runtime.clock.grid import GridCounts, Placed, RowGrid, TimeGrid
-from runtime.compare import relative_gap
-from runtime.detector import Detector, StepOutput
 from runtime.errors import (
     ConfigError,
     InputError,
@@ -29,10 +27,12 @@ from runtime.errors import (
     VerificationError,
 )
 from runtime.events import Event, EventDetector
-from runtime.policy import AlarmPolicy
-from runtime.schema import InputColumn, Metadata
+from runtime.model.compare import relative_gap
+from runtime.model.detector import Detector, StepOutput
+from runtime.model.policy import AlarmPolicy
+from runtime.model.schema import InputColumn, Metadata
+from runtime.model.verify import VerifyReport, verify
 from runtime.stream import Scores, Stream
-from runtime.verify import VerifyReport, verify
 
 __all__ = [
     "AlarmPolicy",

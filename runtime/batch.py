@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.clock.grid import GridCounts, Placed, RowGrid, TimeGrid, Times, Values, check_rows
-from runtime.detector import Detector
 from runtime.errors import InputError
+from runtime.model.detector import Detector
 from runtime.rounds import Rounds
 from runtime.stream import Scores, make_grid
 

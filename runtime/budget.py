@@ -11,7 +11,7 @@ import numpy as np
 from runtime.calibration_rows import CalibrationRows
 from runtime.clock.durations import UNITS_S
 from runtime.errors import InputError
-from runtime.policy import AlarmPolicy
+from runtime.model.policy import AlarmPolicy
 
 __all__ = ["BudgetThreshold", "event_threshold", "parse_false_alarms", "severity_threshold"]
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from runtime.episodes import Episodes
 from runtime.errors import ModelFileError
-from runtime.policy import AlarmPolicy
+from runtime.model.policy import AlarmPolicy
 
 __all__ = ["CalibrationRows"]
 

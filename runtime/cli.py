@@ -17,16 +17,16 @@ from runtime.budget import event_threshold
 from runtime.clock.durations import parse_duration
 from runtime.clock.grid import GridCounts
 from runtime.clock.timestamps import TimeStyle
-from runtime.detector import Detector
 from runtime.errors import InputError, KadError
 from runtime.events import EventDetector
 from runtime.files import open_output
 from runtime.interrupt import Interruptible
-from runtime.policy import AlarmPolicy
-from runtime.schema import Metadata
+from runtime.model.detector import Detector
+from runtime.model.policy import AlarmPolicy
+from runtime.model.schema import Metadata
+from runtime.model.verify import TOLERANCE, verify
 from runtime.stream import Scores, Stream
 from runtime.tables import TableReader
-from runtime.verify import TOLERANCE, verify
 from runtime.writers import EventWriter, Format, ScoreWriter
 
 __all__ = ["main"]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.errors import InputError
-from runtime.policy import AlarmPolicy
+from runtime.model.policy import AlarmPolicy
 
 __all__ = ["Episodes", "Piece"]
 

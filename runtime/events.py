@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from runtime.episodes import Episodes
 from runtime.errors import InputError
-from runtime.policy import AlarmPolicy
-from runtime.schema import Metadata
+from runtime.model.policy import AlarmPolicy
+from runtime.model.schema import Metadata
 from runtime.stream import Scores
 
 __all__ = ["Event", "EventDetector", "step_numbers"]

@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from runtime.clock.context import context_columns
 from runtime.clock.grid import Placed
-from runtime.detector import Array, Detector, StepOutput
 from runtime.errors import InputError
+from runtime.model.detector import Array, Detector, StepOutput
 
 __all__ = ["Outputs", "Rounds"]
 

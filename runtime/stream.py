@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from runtime.clock.grid import GridCounts, Placed, RowGrid, TimeGrid, Times, Values
 from runtime.clock.timestamps import to_ns
-from runtime.detector import Array, Detector
 from runtime.errors import InputError
+from runtime.model.detector import Array, Detector
 from runtime.rounds import Outputs, Rounds
 
 __all__ = ["Scores", "Stream"]

@@ -10,9 +10,9 @@ import numpy as np
 import onnx
 from onnx import parser
 
-from runtime.detector import Detector
-from runtime.schema import GOLDEN_KEY, METADATA_KEY, InputColumn, Metadata
-from runtime.verify import make_golden
+from runtime.model.detector import Detector
+from runtime.model.schema import GOLDEN_KEY, METADATA_KEY, InputColumn, Metadata
+from runtime.model.verify import make_golden
 
 DECAY = 0.9
 

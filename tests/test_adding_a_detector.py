@@ -15,7 +15,7 @@ from kad.config import build_config
 from kad.frames import times_ns
 from kad.run import train
 from runtime import Detector, Stream, verify
-from runtime.compare import relative_gap
+from runtime.model.compare import relative_gap
 
 RECIPE = Path(__file__).parent.parent / "docs" / "adding-a-detector.md"
 

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.alerts import alerts, event_ranges, threshold_grid
 from runtime.events import EventDetector
-from runtime.policy import AlarmPolicy
+from runtime.model.policy import AlarmPolicy
 from runtime.stream import Scores
 
 POLICIES = [

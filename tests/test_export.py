@@ -11,9 +11,9 @@ from export.replay import replay_series, uneven
 from kad.detectors.vae_lstm import VAELSTM
 from kad.networks.vae import embedding_lstm
 from runtime import Detector, Stream, verify
-from runtime.compare import relative_gap
 from runtime.errors import InputError, VerificationError
-from runtime.schema import METADATA_KEY, OUTPUTS, SCHEMA
+from runtime.model.compare import relative_gap
+from runtime.model.schema import METADATA_KEY, OUTPUTS, SCHEMA
 
 
 def control_flow(model):

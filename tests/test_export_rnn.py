@@ -11,8 +11,8 @@ from export.replay import replay_series
 from kad.run import load
 from runtime import Detector, Stream, verify
 from runtime.clock.context import CONTEXT_COLUMNS
-from runtime.compare import relative_gap
-from runtime.schema import OUTPUTS
+from runtime.model.compare import relative_gap
+from runtime.model.schema import OUTPUTS
 
 CONTROL_FLOW = {"If", "Loop", "Scan"}
 OPERATORS = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "RNN"}

@@ -10,7 +10,7 @@ from conftest import wave
 from kad.config import build_config
 from kad.run import train
 from runtime.errors import ConfigError, InputError
-from runtime.policy import AlarmPolicy
+from runtime.model.policy import AlarmPolicy
 
 
 def write(tmp_path, text, name="kad.toml"):

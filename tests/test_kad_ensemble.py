@@ -14,8 +14,8 @@ from kad.detectors.ensemble import Ensemble
 from kad.run import build_detector, load, train
 from kad.training import TrainingInterruptedError
 from runtime import Detector, Stream
-from runtime.compare import relative_gap
 from runtime.errors import ConfigError
+from runtime.model.compare import relative_gap
 
 
 def tiny(**overrides):

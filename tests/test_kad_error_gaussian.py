@@ -7,7 +7,7 @@ from scipy.spatial.distance import mahalanobis
 from sklearn.covariance import ledoit_wolf
 
 from kad.error_gaussian import SMALLEST_ERROR, ErrorGaussian
-from runtime.compare import relative_gap
+from runtime.model.compare import relative_gap
 
 HORIZON = 3
 

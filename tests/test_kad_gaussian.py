@@ -22,9 +22,9 @@ from kad.report import write_report
 from kad.run import load, train
 from runtime import Detector, Stream, verify
 from runtime.budget import event_threshold
-from runtime.compare import relative_gap
 from runtime.errors import ConfigError, InputError
-from runtime.policy import AlarmPolicy
+from runtime.model.compare import relative_gap
+from runtime.model.policy import AlarmPolicy
 
 WINDOW = 20
 

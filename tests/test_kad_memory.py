@@ -14,8 +14,8 @@ from kad.config import build_config
 from kad.detectors.memory import Memory
 from kad.run import train
 from runtime import Detector, Stream, verify
-from runtime.compare import relative_gap
 from runtime.errors import ConfigError, InputError
+from runtime.model.compare import relative_gap
 
 SIZE = {"box": 2, "boxes": 3, "size": 7, "stride": 3, "start": 20, "clip": 3.0}
 WINDOW, SPAN = 6, 21

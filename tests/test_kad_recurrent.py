@@ -7,7 +7,7 @@ from keras import layers, ops
 from rnn_toys import CELLS, randomise
 
 from kad.networks.recurrent import Recurrent
-from runtime.compare import relative_gap
+from runtime.model.compare import relative_gap
 
 KERAS = {"lstm": layers.LSTM, "gru": layers.GRU, "simple_rnn": layers.SimpleRNN}
 UNITS, INPUTS = 3, 2

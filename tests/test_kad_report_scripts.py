@@ -14,7 +14,7 @@ from kad.metrics.ranges import keep_rows
 from kad.report_arrays import pack_exactly, pack_line, pack_numbers
 from kad.report_words import TimeAxis, count, duration
 from runtime.events import EventDetector, step_numbers
-from runtime.policy import AlarmPolicy
+from runtime.model.policy import AlarmPolicy
 from runtime.stream import Scores
 
 TEMPLATES = Path(report.__file__).parent / "templates"

@@ -18,8 +18,8 @@ from kad.networks.usual_distance import UsualDistance
 from kad.run import build_detector, load, train
 from kad.training import TrainingInterruptedError, TrainingSession
 from runtime.clock.context import CONTEXT_COLUMNS, context_columns
-from runtime.compare import relative_gap
 from runtime.errors import ConfigError, InputError
+from runtime.model.compare import relative_gap
 
 OUTPUTS = ("score", "severity", "channel_scores", "expected")
 START = pd.Timestamp("2025-01-03 22:00").value

@@ -23,8 +23,8 @@ from kad.detectors.vae_lstm import VAELSTM
 from kad.options import FitOptions, ScoringOptions
 from kad.scoring import ErrorStream, Measured, Scoring
 from runtime import Detector as OnnxDetector
-from runtime.compare import relative_gap
 from runtime.errors import ConfigError
+from runtime.model.compare import relative_gap
 
 WARMUP = 5
 TINY_RNN = {"embedding": 4, "units": 4, "layers": 1, "horizon": 2, "smooth": 3}

@@ -8,7 +8,7 @@ from keras import ops
 from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining
 from kad.missing import hold_last, is_observed
 from kad.state import StateLayout
-from runtime.compare import relative_gap
+from runtime.model.compare import relative_gap
 
 OUTPUTS = ("score", "severity", "channel_scores", "expected")
 STATIC = {"normalisation": "static"}

@@ -10,8 +10,8 @@ import pytest
 
 from export.replay import replay_series
 from runtime import Detector
-from runtime.compare import relative_gap
-from runtime.schema import OUTPUTS
+from runtime.model.compare import relative_gap
+from runtime.model.schema import OUTPUTS
 
 ROOT = Path(__file__).parent.parent
 

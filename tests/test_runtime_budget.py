@@ -7,7 +7,7 @@ from runtime.budget import event_threshold, severity_threshold
 from runtime.calibration_rows import CalibrationRows
 from runtime.episodes import Episodes
 from runtime.errors import InputError, ModelFileError
-from runtime.policy import AlarmPolicy
+from runtime.model.policy import AlarmPolicy
 
 PERIOD_S = 300.0
 WEEK, DAY = 2016, 288

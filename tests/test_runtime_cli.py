@@ -18,9 +18,9 @@ from onnx_toys import graph, metadata, reference, toy, with_props
 
 from runtime.calibration_rows import CalibrationRows
 from runtime.cli import main
-from runtime.detector import Detector
-from runtime.policy import AlarmPolicy
-from runtime.schema import GOLDEN_KEY, METADATA_KEY
+from runtime.model.detector import Detector
+from runtime.model.policy import AlarmPolicy
+from runtime.model.schema import GOLDEN_KEY, METADATA_KEY
 
 ROOT = Path(__file__).parents[1]
 SHUFFLED = np.random.default_rng(0).permutation(99)

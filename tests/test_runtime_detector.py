@@ -10,10 +10,10 @@ pytest.importorskip("onnx")
 from onnx import helper, parser
 from onnx_toys import graph, metadata, reference, toy, with_props
 
-from runtime.compare import relative_gap
-from runtime.detector import Detector
 from runtime.errors import InputError, ModelFileError, SchemaError
-from runtime.schema import METADATA_KEY
+from runtime.model.compare import relative_gap
+from runtime.model.detector import Detector
+from runtime.model.schema import METADATA_KEY
 
 
 @pytest.fixture(scope="module")

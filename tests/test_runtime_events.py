@@ -10,7 +10,7 @@ from runtime.budget import parse_false_alarms, severity_threshold
 from runtime.clock.durations import parse_duration
 from runtime.errors import InputError
 from runtime.events import EventDetector
-from runtime.policy import AlarmPolicy
+from runtime.model.policy import AlarmPolicy
 from runtime.stream import Scores
 
 

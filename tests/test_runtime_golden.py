@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from runtime import Detector, Stream, verify
-from runtime.schema import SCHEMA
+from runtime.model.schema import SCHEMA
 
 GOLDEN = Path(__file__).parent / "golden"
 

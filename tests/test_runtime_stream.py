@@ -14,11 +14,11 @@ from onnx_toys import metadata, reference, toy
 
 from runtime.batch import StreamBatch
 from runtime.clock.context import context_columns
-from runtime.compare import relative_gap
-from runtime.detector import Detector
 from runtime.errors import InputError, ModelFileError
-from runtime.policy import AlarmPolicy
-from runtime.schema import Metadata
+from runtime.model.compare import relative_gap
+from runtime.model.detector import Detector
+from runtime.model.policy import AlarmPolicy
+from runtime.model.schema import Metadata
 from runtime.stream import Scores, Stream
 
 MINUTE = 60 * 10**9

@@ -5,11 +5,11 @@ pytest.importorskip("onnx")
 
 from onnx_toys import graph, metadata, toy, with_props
 
-from runtime.compare import relative_gap
-from runtime.detector import Detector
 from runtime.errors import ModelFileError
-from runtime.schema import GOLDEN_KEY, METADATA_KEY, OUTPUTS
-from runtime.verify import make_golden, read_golden, verify
+from runtime.model.compare import relative_gap
+from runtime.model.detector import Detector
+from runtime.model.schema import GOLDEN_KEY, METADATA_KEY, OUTPUTS
+from runtime.model.verify import make_golden, read_golden, verify
 
 INF = float("inf")
 

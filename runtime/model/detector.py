@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.errors import InputError, ModelFileError
-from runtime.schema import GOLDEN_KEY, INPUTS, METADATA_KEY, OUTPUTS, Metadata
+from runtime.model.schema import GOLDEN_KEY, INPUTS, METADATA_KEY, OUTPUTS, Metadata
 
 __all__ = ["Detector", "StepOutput"]
 
@@ -95,7 +95,7 @@ class Detector:
 
     @property
     def golden(self) -> str | None:
-        """The golden vectors as they are in the file; see `runtime.verify`."""
+        """The golden vectors as they are in the file; see `runtime.model.verify`."""
         text: str | None = self._session.get_modelmeta().custom_metadata_map.get(GOLDEN_KEY)
         return text
 

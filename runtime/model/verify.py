@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from runtime.compare import relative_gap
-from runtime.detector import Array, Detector, StepOutput
 from runtime.errors import ModelFileError
-from runtime.schema import OUTPUTS
+from runtime.model.compare import relative_gap
+from runtime.model.detector import Array, Detector, StepOutput
+from runtime.model.schema import OUTPUTS
 
 __all__ = ["TOLERANCE", "Golden", "VerifyReport", "make_golden", "read_golden", "verify"]
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, Self, get_args
 
 from runtime.errors import InputError, ModelFileError, SchemaError
-from runtime.policy import AlarmPolicy
+from runtime.model.policy import AlarmPolicy
 
 SCHEMA = 1
 """Version of the tensors and the metadata described here."""
