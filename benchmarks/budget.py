@@ -20,7 +20,7 @@ from runtime.budget import event_threshold, severity_threshold
 from runtime.events import Event, EventDetector
 from runtime.model.policy import AlarmPolicy
 from runtime.model.schema import Metadata
-from runtime.stream import Scores
+from runtime.streams.stream import Scores
 
 PERIOD_S = 300
 UNSEEN_DAYS = 365

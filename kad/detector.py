@@ -35,7 +35,7 @@ from runtime.events import Event, EventDetector
 from runtime.interrupt import Interruptible
 from runtime.model.policy import AlarmPolicy
 from runtime.model.schema import Grid
-from runtime.stream import Scores
+from runtime.streams.stream import Scores
 from runtime.writers import score_columns
 
 STATISTICS_ROWS = 50_000

@@ -25,7 +25,7 @@ from runtime.clock.timestamps import TimeStyle
 from runtime.errors import InputError
 from runtime.events import EventDetector, step_numbers
 from runtime.model.policy import AlarmPolicy
-from runtime.stream import Scores
+from runtime.streams.stream import Scores
 
 __all__ = ["BASELINE", "RANDOM", "Evaluation", "evaluate_run"]
 

@@ -12,7 +12,7 @@ from kad.detector import Detector
 from kad.metrics.ranges import windows_to_ranges
 from kad.report_words import TimeAxis
 from runtime.events import Event
-from runtime.stream import Scores
+from runtime.streams.stream import Scores
 
 _NS = 10**9
 

@@ -9,7 +9,6 @@ for time, values in sensor:
     closed = events.update(stream.push(time, values))
 """
 
-from runtime.batch import BatchScores, StreamBatch
 from runtime.budget import (
     BudgetThreshold,
     event_threshold,
@@ -32,7 +31,8 @@ from runtime.model.detector import Detector, StepOutput
 from runtime.model.policy import AlarmPolicy
 from runtime.model.schema import InputColumn, Metadata
 from runtime.model.verify import VerifyReport, verify
-from runtime.stream import Scores, Stream
+from runtime.streams.batch import BatchScores, StreamBatch
+from runtime.streams.stream import Scores, Stream
 
 __all__ = [
     "AlarmPolicy",

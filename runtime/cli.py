@@ -25,7 +25,7 @@ from runtime.model.detector import Detector
 from runtime.model.policy import AlarmPolicy
 from runtime.model.schema import Metadata
 from runtime.model.verify import TOLERANCE, verify
-from runtime.stream import Scores, Stream
+from runtime.streams.stream import Scores, Stream
 from runtime.tables import TableReader
 from runtime.writers import EventWriter, Format, ScoreWriter
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from runtime.clock.timestamps import TimeStyle, format_times
 from runtime.events import Event
-from runtime.stream import Scores
+from runtime.streams.stream import Scores
 
 __all__ = ["EventWriter", "Format", "ScoreWriter", "number_texts", "score_columns"]
 

@@ -12,14 +12,14 @@ pytest.importorskip("onnx")
 
 from onnx_toys import metadata, reference, toy
 
-from runtime.batch import StreamBatch
 from runtime.clock.context import context_columns
 from runtime.errors import InputError, ModelFileError
 from runtime.model.compare import relative_gap
 from runtime.model.detector import Detector
 from runtime.model.policy import AlarmPolicy
 from runtime.model.schema import Metadata
-from runtime.stream import Scores, Stream
+from runtime.streams.batch import StreamBatch
+from runtime.streams.stream import Scores, Stream
 
 MINUTE = 60 * 10**9
 DETECTOR = Detector(toy(("a", "b")))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from runtime.clock.timestamps import TimeStyle
 from runtime.errors import InputError
 from runtime.events import Event
-from runtime.stream import Scores
+from runtime.streams.stream import Scores
 from runtime.tables import TableReader
 from runtime.writers import EventWriter, ScoreWriter, number_texts
 

@@ -14,7 +14,7 @@ from runtime.clock.grid import GridCounts, Placed, RowGrid, TimeGrid, Times, Val
 from runtime.clock.timestamps import to_ns
 from runtime.errors import InputError
 from runtime.model.detector import Array, Detector
-from runtime.rounds import Outputs, Rounds
+from runtime.streams.rounds import Outputs, Rounds
 
 __all__ = ["Scores", "Stream"]
 

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from runtime.clock.grid import GridCounts, Placed, RowGrid, TimeGrid, Times, Values, check_rows
 from runtime.errors import InputError
 from runtime.model.detector import Detector
-from runtime.rounds import Rounds
-from runtime.stream import Scores, make_grid
+from runtime.streams.rounds import Rounds
+from runtime.streams.stream import Scores, make_grid
 
 __all__ = ["BatchScores", "StreamBatch"]
 

@@ -1,0 +1,1 @@
+"""State of one or many streams, from timestamped rows to scored steps."""
