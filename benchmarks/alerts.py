@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from runtime.episodes import Episodes
+from runtime.alarms.episodes import Episodes
 from runtime.model.policy import AlarmPolicy
 
 _BLOCK = 512

@@ -16,8 +16,8 @@ from rich.console import Console
 from benchmarks.exporting import ExportProcess
 from benchmarks.results_file import ResultsFile
 from kad.backend import select_backend
-from runtime.budget import event_threshold, severity_threshold
-from runtime.events import Event, EventDetector
+from runtime.alarms.budget import event_threshold, severity_threshold
+from runtime.alarms.events import Event, EventDetector
 from runtime.model.policy import AlarmPolicy
 from runtime.model.schema import Metadata
 from runtime.streams.stream import Scores

@@ -21,7 +21,7 @@ from benchmarks.variants import VARIANTS
 from datasets import Series
 from kad.files import write_atomically
 from kad.options import merged
-from runtime.budget import event_threshold
+from runtime.alarms.budget import event_threshold
 from runtime.model.policy import AlarmPolicy
 from runtime.model.schema import Metadata
 

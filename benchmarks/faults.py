@@ -23,8 +23,8 @@ from kad.frames import times_ns
 from kad.metrics import evaluate
 from kad.metrics.points import precision_recall
 from kad.metrics.ranges import to_mask, windows_to_ranges
-from runtime.budget import event_threshold
-from runtime.events import Event
+from runtime.alarms.budget import event_threshold
+from runtime.alarms.events import Event
 
 if TYPE_CHECKING:
     from kad.pump import PumpData

@@ -12,7 +12,7 @@ from benchmarks.cases import Case, Scored
 from benchmarks.jobs import Effort, finish
 from benchmarks.results_file import ResultsFile
 from kad.metrics import evaluate
-from runtime.budget import severity_threshold
+from runtime.alarms.budget import severity_threshold
 from runtime.model.policy import AlarmPolicy
 
 RANDOM = "uniform random"

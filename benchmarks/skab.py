@@ -25,8 +25,8 @@ from benchmarks.results_file import ResultsFile
 from datasets import Series, load, names
 from kad.calibration import Calibration
 from kad.metrics import best_f1, to_mask, to_ranges
-from runtime.budget import event_threshold
-from runtime.calibration_rows import CalibrationRows
+from runtime.alarms.budget import event_threshold
+from runtime.alarms.calibration_rows import CalibrationRows
 from runtime.model.policy import AlarmPolicy
 
 DEFAULT = ["gaussian", "memory", "rnn", "vae-lstm", "ensemble"]

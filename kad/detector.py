@@ -27,11 +27,11 @@ from kad.scoring import ErrorStream, Measured, Samples, Scoring
 from kad.state import StateLayout
 from kad.training import Progress, TrainingInterruptedError, TrainingSession
 from kad.version import __version__
-from runtime.budget import BudgetThreshold, event_threshold, severity_threshold
-from runtime.calibration_rows import CalibrationRows
+from runtime.alarms.budget import BudgetThreshold, event_threshold, severity_threshold
+from runtime.alarms.calibration_rows import CalibrationRows
+from runtime.alarms.events import Event, EventDetector
 from runtime.clock.context import CONTEXT_COLUMNS, context_columns
 from runtime.errors import ConfigError, InputError, ModelFileError
-from runtime.events import Event, EventDetector
 from runtime.interrupt import Interruptible
 from runtime.model.policy import AlarmPolicy
 from runtime.model.schema import Grid

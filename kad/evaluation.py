@@ -20,10 +20,10 @@ from kad.metrics.ranges import mean_of_known, windows_to_ranges
 from kad.metrics.summary import METRICS, evaluate
 from kad.run import CONFIG, load
 from kad.tables import labels_in_time, read_labels, read_table, select_rows
-from runtime.budget import severity_threshold
+from runtime.alarms.budget import severity_threshold
+from runtime.alarms.events import EventDetector, step_numbers
 from runtime.clock.timestamps import TimeStyle
 from runtime.errors import InputError
-from runtime.events import EventDetector, step_numbers
 from runtime.model.policy import AlarmPolicy
 from runtime.streams.stream import Scores
 

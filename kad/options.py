@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, field_validator
 
-from runtime.budget import parse_false_alarms
+from runtime.alarms.budget import parse_false_alarms
 from runtime.clock.durations import parse_duration
 from runtime.model.policy import AlarmPolicy
 from runtime.model.schema import Grid

@@ -11,7 +11,7 @@ import pandas as pd
 from kad.detector import Detector
 from kad.metrics.ranges import windows_to_ranges
 from kad.report_words import TimeAxis
-from runtime.events import Event
+from runtime.alarms.events import Event
 from runtime.streams.stream import Scores
 
 _NS = 10**9

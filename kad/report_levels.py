@@ -6,7 +6,7 @@ import numpy as np
 
 from kad.detector import Detector
 from kad.report_findings import Findings
-from runtime.budget import event_threshold, parse_false_alarms
+from runtime.alarms.budget import event_threshold, parse_false_alarms
 from runtime.errors import InputError
 
 _MOST_STEPS = 100_000

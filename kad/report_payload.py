@@ -15,7 +15,7 @@ from kad.report_findings import Findings
 from kad.report_levels import budget_rates, score_levels, slider_range
 from kad.report_series import SeriesChart
 from kad.report_words import span
-from runtime.events import step_numbers
+from runtime.alarms.events import step_numbers
 
 MOST_EVENTS = 500
 """Events in the table and in the charts of a page; the most severe where there are more."""

@@ -9,12 +9,13 @@ for time, values in sensor:
     closed = events.update(stream.push(time, values))
 """
 
-from runtime.budget import (
+from runtime.alarms.budget import (
     BudgetThreshold,
     event_threshold,
     parse_false_alarms,
     severity_threshold,
 )
+from runtime.alarms.events import Event, EventDetector
 from runtime.clock.grid import GridCounts, Placed, RowGrid, TimeGrid
 from runtime.errors import (
     ConfigError,
@@ -25,7 +26,6 @@ from runtime.errors import (
     SchemaError,
     VerificationError,
 )
-from runtime.events import Event, EventDetector
 from runtime.model.compare import relative_gap
 from runtime.model.detector import Detector, StepOutput
 from runtime.model.policy import AlarmPolicy

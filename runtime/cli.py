@@ -13,12 +13,12 @@ from typing import BinaryIO
 
 import numpy as np
 
-from runtime.budget import event_threshold
+from runtime.alarms.budget import event_threshold
+from runtime.alarms.events import EventDetector
 from runtime.clock.durations import parse_duration
 from runtime.clock.grid import GridCounts
 from runtime.clock.timestamps import TimeStyle
 from runtime.errors import InputError, KadError
-from runtime.events import EventDetector
 from runtime.files import open_output
 from runtime.interrupt import Interruptible
 from runtime.model.detector import Detector

@@ -10,8 +10,8 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 import numpy.typing as npt
 
+from runtime.alarms.events import Event
 from runtime.clock.timestamps import TimeStyle, format_times
-from runtime.events import Event
 from runtime.streams.stream import Scores
 
 __all__ = ["EventWriter", "Format", "ScoreWriter", "number_texts", "score_columns"]

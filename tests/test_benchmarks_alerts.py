@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.alerts import alerts, event_ranges, threshold_grid
-from runtime.events import EventDetector
+from runtime.alarms.events import EventDetector
 from runtime.model.policy import AlarmPolicy
 from runtime.streams.stream import Scores
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.faults import found
-from runtime.events import Event
+from runtime.alarms.events import Event
 
 FAULTS = pd.DataFrame(
     {

@@ -21,7 +21,7 @@ from kad.detectors.gaussian import MovingGaussian
 from kad.report import write_report
 from kad.run import load, train
 from runtime import Detector, Stream, verify
-from runtime.budget import event_threshold
+from runtime.alarms.budget import event_threshold
 from runtime.errors import ConfigError, InputError
 from runtime.model.compare import relative_gap
 from runtime.model.policy import AlarmPolicy

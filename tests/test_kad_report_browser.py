@@ -13,7 +13,7 @@ from kad.report import write_report
 from kad.report_findings import Window, find
 from kad.report_series import POINTS
 from kad.report_words import duration, span
-from runtime.events import EventDetector
+from runtime.alarms.events import EventDetector
 
 ROWS = 20_000
 FAULTS = [

@@ -13,7 +13,7 @@ from kad.metrics import event_figures, precision_recall, to_mask
 from kad.metrics.ranges import keep_rows
 from kad.report_arrays import pack_exactly, pack_line, pack_numbers
 from kad.report_words import TimeAxis, count, duration
-from runtime.events import EventDetector, step_numbers
+from runtime.alarms.events import EventDetector, step_numbers
 from runtime.model.policy import AlarmPolicy
 from runtime.streams.stream import Scores
 

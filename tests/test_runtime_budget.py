@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from runtime.budget import event_threshold, severity_threshold
-from runtime.calibration_rows import CalibrationRows
-from runtime.episodes import Episodes
+from runtime.alarms.budget import event_threshold, severity_threshold
+from runtime.alarms.calibration_rows import CalibrationRows
+from runtime.alarms.episodes import Episodes
 from runtime.errors import InputError, ModelFileError
 from runtime.model.policy import AlarmPolicy
 

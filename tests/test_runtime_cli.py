@@ -16,7 +16,7 @@ pytest.importorskip("onnx")
 
 from onnx_toys import graph, metadata, reference, toy, with_props
 
-from runtime.calibration_rows import CalibrationRows
+from runtime.alarms.calibration_rows import CalibrationRows
 from runtime.cli import main
 from runtime.model.detector import Detector
 from runtime.model.policy import AlarmPolicy

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.budget import parse_false_alarms, severity_threshold
+from runtime.alarms.budget import parse_false_alarms, severity_threshold
+from runtime.alarms.events import EventDetector
 from runtime.clock.durations import parse_duration
 from runtime.errors import InputError
-from runtime.events import EventDetector
 from runtime.model.policy import AlarmPolicy
 from runtime.streams.stream import Scores
 

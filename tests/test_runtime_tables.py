@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runtime.alarms.events import Event
 from runtime.clock.timestamps import TimeStyle
 from runtime.errors import InputError
-from runtime.events import Event
 from runtime.streams.stream import Scores
 from runtime.tables import TableReader
 from runtime.writers import EventWriter, ScoreWriter, number_texts

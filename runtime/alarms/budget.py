@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from runtime.calibration_rows import CalibrationRows
+from runtime.alarms.calibration_rows import CalibrationRows
 from runtime.clock.durations import UNITS_S
 from runtime.errors import InputError
 from runtime.model.policy import AlarmPolicy

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from runtime.episodes import Episodes
+from runtime.alarms.episodes import Episodes
 from runtime.errors import InputError
 from runtime.model.policy import AlarmPolicy
 from runtime.model.schema import Metadata

@@ -1,0 +1,1 @@
+"""From severity to events, and from a false-alarm budget to a threshold."""
