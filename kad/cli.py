@@ -228,7 +228,7 @@ def score(
     from kad.files import write_atomically
     from kad.run import load
     from kad.tables import read_table
-    from runtime.writers import ScoreWriter
+    from runtime.tables.writers import ScoreWriter
 
     if output.exists() and output.samefile(data):
         raise InputError(f"--output {output} is the data itself. Name another file.")

@@ -36,7 +36,7 @@ from runtime.interrupt import Interruptible
 from runtime.model.policy import AlarmPolicy
 from runtime.model.schema import Grid
 from runtime.streams.stream import Scores
-from runtime.writers import score_columns
+from runtime.tables.writers import score_columns
 
 STATISTICS_ROWS = 50_000
 """Newest training rows whose errors the scoring layer's first statistics come from; its ranges come

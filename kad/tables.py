@@ -16,7 +16,7 @@ import pandas as pd
 from kad.frames import times_ns
 from runtime.clock.timestamps import TimestampParser, TimeStyle
 from runtime.errors import InputError
-from runtime.tables import TIME_COLUMNS, TableReader, find_delimiter
+from runtime.tables.reader import TIME_COLUMNS, TableReader, find_delimiter
 
 ROWS = "row"
 """Name of the index of a table without times."""

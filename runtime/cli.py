@@ -26,8 +26,8 @@ from runtime.model.policy import AlarmPolicy
 from runtime.model.schema import Metadata
 from runtime.model.verify import TOLERANCE, verify
 from runtime.streams.stream import Scores, Stream
-from runtime.tables import TableReader
-from runtime.writers import EventWriter, Format, ScoreWriter
+from runtime.tables.reader import TableReader
+from runtime.tables.writers import EventWriter, Format, ScoreWriter
 
 __all__ = ["main"]
 

@@ -11,8 +11,8 @@ from runtime.alarms.events import Event
 from runtime.clock.timestamps import TimeStyle
 from runtime.errors import InputError
 from runtime.streams.stream import Scores
-from runtime.tables import TableReader
-from runtime.writers import EventWriter, ScoreWriter, number_texts
+from runtime.tables.reader import TableReader
+from runtime.tables.writers import EventWriter, ScoreWriter, number_texts
 
 MINUTE = 60 * 10**9
 

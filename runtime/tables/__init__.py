@@ -1,0 +1,1 @@
+"""CSV and JSON lines: rows in, scores and events out."""
