@@ -68,7 +68,7 @@ def _frame(rng: np.random.Generator, rows: int) -> pd.DataFrame:
 
 
 def _score(file: str, data: str, length: str) -> dict[str, object]:
-    from runtime.cli import main
+    from runtime.cli.app import main
 
     start = time.perf_counter()
     code = main(["score", file, data, "-o", "/dev/null"])

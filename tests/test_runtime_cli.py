@@ -17,7 +17,7 @@ pytest.importorskip("onnx")
 from onnx_toys import graph, metadata, reference, toy, with_props
 
 from runtime.alarms.calibration_rows import CalibrationRows
-from runtime.cli import main
+from runtime.cli.app import main
 from runtime.model.detector import Detector
 from runtime.model.policy import AlarmPolicy
 from runtime.model.schema import GOLDEN_KEY, METADATA_KEY
