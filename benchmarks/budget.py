@@ -85,7 +85,7 @@ def _events(file: Path, frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def streamed(file: Path, frame: pd.DataFrame) -> tuple[Metadata, Scores]:
     """Returns a detector file's metadata, and its scores of a frame as one stream."""
-    from kad.frames import times_ns
+    from kad.data.frames import times_ns
     from runtime import Detector, Stream
 
     detector = Detector(file)

@@ -42,7 +42,7 @@ def _case(name: str) -> list[dict[str, Any]]:
     import keras
 
     from kad.config import build_config
-    from kad.frames import to_grid, to_segments
+    from kad.data.frames import to_grid, to_segments
     from kad.run import build_detector
 
     series = load(name)

@@ -19,7 +19,7 @@ from benchmarks.exporting import ExportProcess
 from benchmarks.judging import RANDOM, by_chance
 from benchmarks.results_file import ResultsFile
 from kad.backend import select_backend
-from kad.frames import times_ns
+from kad.data.frames import times_ns
 from kad.metrics import evaluate
 from kad.metrics.points import precision_recall
 from kad.metrics.ranges import to_mask, windows_to_ranges

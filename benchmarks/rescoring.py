@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from kad import frames
+from kad.data import frames
 from kad.options import ScoringOptions
 
 if TYPE_CHECKING:

@@ -82,7 +82,7 @@ def scored_by(
         before: Rows that every stream sees first. Where they meet the part, something ends that did
             not end: the part's first rows, as many as the warm-up, score 0.
     """
-    from kad.frames import times_ns
+    from kad.data.frames import times_ns
     from runtime import Detector, Stream
 
     detector = Detector(file)

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from datasets.series import Series, median_period_s
-from kad.frames import time_index
-from kad.tables import read_labels, read_table
+from kad.data.frames import time_index
+from kad.data.tables import read_labels, read_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ def load(
         path: CSV with a header, or JSON lines.
         labels: A CSV with columns `start` and `end` (both inside), in the data's time, or as row
             numbers where the data have none.
-        time: The time column, see `kad.tables.read_table`; where there is none, rows are numbered.
+        time: The time column, see `kad.data.tables.read_table`; where there is none, rows are numbered.
         train: Rows to train on, 0-based and half-open.
         test: Segments to test on; by default what follows `train`.
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from kad.data.frames import times_ns
 from kad.files import write_atomically
-from kad.frames import times_ns
 from runtime.errors import InputError
 
 if TYPE_CHECKING:

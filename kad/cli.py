@@ -225,9 +225,9 @@ def score(
 ) -> None:
     """Score a CSV with a trained run, in Keras."""
     select_backend(backend)
+    from kad.data.tables import read_table
     from kad.files import write_atomically
     from kad.run import load
-    from kad.tables import read_table
     from runtime.tables.writers import ScoreWriter
 
     if output.exists() and output.samefile(data):

@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 from keras import ops
 
-from kad import frames
 from kad.backend import backend_versions, compile_function
 from kad.calibration import Calibration
+from kad.data import frames
+from kad.data.frames import GridOptions, Segment
 from kad.diagnostics import Diagnostic
-from kad.frames import GridOptions, Segment
 from kad.missing import hold_last, is_observed
 from kad.options import FitOptions, NetworkOptions, ScoringOptions, TrainingOptions
 from kad.scaler import Scaler

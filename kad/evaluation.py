@@ -13,13 +13,13 @@ import pandas as pd
 from rich.console import Group
 from rich.table import Table
 
+from kad.data.frames import GridOptions, times_ns, to_grid, to_segments
+from kad.data.tables import labels_in_time, read_labels, read_table, select_rows
 from kad.detector import Detector, data_sha256
 from kad.detectors.gaussian import MovingGaussian
-from kad.frames import GridOptions, times_ns, to_grid, to_segments
 from kad.metrics.ranges import mean_of_known, windows_to_ranges
 from kad.metrics.summary import METRICS, evaluate
 from kad.run import CONFIG, load
-from kad.tables import labels_in_time, read_labels, read_table, select_rows
 from runtime.alarms.budget import severity_threshold
 from runtime.alarms.events import EventDetector, step_numbers
 from runtime.clock.timestamps import TimeStyle

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kad.data.frames import times_ns
+from kad.data.tables import labels_in_time, read_labels, read_table
 from kad.detector import Detector
 from kad.diagnostics import AROUND, Diagnostic
 from kad.files import write_atomically
-from kad.frames import times_ns
 from kad.report_findings import Findings, Window, find
 from kad.report_page import page_of
 from kad.report_picture import take_picture
 from kad.run import CONFIG, Run, load
-from kad.tables import labels_in_time, read_labels, read_table
 from runtime.clock.timestamps import to_ns
 from runtime.errors import InputError
 

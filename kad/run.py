@@ -8,11 +8,11 @@ import keras
 import pandas as pd
 
 from kad.config import Config
+from kad.data.frames import infer_period, times_ns
+from kad.data.tables import ROWS, read_table, select_rows
 from kad.detector import Detector
 from kad.detectors import detector_class, detector_names
 from kad.files import write_atomically
-from kad.frames import infer_period, times_ns
-from kad.tables import ROWS, read_table, select_rows
 from kad.training import Progress, TrainingInterruptedError
 from runtime.clock.context import CONTEXT_COLUMNS
 from runtime.errors import ConfigError, InputError

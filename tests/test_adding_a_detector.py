@@ -12,7 +12,7 @@ import kad
 from export import export
 from kad import detectors
 from kad.config import build_config
-from kad.frames import times_ns
+from kad.data.frames import times_ns
 from kad.run import train
 from runtime import Detector, Stream, verify
 from runtime.model.compare import relative_gap

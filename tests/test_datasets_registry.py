@@ -206,8 +206,8 @@ def test_command_line(tmp_path):
 
 
 def test_import_does_no_work():
-    """No pooch, typer, rich, keras or backend until they are needed, nor by `kad.tables`."""
+    """No pooch, typer, rich, keras or backend until they are needed, nor by `kad.data.tables`."""
     heavy = ("pooch", "typer", "rich", "keras", "jax", "tensorflow", "torch")
-    code = f"import sys, datasets, kad.tables; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, datasets, kad.data.tables; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

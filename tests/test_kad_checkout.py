@@ -9,8 +9,8 @@ from conftest import wave
 from test_kad_report import data_of
 
 from kad import checkout, cli
+from kad.data.tables import read_table
 from kad.run import load
-from kad.tables import read_table
 
 ECG = "discords/ecg/chfdb_chf13_45590"
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from conftest import wave
 
-from kad.frames import GridOptions, infer_period, time_index, times_ns, to_grid, to_segments
-from kad.tables import read_labels, read_table, select_rows
+from kad.data.frames import GridOptions, infer_period, time_index, times_ns, to_grid, to_segments
+from kad.data.tables import read_labels, read_table, select_rows
 from runtime.clock.grid import GridCounts
 from runtime.errors import InputError
 

@@ -13,7 +13,7 @@ from markupsafe import escape
 from scipy import stats
 
 from kad import report
-from kad.frames import times_ns
+from kad.data.frames import times_ns
 from kad.metrics import precision_recall
 from kad.report import write_report
 from kad.report_findings import find

@@ -10,7 +10,7 @@ from keras import ops
 from numpy.lib.stride_tricks import sliding_window_view
 from pydantic import Field
 
-from kad import frames
+from kad.data import frames
 from kad.detector import Detector, TrainingSeries
 from kad.diagnostics import AROUND, MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel
 from kad.missing import ENOUGH

@@ -11,9 +11,9 @@ import pandas as pd
 from keras import ops
 from pydantic import Field
 
-from kad import frames
 from kad.backend import scan
 from kad.chunks import Segments, chunk_steps, held_out_chunks, training_chunks
+from kad.data import frames
 from kad.detector import Detector, TrainingSeries
 from kad.diagnostics import MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel, Role
 from kad.error_gaussian import ErrorGaussian, Gaussian

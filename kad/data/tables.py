@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from kad.frames import times_ns
+from kad.data.frames import times_ns
 from runtime.clock.timestamps import TimestampParser, TimeStyle
 from runtime.errors import InputError
 from runtime.tables.reader import TIME_COLUMNS, TableReader, find_delimiter

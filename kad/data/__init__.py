@@ -1,0 +1,1 @@
+"""Files and frames: tables, labels, rows, and the time grid of the runtime."""
