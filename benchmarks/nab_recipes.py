@@ -46,7 +46,7 @@ def chosen_recipes(
 
 
 def _rescored(kept: list[Scored], console: Console) -> Iterator[Corpus]:
-    from kad.scoring import ErrorStream
+    from kad.graph.scoring import ErrorStream
 
     streams = [ErrorStream(*stream) for stream in kept[0].info["error_streams"]]
     for recipe in track(RECIPES, "scoring options", console=console):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kad.detector import Detector
-    from kad.scoring import ErrorStream
+    from kad.graph.scoring import ErrorStream
 
 NAMES = ("errors", "counts", "trusts", "z", "observed", "is_warm")
 _ROWS = 2048
@@ -93,7 +93,7 @@ class Rescorer:
 
     def __init__(self, channels: int, streams: "Sequence[ErrorStream]", recipe: Recipe) -> None:
         from kad.backend import compile_function
-        from kad.scoring import Measured, Samples, Scoring
+        from kad.graph.scoring import Measured, Samples, Scoring
 
         self._half_lives = recipe.half_lives
         options = ScoringOptions(winsor=recipe.winsor)

@@ -23,7 +23,7 @@ from benchmarks.judging import RANDOM, by_chance, complete, evaluated
 from benchmarks.published import SKAB
 from benchmarks.results_file import ResultsFile
 from datasets import Series, load, names
-from kad.calibration import Calibration
+from kad.graph.calibration import Calibration
 from kad.metrics import best_f1, to_mask, to_ranges
 from runtime.alarms.budget import event_threshold
 from runtime.alarms.calibration_rows import CalibrationRows

@@ -16,15 +16,15 @@ import pandas as pd
 from keras import ops
 
 from kad.backend import backend_versions, compile_function
-from kad.calibration import Calibration
 from kad.data import frames
 from kad.data.frames import GridOptions, Segment
 from kad.diagnostics import Diagnostic
-from kad.missing import hold_last, is_observed
+from kad.graph.calibration import Calibration
+from kad.graph.missing import hold_last, is_observed
+from kad.graph.scaler import Scaler
+from kad.graph.scoring import ErrorStream, Measured, Samples, Scoring
+from kad.graph.state import StateLayout
 from kad.options import FitOptions, NetworkOptions, ScoringOptions, TrainingOptions
-from kad.scaler import Scaler
-from kad.scoring import ErrorStream, Measured, Samples, Scoring
-from kad.state import StateLayout
 from kad.training import Progress, TrainingInterruptedError, TrainingSession
 from kad.version import __version__
 from runtime.alarms.budget import BudgetThreshold, event_threshold, severity_threshold

@@ -13,8 +13,8 @@ from benchmarks.nab_corpus import POLICY, File, Sweep, corpus_score, cross_half,
 from benchmarks.nab_recipes import chosen_recipes
 from benchmarks.rescoring import Recipe, Rescorer
 from kad import backend
+from kad.graph.scoring import ErrorStream
 from kad.metrics import NAB_PROFILES, NABSeries, nab_scores, nab_worth
-from kad.scoring import ErrorStream
 
 
 def toy_file(name, windows, rows=1000, probation=100):

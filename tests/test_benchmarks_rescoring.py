@@ -6,8 +6,8 @@ from conftest import wave
 
 from benchmarks.rescoring import Recipe, Rescorer, error_streams
 from kad.detectors.memory import Memory
+from kad.graph.scoring import Scoring
 from kad.options import FitOptions
-from kad.scoring import Scoring
 
 TINY = Memory.presets["tiny"]["detector"]
 OWN = Recipe(winsor=3.0, half_lives=2.0, own_means=True, own_weights=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from kad.calibration import Calibration
+from kad.graph.calibration import Calibration
 from runtime.errors import InputError
 
 

@@ -12,7 +12,7 @@ import kad
 from kad.config import build_config
 from kad.detectors.gaussian import MovingGaussian
 from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining
-from kad.missing import ENOUGH
+from kad.graph.missing import ENOUGH
 from kad.options import FitOptions
 from kad.run import load, train
 from kad.training import TrainingInterruptedError, epoch_batches, padded_batches, split_starts

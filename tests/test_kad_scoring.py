@@ -20,8 +20,8 @@ from kad.detectors import detector_class
 from kad.detectors.memory import Memory
 from kad.detectors.rnn import RNNPredictor
 from kad.detectors.vae_lstm import VAELSTM
+from kad.graph.scoring import ErrorStream, Measured, Scoring
 from kad.options import FitOptions, ScoringOptions
-from kad.scoring import ErrorStream, Measured, Scoring
 from runtime import Detector as OnnxDetector
 from runtime.errors import ConfigError
 from runtime.model.compare import relative_gap

@@ -6,8 +6,8 @@ from conftest import wave
 from keras import ops
 
 from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining
-from kad.missing import hold_last, is_observed
-from kad.state import StateLayout
+from kad.graph.missing import hold_last, is_observed
+from kad.graph.state import StateLayout
 from runtime.model.compare import relative_gap
 
 OUTPUTS = ("score", "severity", "channel_scores", "expected")

@@ -13,8 +13,8 @@ from kad.detectors.memory import Memory
 from kad.detectors.rnn import RNNPredictor, RNNTraining
 from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining
 from kad.diagnostics import AROUND, Diagnostic
+from kad.graph.scoring import Measured, Samples
 from kad.options import Count, FitOptions, NetworkOptions, Weight, arguments_model
-from kad.scoring import Measured, Samples
 from kad.training import TrainingSession
 from runtime.errors import ConfigError
 

@@ -9,8 +9,8 @@ from keras import ops
 from pydantic import Field
 
 from kad.detector import Detector
+from kad.graph.scoring import ErrorStream, Measured, Samples
 from kad.options import FitOptions, Positive
-from kad.scoring import ErrorStream, Measured, Samples
 
 
 @keras.saving.register_keras_serializable("kad")

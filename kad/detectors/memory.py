@@ -13,10 +13,10 @@ from pydantic import Field
 from kad.data import frames
 from kad.detector import Detector, TrainingSeries
 from kad.diagnostics import AROUND, MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel
-from kad.missing import ENOUGH
+from kad.graph.missing import ENOUGH
+from kad.graph.rolling import rolling
+from kad.graph.scoring import ErrorStream, Measured, Samples
 from kad.options import Count, FitOptions
-from kad.rolling import rolling
-from kad.scoring import ErrorStream, Measured, Samples
 from runtime.errors import ConfigError
 
 FAR = 1e4

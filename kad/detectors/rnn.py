@@ -17,13 +17,13 @@ from kad.data import frames
 from kad.detector import Detector, TrainingSeries
 from kad.diagnostics import MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel, Role
 from kad.error_gaussian import ErrorGaussian, Gaussian
-from kad.missing import trust
+from kad.graph.missing import trust
+from kad.graph.rolling import rolling, steps_first
+from kad.graph.scoring import ErrorStream, Measured, Samples
 from kad.networks.predictor import Head, Predictor
 from kad.networks.recurrent import Activation, Cell
 from kad.networks.usual_distance import UsualDistance
 from kad.options import Count, Positive, TrainingOptions, Weight
-from kad.rolling import rolling, steps_first
-from kad.scoring import ErrorStream, Measured, Samples
 from kad.training import Adam, TrainingSession
 from runtime.errors import ConfigError, InputError
 

@@ -14,12 +14,12 @@ from kad.backend import compile_function
 from kad.data import frames
 from kad.detector import Component, Detector, TrainingSeries
 from kad.diagnostics import MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel
-from kad.missing import trust
+from kad.graph.missing import trust
+from kad.graph.rolling import rolling
+from kad.graph.scoring import ErrorStream, Measured, Samples
 from kad.networks.conv_plan import conv_plan
 from kad.networks.vae import Head, embedding_lstm, vae_decoder, vae_encoder
 from kad.options import Count, Fraction, Positive, TrainingOptions, Weight
-from kad.rolling import rolling
-from kad.scoring import ErrorStream, Measured, Samples
 from kad.training import (
     Adam,
     TrainingSession,

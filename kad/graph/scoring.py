@@ -8,8 +8,8 @@ import numpy as np
 from keras import layers, ops
 
 from kad.backend import scan
+from kad.graph.rolling import rolling, steps_first
 from kad.options import ScoringOptions
-from kad.rolling import rolling, steps_first
 from runtime.errors import ConfigError
 
 NARROWEST_RANGE = 0.02
