@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kad.backend import compile_function, select_backend
+from kad.backend.loop import compile_function, select_backend
 
 
 def main(backend: str, model: str, series: str, out: str) -> None:

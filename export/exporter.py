@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kad.backend import select_backend
+from kad.backend.loop import select_backend
 from runtime.errors import InputError, MissingExtraError
 from runtime.model.schema import GOLDEN_KEY, METADATA_KEY
 
@@ -90,7 +90,7 @@ def _detector_file(
     from export.metadata import detector_metadata
     from export.onnx_graph import set_metadata, to_onnx, weights_sha256
     from export.replay import STREAMS, always, replay, replay_series, run
-    from kad.backend import compile_function
+    from kad.backend.loop import compile_function
     from runtime.model.detector import Detector as OnnxDetector
     from runtime.model.schema import OUTPUTS
     from runtime.model.verify import make_golden

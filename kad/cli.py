@@ -11,7 +11,7 @@ from typing import Annotated, Any, ParamSpec
 import typer
 from rich.console import Console
 
-from kad.backend import select_backend
+from kad.backend.loop import select_backend
 from kad.detectors import detector_names
 from runtime.errors import InputError, KadError
 

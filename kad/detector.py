@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from keras import ops
 
-from kad.backend import backend_versions, compile_function
+from kad.backend.loop import backend_versions, compile_function
 from kad.data import frames
 from kad.data.frames import GridOptions, Segment
 from kad.diagnostics import Diagnostic

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from kad.backend import Arrays, Loss, TrainingLoop
+from kad.backend.loop import Arrays, Loss, TrainingLoop
 from kad.files import write_atomically
 from kad.options import FitOptions, TrainingOptions
 from runtime.errors import InputError, KadError

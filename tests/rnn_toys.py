@@ -57,7 +57,7 @@ def scan_numbers():
     import keras
     from keras import ops
 
-    from kad.backend import TrainingLoop, scan
+    from kad.backend.loop import TrainingLoop, scan
 
     rng = np.random.default_rng(0)
     xs = {"u": rng.normal(size=(5, 3, 2)), "v": rng.normal(size=(5, 3))}
@@ -152,7 +152,7 @@ def dropout_numbers():
 def score_numbers(folder):
     """Outputs of the detectors saved in a folder for its `x.npy`."""
     import kad
-    from kad.backend import compile_function
+    from kad.backend.loop import compile_function
 
     x = np.load(folder / "x.npy")
     numbers = {}
@@ -176,7 +176,7 @@ def backend_numbers(folder):
 
 
 if __name__ == "__main__":
-    from kad.backend import select_backend
+    from kad.backend.loop import select_backend
 
     select_backend(sys.argv[1])
     arrays = {

@@ -12,7 +12,7 @@ from benchmarks.cases import Scored
 from benchmarks.nab_corpus import POLICY, File, Sweep, corpus_score, cross_half, halves
 from benchmarks.nab_recipes import chosen_recipes
 from benchmarks.rescoring import Recipe, Rescorer
-from kad import backend
+from kad.backend import loop as backend
 from kad.graph.scoring import ErrorStream
 from kad.metrics import NAB_PROFILES, NABSeries, nab_scores, nab_worth
 

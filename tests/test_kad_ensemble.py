@@ -8,7 +8,7 @@ from test_kad_fit import interrupted_in
 
 from export import export
 from export.replay import always, replay_series, run, uneven
-from kad.backend import compile_function
+from kad.backend.loop import compile_function
 from kad.config import build_config
 from kad.detectors.ensemble import Ensemble
 from kad.run import build_detector, load, train

@@ -14,7 +14,7 @@ from conftest import wave
 import kad
 from export import export
 from export.replay import always, replay_series, run, uneven
-from kad.backend import compile_function
+from kad.backend.loop import compile_function
 from kad.config import build_config
 from kad.detectors import detector_class, detector_names
 from kad.detectors.gaussian import MovingGaussian

@@ -10,7 +10,7 @@ from conftest import mostly_observed, wave
 from keras import ops
 from rnn_toys import SIZE, randomise, toy_rnn
 
-from kad.backend import compile_function
+from kad.backend.loop import compile_function
 from kad.config import build_config
 from kad.detectors.rnn import RNNPredictor, RNNTraining
 from kad.detectors.vae_lstm import VAELSTM

@@ -13,7 +13,7 @@ from keras import ops
 from export import export
 from export.replay import always, replay_series, run, uneven
 from kad import detector as detector_module
-from kad.backend import compile_function
+from kad.backend.loop import compile_function
 from kad.config import build_config
 from kad.detector import Detector
 from kad.detectors import detector_class

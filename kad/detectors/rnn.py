@@ -11,7 +11,7 @@ import pandas as pd
 from keras import ops
 from pydantic import Field
 
-from kad.backend import scan
+from kad.backend.loop import scan
 from kad.chunks import Segments, chunk_steps, held_out_chunks, training_chunks
 from kad.data import frames
 from kad.detector import Detector, TrainingSeries

@@ -10,7 +10,7 @@ import pandas as pd
 from keras import layers, ops
 from pydantic import Field
 
-from kad.backend import compile_function
+from kad.backend.loop import compile_function
 from kad.data import frames
 from kad.detector import Component, Detector, TrainingSeries
 from kad.diagnostics import MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel

@@ -1,0 +1,1 @@
+"""Everything in kad that depends on the Keras backend."""
