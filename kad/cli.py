@@ -159,7 +159,7 @@ def _run_training(
     from kad.progress import ProgressBar
     from kad.report import write_report
     from kad.run import train as run_train
-    from kad.training import TrainingInterruptedError
+    from kad.training.session import TrainingInterruptedError
 
     file = data if series is None else series.data
     try:

@@ -25,7 +25,7 @@ from kad.graph.scaler import Scaler
 from kad.graph.scoring import ErrorStream, Measured, Samples, Scoring
 from kad.graph.state import StateLayout
 from kad.options import FitOptions, NetworkOptions, ScoringOptions, TrainingOptions
-from kad.training import Progress, TrainingInterruptedError, TrainingSession
+from kad.training.session import Progress, TrainingInterruptedError, TrainingSession
 from kad.version import __version__
 from runtime.alarms.budget import BudgetThreshold, event_threshold, severity_threshold
 from runtime.alarms.calibration_rows import CalibrationRows

@@ -13,7 +13,7 @@ from kad.data.tables import ROWS, read_table, select_rows
 from kad.detector import Detector
 from kad.detectors import detector_class, detector_names
 from kad.files import write_atomically
-from kad.training import Progress, TrainingInterruptedError
+from kad.training.session import Progress, TrainingInterruptedError
 from runtime.clock.context import CONTEXT_COLUMNS
 from runtime.errors import ConfigError, InputError
 

@@ -9,7 +9,7 @@ import pytest
 from keras import ops
 
 from kad.backend.loop import TrainingLoop, backend_versions, compile_function, select_backend
-from kad.training import Adam
+from kad.training.session import Adam
 from runtime.errors import ConfigError
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kad.chunks import chunk_steps, held_out_chunks, training_chunks
+from kad.training.chunks import chunk_steps, held_out_chunks, training_chunks
 
 LENGTH, STREAMS = 5, 3
 SHORT = [(0, 23), (23, 30), (40, 42)]

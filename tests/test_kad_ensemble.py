@@ -12,7 +12,7 @@ from kad.backend.loop import compile_function
 from kad.config import build_config
 from kad.detectors.ensemble import Ensemble
 from kad.run import build_detector, load, train
-from kad.training import TrainingInterruptedError
+from kad.training.session import TrainingInterruptedError
 from runtime import Detector, Stream
 from runtime.errors import ConfigError
 from runtime.model.compare import relative_gap

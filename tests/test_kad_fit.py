@@ -15,7 +15,12 @@ from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining
 from kad.graph.missing import ENOUGH
 from kad.options import FitOptions
 from kad.run import load, train
-from kad.training import TrainingInterruptedError, epoch_batches, padded_batches, split_starts
+from kad.training.session import (
+    TrainingInterruptedError,
+    epoch_batches,
+    padded_batches,
+    split_starts,
+)
 from runtime.errors import InputError, KadError, ModelFileError
 
 OPTIONS = VAELSTMTraining(**TINY["training"])
@@ -100,7 +105,7 @@ def test_score_finds_what_was_never_seen(detector):
 
 def interrupted_in(phase, epoch, monkeypatch):
     """Makes Ctrl+C come in an epoch of a phase."""
-    from kad import training
+    from kad.training import session as training
 
     original = training.TrainingSession._epoch
 

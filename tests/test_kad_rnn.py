@@ -16,7 +16,7 @@ from kad.detectors.rnn import RNNPredictor, RNNTraining
 from kad.detectors.vae_lstm import VAELSTM
 from kad.networks.usual_distance import UsualDistance
 from kad.run import build_detector, load, train
-from kad.training import TrainingInterruptedError, TrainingSession
+from kad.training.session import TrainingInterruptedError, TrainingSession
 from runtime.clock.context import CONTEXT_COLUMNS, context_columns
 from runtime.errors import ConfigError, InputError
 from runtime.model.compare import relative_gap

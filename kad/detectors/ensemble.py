@@ -15,7 +15,7 @@ from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining
 from kad.diagnostics import AROUND, Diagnostic
 from kad.graph.scoring import Measured, Samples
 from kad.options import Count, FitOptions, NetworkOptions, Weight, arguments_model
-from kad.training import TrainingSession
+from kad.training.session import TrainingSession
 from runtime.errors import ConfigError
 
 VAELSTMArguments = arguments_model(

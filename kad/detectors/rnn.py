@@ -12,7 +12,6 @@ from keras import ops
 from pydantic import Field
 
 from kad.backend.loop import scan
-from kad.chunks import Segments, chunk_steps, held_out_chunks, training_chunks
 from kad.data import frames
 from kad.detector import Detector, TrainingSeries
 from kad.diagnostics import MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel, Role
@@ -24,7 +23,8 @@ from kad.networks.predictor import Head, Predictor
 from kad.networks.recurrent import Activation, Cell
 from kad.networks.usual_distance import UsualDistance
 from kad.options import Count, Positive, TrainingOptions, Weight
-from kad.training import Adam, TrainingSession
+from kad.training.chunks import Segments, chunk_steps, held_out_chunks, training_chunks
+from kad.training.session import Adam, TrainingSession
 from runtime.errors import ConfigError, InputError
 
 STATISTICS_ROWS = 200_000

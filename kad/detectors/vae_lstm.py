@@ -20,7 +20,7 @@ from kad.graph.scoring import ErrorStream, Measured, Samples
 from kad.networks.conv_plan import conv_plan
 from kad.networks.vae import Head, embedding_lstm, vae_decoder, vae_encoder
 from kad.options import Count, Fraction, Positive, TrainingOptions, Weight
-from kad.training import (
+from kad.training.session import (
     Adam,
     TrainingSession,
     batch_steps,

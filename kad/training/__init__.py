@@ -1,0 +1,1 @@
+"""Training phases: examples, optimisers, early stopping, checkpoints."""
