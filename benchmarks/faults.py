@@ -27,7 +27,7 @@ from runtime.alarms.budget import event_threshold
 from runtime.alarms.events import Event
 
 if TYPE_CHECKING:
-    from kad.pump import PumpData
+    from kad.pump.series import PumpData
 
 PERIOD_S = 300
 DAYS = 28
@@ -138,7 +138,7 @@ def _chance(seed: int) -> dict[str, float]:
 
 
 def _pump(seed: int) -> "PumpData":
-    from kad.pump import pump
+    from kad.pump.series import pump
 
     return pump(days=DAYS, period_s=PERIOD_S, seed=seed)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kad.pump import FAULT_KINDS, NOMINAL, UNITS, Fault, pump
+from kad.pump.series import FAULT_KINDS, NOMINAL, UNITS, Fault, pump
 from runtime.errors import InputError
 
 SCALE = np.array([NOMINAL[name] for name in UNITS])
