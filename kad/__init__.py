@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 _HOME = {
-    "Detector": "kad.detector",
+    "Detector": "kad.detector.detector",
     "build_config": "kad.config",
     "load": "kad.run",
     "save": "kad.api",

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from kad.data.frames import GridOptions, times_ns, to_grid, to_segments
 from kad.data.tables import labels_in_time, read_labels, read_table, select_rows
-from kad.detector import Detector, data_sha256
+from kad.detector.detector import Detector, data_sha256
 from kad.detectors.gaussian import MovingGaussian
 from kad.metrics.ranges import mean_of_known, windows_to_ranges
 from kad.metrics.summary import METRICS, evaluate

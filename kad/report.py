@@ -11,8 +11,8 @@ import pandas as pd
 
 from kad.data.frames import times_ns
 from kad.data.tables import labels_in_time, read_labels, read_table
-from kad.detector import Detector
-from kad.diagnostics import AROUND, Diagnostic
+from kad.detector.detector import Detector
+from kad.detector.diagnostics import AROUND, Diagnostic
 from kad.files import write_atomically
 from kad.report_findings import Findings, Window, find
 from kad.report_page import page_of

@@ -14,8 +14,8 @@ from plotly.io.json import to_json_plotly
 from plotly.offline import get_plotlyjs
 
 from kad import charts
-from kad.detector import Detector
-from kad.diagnostics import Diagnostic
+from kad.detector.detector import Detector
+from kad.detector.diagnostics import Diagnostic
 from kad.metrics.ranges import to_mask
 from kad.report_diagnostics import diagnostic_figure
 from kad.report_findings import Findings

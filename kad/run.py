@@ -10,7 +10,7 @@ import pandas as pd
 from kad.config import Config
 from kad.data.frames import infer_period, times_ns
 from kad.data.tables import ROWS, read_table, select_rows
-from kad.detector import Detector
+from kad.detector.detector import Detector
 from kad.detectors import detector_class, detector_names
 from kad.files import write_atomically
 from kad.training.session import Progress, TrainingInterruptedError

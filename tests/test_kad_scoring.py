@@ -12,10 +12,10 @@ from keras import ops
 
 from export import export
 from export.replay import always, replay_series, run, uneven
-from kad import detector as detector_module
 from kad.backend.loop import compile_function
 from kad.config import build_config
-from kad.detector import Detector
+from kad.detector import detector as detector_module
+from kad.detector.detector import Detector
 from kad.detectors import detector_class
 from kad.detectors.memory import Memory
 from kad.detectors.rnn import RNNPredictor

@@ -8,11 +8,11 @@ import pandas as pd
 from keras import ops
 from pydantic import Field
 
-from kad.detector import Component, Detector, TrainingSeries
+from kad.detector.detector import Component, Detector, TrainingSeries
+from kad.detector.diagnostics import AROUND, Diagnostic
 from kad.detectors.memory import Memory
 from kad.detectors.rnn import RNNPredictor, RNNTraining
 from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining
-from kad.diagnostics import AROUND, Diagnostic
 from kad.graph.scoring import Measured, Samples
 from kad.options import Count, FitOptions, NetworkOptions, Weight, arguments_model
 from kad.training.session import TrainingSession

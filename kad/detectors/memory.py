@@ -11,8 +11,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from pydantic import Field
 
 from kad.data import frames
-from kad.detector import Detector, TrainingSeries
-from kad.diagnostics import AROUND, MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel
+from kad.detector.detector import Detector, TrainingSeries
+from kad.detector.diagnostics import AROUND, MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel
 from kad.graph.missing import ENOUGH
 from kad.graph.rolling import rolling
 from kad.graph.scoring import ErrorStream, Measured, Samples

@@ -13,8 +13,8 @@ from pydantic import Field
 
 from kad.backend.loop import scan
 from kad.data import frames
-from kad.detector import Detector, TrainingSeries
-from kad.diagnostics import MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel, Role
+from kad.detector.detector import Detector, TrainingSeries
+from kad.detector.diagnostics import MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel, Role
 from kad.error_gaussian import ErrorGaussian, Gaussian
 from kad.graph.missing import trust
 from kad.graph.rolling import rolling, steps_first

@@ -12,8 +12,8 @@ from pydantic import Field
 
 from kad.backend.loop import compile_function
 from kad.data import frames
-from kad.detector import Component, Detector, TrainingSeries
-from kad.diagnostics import MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel
+from kad.detector.detector import Component, Detector, TrainingSeries
+from kad.detector.diagnostics import MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel
 from kad.graph.missing import trust
 from kad.graph.rolling import rolling
 from kad.graph.scoring import ErrorStream, Measured, Samples

@@ -18,7 +18,7 @@ from keras import ops
 from kad.backend.loop import backend_versions, compile_function
 from kad.data import frames
 from kad.data.frames import GridOptions, Segment
-from kad.diagnostics import Diagnostic
+from kad.detector.diagnostics import Diagnostic
 from kad.graph.calibration import Calibration
 from kad.graph.missing import hold_last, is_observed
 from kad.graph.scaler import Scaler
