@@ -105,7 +105,7 @@ def _difference(
 
 
 def _network(hidden: Array, target: Array) -> Predict:
-    from kad.networks.usual_distance import fit_network
+    from kad.networks.rnn.usual_distance import fit_network
 
     return fit_network(hidden, target).predict
 

@@ -97,7 +97,7 @@ def _push_batch(batch: Any, minutes: Iterator[int]) -> None:
 
 def _products(units: int, windows: int, samples: int) -> Callable[[], None]:
     """Returns the detector's matrix products in numpy, with the shapes of one call."""
-    from kad.networks.conv_plan import conv_plan
+    from kad.networks.vae_lstm.conv_plan import conv_plan
 
     plan = conv_plan(L_WIN, units)
     shapes = []

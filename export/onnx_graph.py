@@ -13,7 +13,7 @@ import tf2onnx
 from onnx import numpy_helper
 
 from export.recurrent import Markers
-from kad.networks.recurrent import lowered_by
+from kad.networks.rnn.recurrent import lowered_by
 from runtime.errors import VerificationError
 
 OPSET = 17

@@ -1,7 +1,7 @@
 """Recurrent layers as single ONNX operators.
 
 A converter would turn a recurrence into a Loop. While a graph is traced for export, each
-`kad.networks.recurrent.Recurrent` leaves a marker in the place of its recurrence, which the
+`kad.networks.rnn.recurrent.Recurrent` leaves a marker in the place of its recurrence, which the
 converter replaces by one LSTM, GRU or RNN operator with the weights noted here.
 """
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from kad.networks.recurrent import Recurrent, Unrolled
+from kad.networks.rnn.recurrent import Recurrent, Unrolled
 
 Array = npt.NDArray[np.float32]
 

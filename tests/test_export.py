@@ -9,7 +9,7 @@ from conftest import TINY, wave
 from export import export
 from export.replay import replay_series, uneven
 from kad.detectors.vae_lstm import VAELSTM
-from kad.networks.vae import embedding_lstm
+from kad.networks.vae_lstm.vae import embedding_lstm
 from runtime import Detector, Stream, verify
 from runtime.errors import InputError, VerificationError
 from runtime.model.compare import relative_gap

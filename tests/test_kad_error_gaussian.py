@@ -6,7 +6,7 @@ from keras import ops
 from scipy.spatial.distance import mahalanobis
 from sklearn.covariance import ledoit_wolf
 
-from kad.error_gaussian import SMALLEST_ERROR, ErrorGaussian
+from kad.networks.rnn.error_gaussian import SMALLEST_ERROR, ErrorGaussian
 from runtime.model.compare import relative_gap
 
 HORIZON = 3

@@ -6,7 +6,7 @@ import pytest
 from keras import layers, ops
 from rnn_toys import CELLS, randomise
 
-from kad.networks.recurrent import Recurrent
+from kad.networks.rnn.recurrent import Recurrent
 from runtime.model.compare import relative_gap
 
 KERAS = {"lstm": layers.LSTM, "gru": layers.GRU, "simple_rnn": layers.SimpleRNN}

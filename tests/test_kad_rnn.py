@@ -14,7 +14,7 @@ from kad.backend.loop import compile_function
 from kad.config import build_config
 from kad.detectors.rnn import RNNPredictor, RNNTraining
 from kad.detectors.vae_lstm import VAELSTM
-from kad.networks.usual_distance import UsualDistance
+from kad.networks.rnn.usual_distance import UsualDistance
 from kad.run import build_detector, load, train
 from kad.training.session import TrainingInterruptedError, TrainingSession
 from runtime.clock.context import CONTEXT_COLUMNS, context_columns

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from kad.networks.conv_plan import conv_plan
-from kad.networks.vae import vae_decoder, vae_encoder
-from kad.networks.window_conv import SymmetricPad1D, WindowConv1D
+from kad.networks.vae_lstm.conv_plan import conv_plan
+from kad.networks.vae_lstm.vae import vae_decoder, vae_encoder
+from kad.networks.vae_lstm.window_conv import SymmetricPad1D, WindowConv1D
 
 
 @pytest.mark.parametrize(

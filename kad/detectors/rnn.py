@@ -15,13 +15,13 @@ from kad.backend.loop import scan
 from kad.data import frames
 from kad.detector.detector import Detector, TrainingSeries
 from kad.detector.diagnostics import MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel, Role
-from kad.error_gaussian import ErrorGaussian, Gaussian
 from kad.graph.missing import trust
 from kad.graph.rolling import rolling, steps_first
 from kad.graph.scoring import ErrorStream, Measured, Samples
-from kad.networks.predictor import Head, Predictor
-from kad.networks.recurrent import Activation, Cell
-from kad.networks.usual_distance import UsualDistance
+from kad.networks.rnn.error_gaussian import ErrorGaussian, Gaussian
+from kad.networks.rnn.predictor import Head, Predictor
+from kad.networks.rnn.recurrent import Activation, Cell
+from kad.networks.rnn.usual_distance import UsualDistance
 from kad.options import Count, Positive, TrainingOptions, Weight
 from kad.training.chunks import Segments, chunk_steps, held_out_chunks, training_chunks
 from kad.training.session import Adam, TrainingSession

@@ -17,8 +17,8 @@ from kad.detector.diagnostics import MOST_DRAWN, Curve, Diagnostic, DiagnosticPa
 from kad.graph.missing import trust
 from kad.graph.rolling import rolling
 from kad.graph.scoring import ErrorStream, Measured, Samples
-from kad.networks.conv_plan import conv_plan
-from kad.networks.vae import Head, embedding_lstm, vae_decoder, vae_encoder
+from kad.networks.vae_lstm.conv_plan import conv_plan
+from kad.networks.vae_lstm.vae import Head, embedding_lstm, vae_decoder, vae_encoder
 from kad.options import Count, Fraction, Positive, TrainingOptions, Weight
 from kad.training.session import (
     Adam,

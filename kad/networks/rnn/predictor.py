@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from kad.networks.recurrent import Activation, Cell, Recurrent, kernel_initializers
+from kad.networks.rnn.recurrent import Activation, Cell, Recurrent, kernel_initializers
 
 Head = Literal["recursive", "direct"]
 _DAY_S, _WEEK_S = 86_400.0, 604_800.0

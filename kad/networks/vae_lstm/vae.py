@@ -5,8 +5,8 @@ from typing import Literal
 import keras
 from keras import layers
 
-from kad.networks.conv_plan import ConvPlan
-from kad.networks.window_conv import SymmetricPad1D, WindowConv1D
+from kad.networks.vae_lstm.conv_plan import ConvPlan
+from kad.networks.vae_lstm.window_conv import SymmetricPad1D, WindowConv1D
 
 
 def vae_encoder(plan: ConvPlan, *, channels: int, code_size: int) -> keras.Model:

@@ -1,0 +1,1 @@
+"""What the RNN predictor is made of."""

@@ -1,0 +1,1 @@
+"""What the VAE-LSTM is made of."""
