@@ -61,7 +61,7 @@ def run(*, detectors: list[str], seeds: int, fresh: bool, console: Console) -> p
 def _measure(detector: str, days: int, seed: int, exporter: ExportProcess) -> list[dict[str, Any]]:
     from kad.config import build_config
     from kad.pump.series import pump
-    from kad.run import train
+    from kad.runs.train import train
 
     rows = days * 86_400 // PERIOD_S
     frame, _ = pump(days=days + UNSEEN_DAYS, period_s=PERIOD_S, seed=seed, faults=False)

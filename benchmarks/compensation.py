@@ -43,7 +43,7 @@ def _case(name: str) -> list[dict[str, Any]]:
 
     from kad.config import build_config
     from kad.data.frames import to_grid, to_segments
-    from kad.run import build_detector
+    from kad.runs.train import build_detector
 
     series = load(name)
     frame = on_clock(series)[channels(series)]

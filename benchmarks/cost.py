@@ -47,7 +47,7 @@ def exported(name: str, channels: int, folder: Path) -> Path:
     from export import export
     from kad.config import build_config
     from kad.detectors import detector_class
-    from kad.run import train
+    from kad.runs.train import train
 
     phases = [field for field in detector_class(name).Training.model_fields if "epochs" in field]
     overrides = {"training": dict.fromkeys(phases, 1)}

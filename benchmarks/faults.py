@@ -62,7 +62,7 @@ def run(*, detectors: list[str], seeds: int, fresh: bool, console: Console) -> p
 
 def _measure(detector: str, seed: int, exporter: ExportProcess) -> list[dict[str, Any]]:
     from kad.config import build_config
-    from kad.run import train
+    from kad.runs.train import train
 
     frame, faults = _pump(seed)
     config = build_config(detector=detector, overrides={"training": {"seed": seed}})

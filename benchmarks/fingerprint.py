@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-_ROOTS = ("kad.run", "export.exporter", "runtime.streams.stream")
+_ROOTS = ("kad.runs.train", "export.exporter", "runtime.streams.stream")
 
 
 @cache

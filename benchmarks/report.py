@@ -47,7 +47,7 @@ def run() -> pd.DataFrame:
 def _measure(rows: int) -> dict[str, Any]:
     from kad.config import build_config
     from kad.report import write_report
-    from kad.run import train
+    from kad.runs.train import train
 
     frame, labels = _series(rows)
     config = build_config(

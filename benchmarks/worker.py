@@ -31,7 +31,7 @@ def measure(case: Case, exporter: ExportProcess) -> Scored:
     from datasets import load
     from kad.config import build_config
     from kad.detectors import detector_class
-    from kad.run import train
+    from kad.runs.train import train
 
     series = load(case.series)
     frame = on_clock(series)

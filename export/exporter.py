@@ -55,7 +55,7 @@ def export(
     """
     _need_tensorflow()
     from kad.files import write_atomically
-    from kad.run import load
+    from kad.runs.train import load
 
     detector = load(run)
     for name, value in (("streams", streams), ("steps", steps)):

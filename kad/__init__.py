@@ -28,11 +28,11 @@ __all__ = [
 _HOME = {
     "Detector": "kad.detector.detector",
     "build_config": "kad.config",
-    "load": "kad.run",
-    "save": "kad.api",
-    "score": "kad.api",
+    "load": "kad.runs.train",
+    "save": "kad.runs.api",
+    "score": "kad.runs.api",
     "select_backend": "kad.backend.loop",
-    "train": "kad.run",
+    "train": "kad.runs.train",
 }
 
 

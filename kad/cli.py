@@ -125,7 +125,7 @@ def train(
         phases = [name for name in type(settings.training).model_fields if "epochs" in name]
         kept["training"] |= dict.fromkeys(phases or ["epochs"], epochs)
         settings = build_config(file=config, preset=preset, detector=detector, overrides=kept)
-    from kad.checkout import named_series
+    from kad.runs.checkout import named_series
 
     with named_series(data) as series:
         options = {"resume": resume, "overwrite": overwrite, "pretrained": pretrained}
@@ -158,7 +158,7 @@ def _run_training(
 ) -> None:
     from kad.progress import ProgressBar
     from kad.report import write_report
-    from kad.run import train as run_train
+    from kad.runs.train import train as run_train
     from kad.training.session import TrainingInterruptedError
 
     file = data if series is None else series.data
@@ -227,7 +227,7 @@ def score(
     select_backend(backend)
     from kad.data.tables import read_table
     from kad.files import write_atomically
-    from kad.run import load
+    from kad.runs.train import load
     from runtime.tables.writers import ScoreWriter
 
     if output.exists() and output.samefile(data):

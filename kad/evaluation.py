@@ -19,7 +19,7 @@ from kad.detector.detector import Detector, data_sha256
 from kad.detectors.gaussian import MovingGaussian
 from kad.metrics.ranges import mean_of_known, windows_to_ranges
 from kad.metrics.summary import METRICS, evaluate
-from kad.run import CONFIG, load
+from kad.runs.train import CONFIG, load
 from runtime.alarms.budget import severity_threshold
 from runtime.alarms.events import EventDetector, step_numbers
 from runtime.clock.timestamps import TimeStyle

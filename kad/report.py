@@ -17,7 +17,7 @@ from kad.files import write_atomically
 from kad.report_findings import Findings, Window, find
 from kad.report_page import page_of
 from kad.report_picture import take_picture
-from kad.run import CONFIG, Run, load
+from kad.runs.train import CONFIG, Run, load
 from runtime.clock.timestamps import to_ns
 from runtime.errors import InputError
 

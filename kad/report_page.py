@@ -24,7 +24,7 @@ from kad.report_payload import payload
 from kad.report_series import BINS, POINTS, SeriesChart
 from kad.report_thresholds import scores_figure, thresholds_figure
 from kad.report_words import budget, count, duration, span
-from kad.run import CALIBRATION, CONFIG, HISTORY
+from kad.runs.train import CALIBRATION, CONFIG, HISTORY
 from runtime.errors import InputError
 
 _SCRIPTS = ("episodes", "figures", "arrays", "words", "series", "report")

@@ -57,7 +57,7 @@ def data_dir():
 def run(tmp_path_factory):
     """A trained run: two channels with units, tiny networks."""
     from kad.config import build_config
-    from kad.run import train
+    from kad.runs.train import train
 
     config = build_config(overrides={**TINY, "data": {"units": {"a": "bar"}}})
     return train(config, wave(), out=tmp_path_factory.mktemp("runs") / "wave")
@@ -97,7 +97,7 @@ def rnn_run(tmp_path_factory):
     """A trained run of a tiny RNN predictor, with context."""
     from test_kad_rnn import ten_minutes, tiny
 
-    from kad.run import train
+    from kad.runs.train import train
 
     return train(tiny(), ten_minutes(), out=tmp_path_factory.mktemp("runs") / "rnn")
 

@@ -13,7 +13,7 @@ from export import export
 from kad import detectors
 from kad.config import build_config
 from kad.data.frames import times_ns
-from kad.run import train
+from kad.runs.train import train
 from runtime import Detector, Stream, verify
 from runtime.model.compare import relative_gap
 

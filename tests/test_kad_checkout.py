@@ -8,9 +8,10 @@ import pytest
 from conftest import wave
 from test_kad_report import data_of
 
-from kad import checkout, cli
+from kad import cli
 from kad.data.tables import read_table
-from kad.run import load
+from kad.runs import checkout
+from kad.runs.train import load
 
 ECG = "discords/ecg/chfdb_chf13_45590"
 

@@ -8,7 +8,7 @@ import pytest
 from conftest import wave
 
 from kad.config import build_config
-from kad.run import train
+from kad.runs.train import train
 from runtime.errors import ConfigError, InputError
 from runtime.model.policy import AlarmPolicy
 

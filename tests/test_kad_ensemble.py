@@ -11,7 +11,7 @@ from export.replay import always, replay_series, run, uneven
 from kad.backend.loop import compile_function
 from kad.config import build_config
 from kad.detectors.ensemble import Ensemble
-from kad.run import build_detector, load, train
+from kad.runs.train import build_detector, load, train
 from kad.training.session import TrainingInterruptedError
 from runtime import Detector, Stream
 from runtime.errors import ConfigError

@@ -15,7 +15,7 @@ from kad.config import build_config
 from kad.evaluation import BASELINE, RANDOM, as_text, evaluate_run
 from kad.metrics import METRICS, aggregate, evaluate, nab_scores
 from kad.metrics.nab import NABSeries
-from kad.run import train
+from kad.runs.train import train
 from runtime.errors import InputError
 
 ROWS = 700

@@ -14,7 +14,7 @@ from kad.detectors.gaussian import MovingGaussian
 from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining
 from kad.graph.missing import ENOUGH
 from kad.options import FitOptions
-from kad.run import load, train
+from kad.runs.train import load, train
 from kad.training.session import (
     TrainingInterruptedError,
     epoch_batches,

@@ -12,7 +12,7 @@ from export.replay import always, uneven
 from kad.backend.loop import compile_function
 from kad.config import build_config
 from kad.detectors.memory import Memory
-from kad.run import train
+from kad.runs.train import train
 from runtime import Detector, Stream, verify
 from runtime.errors import ConfigError, InputError
 from runtime.model.compare import relative_gap

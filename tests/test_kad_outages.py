@@ -6,7 +6,7 @@ import pytest
 
 import kad
 from kad.config import build_config
-from kad.run import train
+from kad.runs.train import train
 
 TRAINING, EVERY, AFTER = 2000, 160, 80
 SMALL = {

@@ -8,7 +8,7 @@ from conftest import TINY, wave
 
 from kad import cli
 from kad.config import build_config
-from kad.run import train
+from kad.runs.train import train
 from runtime.errors import ConfigError
 
 RNN = {

@@ -33,7 +33,7 @@ WINDOW = (pd.Timestamp("2025-01-01 11:45"), pd.Timestamp("2025-01-01 12:10"))
 def run(tmp_path_factory):
     """A trained run whose channels have awkward names."""
     from kad.config import build_config
-    from kad.run import train
+    from kad.runs.train import train
 
     config = build_config(overrides={**TINY, "data": {"train": "0:600", "units": {NAMES[0]: "°C"}}})
     return train(config, series(), out=tmp_path_factory.mktemp("report") / "a <run>")

@@ -30,7 +30,7 @@ TRAINED = 10_000
 def run(tmp_path_factory):
     """A moving Gaussian, which trains at once, on a long series."""
     from kad.config import build_config
-    from kad.run import train
+    from kad.runs.train import train
 
     config = build_config(
         detector="gaussian",
@@ -334,7 +334,7 @@ class TestPages:
     def test_awkward_names(self, browser, tmp_path):
         """Channel names stay text where scripts write them."""
         from kad.config import build_config
-        from kad.run import train
+        from kad.runs.train import train
 
         frame = wave(900)
         frame.columns = ["<b>flow</b>", "</script><script>document.title='owned'</script>"]

@@ -15,7 +15,7 @@ from kad.config import build_config
 from kad.detectors.rnn import RNNPredictor, RNNTraining
 from kad.detectors.vae_lstm import VAELSTM
 from kad.networks.rnn.usual_distance import UsualDistance
-from kad.run import build_detector, load, train
+from kad.runs.train import build_detector, load, train
 from kad.training.session import TrainingInterruptedError, TrainingSession
 from runtime.clock.context import CONTEXT_COLUMNS, context_columns
 from runtime.errors import ConfigError, InputError

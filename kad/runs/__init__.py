@@ -1,0 +1,1 @@
+"""Run folders: training into one, and loading from one."""
