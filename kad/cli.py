@@ -282,7 +282,7 @@ def evaluate(
 ) -> None:
     """Compare scores with labels, beside a random score and the moving Gaussian."""
     select_backend(backend)
-    from kad.evaluation import as_text, evaluate_run
+    from kad.evaluation.judge import as_text, evaluate_run
     from kad.files import write_atomically
 
     inputs = [path for path in (data, labels, training) if path is not None]
