@@ -46,7 +46,7 @@ def run() -> pd.DataFrame:
 
 def _measure(rows: int) -> dict[str, Any]:
     from kad.config import build_config
-    from kad.report import write_report
+    from kad.report.write import write_report
     from kad.runs.train import train
 
     frame, labels = _series(rows)
@@ -72,7 +72,7 @@ def _measure(rows: int) -> dict[str, Any]:
 def _browse(page: Path) -> dict[str, float]:
     from playwright.sync_api import sync_playwright
 
-    from kad.report_picture import find_browser
+    from kad.report.picture import find_browser
 
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])

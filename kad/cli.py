@@ -157,7 +157,7 @@ def _run_training(
     **options: Any,
 ) -> None:
     from kad.progress import ProgressBar
-    from kad.report import write_report
+    from kad.report.write import write_report
     from kad.runs.train import train as run_train
     from kad.training.session import TrainingInterruptedError
 
@@ -203,7 +203,7 @@ def report(
 ) -> None:
     """Write the HTML report of a run, with the scores of a CSV."""
     select_backend(backend)
-    from kad.report import write_report
+    from kad.report.write import write_report
 
     page = write_report(run, data, labels=labels, output=output, png=png)
     console.print(f"Wrote {page}.")

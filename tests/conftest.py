@@ -80,7 +80,7 @@ def exported(run, tmp_path_factory):
 @pytest.fixture(scope="session")
 def browser():
     """A Chromium without a window, driven by Playwright."""
-    from kad.report_picture import find_browser
+    from kad.report.picture import find_browser
 
     playwright = pytest.importorskip("playwright.sync_api")
     path = find_browser()

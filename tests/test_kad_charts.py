@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from kad.charts import training_figure
+from kad.report.charts import training_figure
 
 
 @pytest.mark.parametrize("phases", range(1, 9))

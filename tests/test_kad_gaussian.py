@@ -18,7 +18,7 @@ from kad.backend.loop import compile_function
 from kad.config import build_config
 from kad.detectors import detector_class, detector_names
 from kad.detectors.gaussian import MovingGaussian
-from kad.report import write_report
+from kad.report.write import write_report
 from kad.runs.train import load, train
 from runtime import Detector, Stream, verify
 from runtime.alarms.budget import event_threshold

@@ -12,16 +12,16 @@ from conftest import TINY, wave
 from markupsafe import escape
 from scipy import stats
 
-from kad import report
 from kad.data.frames import times_ns
 from kad.metrics import precision_recall
-from kad.report import write_report
-from kad.report_findings import find
-from kad.report_levels import scores_at
-from kad.report_picture import find_browser, take_picture
-from kad.report_series import POINTS, SeriesChart, thin
-from kad.report_thresholds import scores_figure, thresholds_figure
-from kad.report_words import budget, count, duration, span
+from kad.report import write as report
+from kad.report.findings import find
+from kad.report.levels import scores_at
+from kad.report.picture import find_browser, take_picture
+from kad.report.series import POINTS, SeriesChart, thin
+from kad.report.thresholds import scores_figure, thresholds_figure
+from kad.report.words import budget, count, duration, span
+from kad.report.write import write_report
 from runtime.errors import InputError
 
 NAMES = ['flow <i>&amp; "x"</i>', "</script><script>document.title='owned'</script>"]

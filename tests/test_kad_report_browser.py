@@ -9,10 +9,10 @@ from conftest import TINY, wave
 
 from kad.metrics import event_figures, precision_recall, to_mask
 from kad.metrics.ranges import keep_rows
-from kad.report import write_report
-from kad.report_findings import Window, find
-from kad.report_series import POINTS
-from kad.report_words import duration, span
+from kad.report.findings import Window, find
+from kad.report.series import POINTS
+from kad.report.words import duration, span
+from kad.report.write import write_report
 from runtime.alarms.events import EventDetector
 
 ROWS = 20_000

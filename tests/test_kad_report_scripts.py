@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kad import report
 from kad.metrics import event_figures, precision_recall, to_mask
 from kad.metrics.ranges import keep_rows
-from kad.report_arrays import pack_exactly, pack_line, pack_numbers
-from kad.report_words import TimeAxis, count, duration
+from kad.report import write as report
+from kad.report.arrays import pack_exactly, pack_line, pack_numbers
+from kad.report.words import TimeAxis, count, duration
 from runtime.alarms.events import EventDetector, step_numbers
 from runtime.model.policy import AlarmPolicy
 from runtime.streams.stream import Scores

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 from tsdownsample import M4Downsampler
 
-from kad.charts import (
+from kad.report.charts import (
     EVENT,
     EXPECTED,
     GRID,
@@ -19,7 +19,7 @@ from kad.charts import (
     panel_title,
     threshold_shape,
 )
-from kad.report_findings import Findings, Window
+from kad.report.findings import Findings, Window
 
 BINS = 1000
 """Parts of a long line, each drawn by its first, last, lowest and highest sample: all that as many

@@ -14,9 +14,9 @@ from kad.data.tables import labels_in_time, read_labels, read_table
 from kad.detector.detector import Detector
 from kad.detector.diagnostics import AROUND, Diagnostic
 from kad.files import write_atomically
-from kad.report_findings import Findings, Window, find
-from kad.report_page import page_of
-from kad.report_picture import take_picture
+from kad.report.findings import Findings, Window, find
+from kad.report.page import page_of
+from kad.report.picture import take_picture
 from kad.runs.train import CONFIG, Run, load
 from runtime.clock.timestamps import to_ns
 from runtime.errors import InputError

@@ -4,8 +4,8 @@ from html import escape
 
 import plotly.graph_objects as go
 
-from kad.charts import EXPECTED, GRID, MEASURED, base_layout, panel_title
 from kad.detector.diagnostics import Diagnostic
+from kad.report.charts import EXPECTED, GRID, MEASURED, base_layout, panel_title
 
 _COLORS = {"measured": MEASURED, "expected": EXPECTED, "second": "#e69f00", "third": "#cc79a7"}
 _PANEL_PX, _GAP_PX, _TOP_PX, _BOTTOM_PX = 116, 44, 62, 46

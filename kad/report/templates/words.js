@@ -1,5 +1,5 @@
 "use strict";
-// Times, durations and counts as kad/report_words.py writes them.
+// Times, durations and counts as kad/report/words.py writes them.
 const Words = (() => {
   const STEPS = [[86400, "day", "d"], [3600, "hour", "h"], [60, "minute", "min"], [1, "second", "s"]];
   const CUT = { m: 16, s: 19, ms: 23 };

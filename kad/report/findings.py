@@ -10,7 +10,7 @@ import pandas as pd
 
 from kad.detector.detector import Detector
 from kad.metrics.ranges import windows_to_ranges
-from kad.report_words import TimeAxis
+from kad.report.words import TimeAxis
 from runtime.alarms.events import Event
 from runtime.streams.stream import Scores
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from kad.detector.detector import Detector
-from kad.report_findings import Findings
+from kad.report.findings import Findings
 from runtime.alarms.budget import event_threshold, parse_false_alarms
 from runtime.errors import InputError
 

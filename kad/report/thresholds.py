@@ -3,7 +3,8 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from kad.charts import (
+from kad.metrics.points import threshold_curves
+from kad.report.charts import (
     GRID,
     INK,
     LABEL,
@@ -13,7 +14,6 @@ from kad.charts import (
     panel_title,
     threshold_shape,
 )
-from kad.metrics.points import threshold_curves
 
 _BETAS = (0.5, 1.0, 2.0)
 _THRESHOLDS = 200

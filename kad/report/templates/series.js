@@ -6,7 +6,7 @@ const Series = (() => {
   const COLOR = "#d55e00";
   const REACH = 5; // pixels beside an event that still choose it
 
-  // data: see kad/report_payload.py; x: the coordinate of every row.
+  // data: see kad/report/payload.py; x: the coordinate of every row.
   function create(element, figure, data, x, config) {
     const whole = figure.layout.xaxis.range.map(Number);
     const lines = figure.layout.shapes; // plotly writes into the layout

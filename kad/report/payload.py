@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from kad.detector.detector import Detector
-from kad.report_arrays import pack_exactly, pack_line, pack_numbers
-from kad.report_findings import Findings
-from kad.report_levels import budget_rates, score_levels, slider_range
-from kad.report_series import SeriesChart
-from kad.report_words import span
+from kad.report.arrays import pack_exactly, pack_line, pack_numbers
+from kad.report.findings import Findings
+from kad.report.levels import budget_rates, score_levels, slider_range
+from kad.report.series import SeriesChart
+from kad.report.words import span
 from runtime.alarms.events import step_numbers
 
 MOST_EVENTS = 500

@@ -13,17 +13,17 @@ from jinja2 import Environment, StrictUndefined
 from plotly.io.json import to_json_plotly
 from plotly.offline import get_plotlyjs
 
-from kad import charts
 from kad.detector.detector import Detector
 from kad.detector.diagnostics import Diagnostic
 from kad.metrics.ranges import to_mask
-from kad.report_diagnostics import diagnostic_figure
-from kad.report_findings import Findings
-from kad.report_levels import scores_at, slider_range
-from kad.report_payload import payload
-from kad.report_series import BINS, POINTS, SeriesChart
-from kad.report_thresholds import scores_figure, thresholds_figure
-from kad.report_words import budget, count, duration, span
+from kad.report import charts
+from kad.report.diagnostics import diagnostic_figure
+from kad.report.findings import Findings
+from kad.report.levels import scores_at, slider_range
+from kad.report.payload import payload
+from kad.report.series import BINS, POINTS, SeriesChart
+from kad.report.thresholds import scores_figure, thresholds_figure
+from kad.report.words import budget, count, duration, span
 from kad.runs.train import CALIBRATION, CONFIG, HISTORY
 from runtime.errors import InputError
 

@@ -12,7 +12,7 @@ const Arrays = (() => {
     return new Uint8Array(await new Response(stream).arrayBuffer());
   }
 
-  // See kad/report_arrays.py.
+  // See kad/report/arrays.py.
   async function unpack({ type, length, data, differences, low, step }) {
     const bytes = await inflate(data);
     const size = TYPES[type].BYTES_PER_ELEMENT;
