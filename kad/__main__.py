@@ -1,5 +1,5 @@
 """`python -m kad`."""
 
-from kad.cli import main
+from kad.cli.app import main
 
 main()

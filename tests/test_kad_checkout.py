@@ -8,7 +8,7 @@ import pytest
 from conftest import wave
 from test_kad_report import data_of
 
-from kad import cli
+from kad.cli import app as cli
 from kad.data.tables import read_table
 from kad.runs import checkout
 from kad.runs.train import load

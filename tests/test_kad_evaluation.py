@@ -274,7 +274,7 @@ def test_a_gap_is_as_long_as_in_the_runtime(folder, tmp_path):
 def kad(monkeypatch, *arguments):
     monkeypatch.setattr(sys, "argv", ["kad", *map(str, arguments)])
     with pytest.raises(SystemExit) as ended:
-        sys.exit(importlib.import_module("kad.cli").main())
+        sys.exit(importlib.import_module("kad.cli.app").main())
     return ended.value.code
 
 

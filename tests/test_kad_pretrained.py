@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import TINY, wave
 
-from kad import cli
+from kad.cli import app as cli
 from kad.config import build_config
 from kad.runs.train import train
 from runtime.errors import ConfigError

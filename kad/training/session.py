@@ -44,7 +44,7 @@ class TrainingInterruptedError(KadError):
 
 
 class Progress(Protocol):
-    """Receives what training does; `kad.progress` draws it."""
+    """Receives what training does; `kad.cli.progress` draws it."""
 
     def start(self, phase: str, *, epochs: int, done: int) -> None:
         """A phase begins."""

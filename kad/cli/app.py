@@ -156,7 +156,7 @@ def _run_training(
     series: Any = None,
     **options: Any,
 ) -> None:
-    from kad.progress import ProgressBar
+    from kad.cli.progress import ProgressBar
     from kad.report.write import write_report
     from kad.runs.train import train as run_train
     from kad.training.session import TrainingInterruptedError
