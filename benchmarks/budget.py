@@ -20,7 +20,7 @@ from runtime.alarms.budget import event_threshold, severity_threshold
 from runtime.alarms.events import Event, EventDetector
 from runtime.model.policy import AlarmPolicy
 from runtime.model.schema import Metadata
-from runtime.streams.stream import Scores
+from runtime.streams.scores import Scores
 
 PERIOD_S = 300
 UNSEEN_DAYS = 365

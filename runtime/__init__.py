@@ -32,7 +32,8 @@ from runtime.model.policy import AlarmPolicy
 from runtime.model.schema import InputColumn, Metadata
 from runtime.model.verify import VerifyReport, verify
 from runtime.streams.batch import BatchScores, StreamBatch
-from runtime.streams.stream import Scores, Stream
+from runtime.streams.scores import Scores
+from runtime.streams.stream import Stream
 
 __all__ = [
     "AlarmPolicy",

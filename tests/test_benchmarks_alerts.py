@@ -6,7 +6,7 @@ import pytest
 from benchmarks.alerts import alerts, event_ranges, threshold_grid
 from runtime.alarms.events import EventDetector
 from runtime.model.policy import AlarmPolicy
-from runtime.streams.stream import Scores
+from runtime.streams.scores import Scores
 
 POLICIES = [
     AlarmPolicy(release=1.0),

@@ -15,7 +15,7 @@ from kad.report.arrays import pack_exactly, pack_line, pack_numbers
 from kad.report.words import TimeAxis, count, duration
 from runtime.alarms.events import EventDetector, step_numbers
 from runtime.model.policy import AlarmPolicy
-from runtime.streams.stream import Scores
+from runtime.streams.scores import Scores
 
 TEMPLATES = Path(report.__file__).parent / "templates"
 PERIOD_S = 60.0

@@ -11,7 +11,7 @@ from runtime.alarms.events import EventDetector
 from runtime.clock.durations import parse_duration
 from runtime.errors import InputError
 from runtime.model.policy import AlarmPolicy
-from runtime.streams.stream import Scores
+from runtime.streams.scores import Scores
 
 
 def scores(severity, restart=(), channel_scores=None, start=0):

@@ -19,7 +19,8 @@ from runtime.model.detector import Detector
 from runtime.model.policy import AlarmPolicy
 from runtime.model.schema import Metadata
 from runtime.streams.batch import StreamBatch
-from runtime.streams.stream import Scores, Stream
+from runtime.streams.scores import Scores
+from runtime.streams.stream import Stream
 
 MINUTE = 60 * 10**9
 DETECTOR = Detector(toy(("a", "b")))

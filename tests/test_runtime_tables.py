@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from runtime.alarms.events import Event
 from runtime.clock.timestamps import TimeStyle
 from runtime.errors import InputError
-from runtime.streams.stream import Scores
+from runtime.streams.scores import Scores
 from runtime.tables.reader import TableReader
 from runtime.tables.writers import EventWriter, ScoreWriter, number_texts
 

@@ -35,7 +35,7 @@ from runtime.errors import ConfigError, InputError, ModelFileError
 from runtime.interrupt import Interruptible
 from runtime.model.policy import AlarmPolicy
 from runtime.model.schema import Grid
-from runtime.streams.stream import Scores
+from runtime.streams.scores import Scores
 from runtime.tables.writers import score_columns
 
 STATISTICS_ROWS = 50_000

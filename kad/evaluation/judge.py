@@ -25,7 +25,7 @@ from runtime.alarms.events import EventDetector, step_numbers
 from runtime.clock.timestamps import TimeStyle
 from runtime.errors import InputError
 from runtime.model.policy import AlarmPolicy
-from runtime.streams.stream import Scores
+from runtime.streams.scores import Scores
 
 __all__ = ["BASELINE", "RANDOM", "Evaluation", "evaluate_run"]
 

@@ -13,24 +13,20 @@ faults, leaves the others as they are: `pump(seed=3, faults=False)` is the norma
 `pump(seed=3)` and equals it on every row outside the labelled faults.
 """
 
-from __future__ import annotations
-
 import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from runtime.errors import InputError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    Channels = dict[str, np.ndarray]
-
 __all__ = ["FAULT_KINDS", "NOMINAL", "UNITS", "Fault", "PumpData", "pump"]
+
+Channels = dict[str, np.ndarray]
 
 UNITS = {
     "flow": "m³/h",

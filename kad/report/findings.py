@@ -12,7 +12,7 @@ from kad.detector.detector import Detector
 from kad.metrics.ranges import windows_to_ranges
 from kad.report.words import TimeAxis
 from runtime.alarms.events import Event
-from runtime.streams.stream import Scores
+from runtime.streams.scores import Scores
 
 _NS = 10**9
 

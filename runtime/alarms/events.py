@@ -12,7 +12,7 @@ from runtime.alarms.episodes import Episodes
 from runtime.errors import InputError
 from runtime.model.policy import AlarmPolicy
 from runtime.model.schema import Metadata
-from runtime.streams.stream import Scores
+from runtime.streams.scores import Scores
 
 __all__ = ["Event", "EventDetector", "step_numbers"]
 

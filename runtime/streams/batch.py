@@ -11,7 +11,8 @@ from runtime.clock.grid import GridCounts, Placed, RowGrid, TimeGrid, Times, Val
 from runtime.errors import InputError
 from runtime.model.detector import Detector
 from runtime.streams.rounds import Rounds
-from runtime.streams.stream import Scores, make_grid
+from runtime.streams.scores import Scores
+from runtime.streams.stream import make_grid
 
 __all__ = ["BatchScores", "StreamBatch"]
 

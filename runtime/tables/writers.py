@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from runtime.alarms.events import Event
 from runtime.clock.timestamps import TimeStyle, format_times
-from runtime.streams.stream import Scores
+from runtime.streams.scores import Scores
 
 __all__ = ["EventWriter", "Format", "ScoreWriter", "number_texts", "score_columns"]
 

@@ -1,0 +1,60 @@
+"""`python -m runtime info` and `verify`: what a detector file says, and whether it computes that here."""
+
+import argparse
+import json
+from dataclasses import asdict
+
+from runtime.alarms.budget import event_threshold
+from runtime.cli.say import _print, _say
+from runtime.model.detector import Detector
+from runtime.model.verify import TOLERANCE, verify
+
+
+def _info(args: argparse.Namespace) -> int:
+    detector = Detector(args.model)
+    meta = detector.metadata
+    if args.json:
+        fixed = {"fixed_streams": detector.fixed_streams, "fixed_steps": detector.fixed_steps}
+        _print(json.dumps(asdict(meta) | fixed, indent=2, allow_nan=False, ensure_ascii=False))
+        return 0
+    inputs = [c.name + (f" [{c.unit}]" if c.unit else "") for c in meta.inputs]
+    channels = len(meta.channels)
+    lines = {
+        "detector": f"{meta.detector}, schema {meta.schema}",
+        "channels": ", ".join(inputs[:channels]),
+        "context": ", ".join(inputs[channels:]) or "none",
+        "period": f"{meta.period_s:g} s" + (", rows as they come" if meta.grid == "rows" else ""),
+        "warm-up": f"{meta.warmup_steps} steps, again after a gap of more than "
+        f"{meta.max_gap_steps} steps",
+        "threshold": f"severity {meta.threshold:g} ({meta.false_alarms})",
+        "events": meta.alarm.text(meta.period_s),
+        "chunks": f"up to {meta.max_steps} steps, {meta.state_size} numbers of state per stream",
+        "streams": str(detector.fixed_streams or "any"),
+        "steps": str(detector.fixed_steps or "any"),
+        "weights": meta.weights_sha256,
+    }
+    budget = event_threshold(
+        meta.false_alarms,
+        period_s=meta.period_s,
+        calibration=meta.calibration,
+        policy=meta.alarm,
+    )
+    if budget.note:
+        lines["note"] = budget.note
+    lines |= {f"training {key}": str(value) for key, value in meta.training.items()}
+    _print("\n".join(f"{key:<12} {value}" for key, value in lines.items()))
+    return 0
+
+
+def _verify(args: argparse.Namespace) -> int:
+    report = verify(args.model)
+    for name, gap in report.gaps.items():
+        _print(f"{name:<15} {gap:.2e}")
+    if report.passed:
+        _print(f"passed: {report.steps} steps within {TOLERANCE:g} of the exported numbers")
+        return 0
+    _say(
+        f"error: {args.model} must reproduce its golden vectors within {TOLERANCE:g}. Received: "
+        f"a gap of {max(report.gaps.values()):.2e}. Copy the file again, or update onnxruntime."
+    )
+    return 1

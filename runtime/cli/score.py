@@ -1,0 +1,201 @@
+"""`python -m runtime score`: a file or stdin to scores and events."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from runtime.alarms.budget import event_threshold
+from runtime.alarms.events import EventDetector
+from runtime.cli.say import _say
+from runtime.clock.grid import GridCounts
+from runtime.clock.timestamps import TimeStyle
+from runtime.errors import InputError
+from runtime.files import open_output
+from runtime.interrupt import Interruptible
+from runtime.model.detector import Detector
+from runtime.model.policy import AlarmPolicy
+from runtime.model.schema import Metadata
+from runtime.streams.scores import Scores
+from runtime.streams.stream import Stream
+from runtime.tables.reader import TableReader
+from runtime.tables.writers import EventWriter, Format, ScoreWriter
+
+_FILE_REORDER = 16
+
+
+_POLICY = {
+    "release": "an event ends below this share of the threshold",
+    "merge_gap": "an event goes on where the threshold is met again within this time",
+    "min_duration": "shorter events are dropped",
+    "max_duration": "longer events end, and what lasts is reported as another; 0: no limit",
+    "refractory": "least time from the start of an event to the next one's",
+    "cool_down": "least time from the end of an event to the next one's start",
+    "habituation": "half-life of the memory of events, which raises the threshold; 0: none",
+    "habituation_rise": "share of the threshold that each remembered event adds",
+}
+
+
+_SHARES = ("release", "habituation_rise")
+
+
+def _score(args: argparse.Namespace) -> int:
+    detector = Detector(args.model, threads=args.threads)
+    live = args.data == "-"
+    policy, threshold = _alarm(args, detector.metadata)
+    reorder = args.reorder
+    if reorder is None:
+        reorder = 0 if live else _FILE_REORDER
+    if args.output == "-" and args.events == "-":
+        raise InputError("Only one of the outputs can be stdout. Received: - for both.")
+    stream = Stream(detector, reorder=reorder, threshold=threshold)
+    with ExitStack() as stack:
+        source = sys.stdin.buffer if live else stack.enter_context(_open(args.data))
+        # Ctrl+C lets go only after the files below have been put in place.
+        breaker = stack.enter_context(Interruptible())
+        reader = TableReader(
+            source,
+            detector.channels,
+            period_s=detector.metadata.period_s,
+            time=args.time,
+            name="stdin" if live else args.data,
+        )
+        job = _Job(
+            stream=stream,
+            detect=EventDetector.of(detector.metadata, threshold=stream.threshold, policy=policy),
+            output=stack.enter_context(open_output(args.output)),
+            events_output=stack.enter_context(open_output(args.events)) if args.events else None,
+            form=args.format,
+        )
+        for block in breaker.iterate(reader):
+            if not job.steps and job.score_writer is None:
+                job.start(detector.channels, reader.style)
+            job.take(stream.push_many(*block))
+        if job.score_writer is None:
+            # Interrupted before the first row: no output.
+            raise KeyboardInterrupt
+        job.take(stream.flush())
+        job.finish()
+        if not breaker.interrupted:
+            _judge(stream.counts, job.longest, detector, live=live, name=reader.name)
+    _say(job.summary())
+    return 130 if breaker.interrupted else 0
+
+
+def _alarm(args: argparse.Namespace, meta: Metadata) -> tuple[AlarmPolicy, float]:
+    """Returns the file's policy and threshold, with what the command line replaces.
+
+    Another budget or policy is another threshold, by the rule that the file's own came from.
+    """
+    policy = meta.alarm.changed(meta.period_s, **{name: getattr(args, name) for name in _POLICY})
+    if args.threshold is not None:
+        return policy, args.threshold
+    is_as_filed = policy == meta.alarm or "severest" not in meta.calibration
+    if args.false_alarms is None and is_as_filed:
+        return policy, meta.threshold
+    budget = event_threshold(
+        args.false_alarms or meta.false_alarms,
+        period_s=meta.period_s,
+        calibration=meta.calibration,
+        policy=policy,
+    )
+    if budget.note:
+        _say(f"note: {budget.note}")
+    return policy, budget.threshold
+
+
+@dataclass(kw_only=True)
+class _Job:
+    """One run of `score`: its writers and what it has counted."""
+
+    stream: Stream
+    detect: EventDetector
+    output: BinaryIO
+    events_output: BinaryIO | None
+    form: Format
+    score_writer: ScoreWriter | None = None
+    event_writer: EventWriter | None = None
+    steps: int = 0
+    longest: int = 0
+    piece: int = 0
+    alarms: int = 0
+    events: int = 0
+    started: float = 0.0
+
+    def start(self, channels: Sequence[str], style: TimeStyle) -> None:
+        self.started = time.perf_counter()
+        self.score_writer = ScoreWriter(self.output, channels, style, self.form)
+        self.score_writer.header()
+        if self.events_output is not None:
+            self.event_writer = EventWriter(self.events_output, style, self.form)
+            self.event_writer.header()
+
+    def take(self, scores: Scores) -> None:
+        if self.score_writer is not None:
+            self.score_writer.write(scores)
+        self.steps += len(scores)
+        edges = [*np.flatnonzero(scores.restart).tolist(), len(scores)]
+        self.longest = max(self.longest, self.piece + edges[0], *np.diff(edges).tolist())
+        self.piece = len(scores) - edges[-2] if len(edges) > 1 else self.piece + len(scores)
+        self.alarms += int(scores.alarm.sum())
+        closed = self.detect.update(scores)
+        self.events += len(closed)
+        if self.event_writer is not None:
+            self.event_writer.write(closed)
+
+    def finish(self) -> None:
+        closed = self.detect.finish()
+        self.events += len(closed)
+        if self.event_writer is not None:
+            self.event_writer.write(closed)
+
+    def summary(self) -> str:
+        counts = self.stream.counts
+        seconds = max(time.perf_counter() - self.started, 1e-9)
+        return (
+            f"{counts.received} rows, {self.steps} steps scored: {counts.missing} missing, "
+            f"{counts.duplicates} duplicates, {counts.late} late, {counts.restarts} restarts; "
+            f"{self.alarms} alarms in {self.events} events, from severity "
+            f"{self.detect.threshold:.2f}; "
+            f"{counts.received / seconds:.0f} rows/s"
+        )
+
+
+def _judge(counts: GridCounts, longest: int, detector: Detector, *, live: bool, name: str) -> None:
+    """Refuses a file whose scores would mean nothing; warns where they are out already."""
+    problem = None
+    meta = detector.metadata
+    needed = meta.warmup_steps + 1
+    if counts.is_unsorted:
+        problem = (
+            f"timestamps are not sorted: {name} must be in order of time. "
+            f"Received: {counts.unsorted} of {counts.received} rows too late. "
+            "Sort it by time, or raise --reorder."
+        )
+    elif longest < needed:
+        problem = (
+            f"{name} must have at least {needed} rows in one piece: this detector warms up for "
+            f"{needed - 1} steps of {meta.period_s:g} s, again after a gap of more than "
+            f"{meta.max_gap_steps}. Received: {counts.received} rows, {longest} steps in the "
+            "longest piece. Give a longer series, or train for its sampling period."
+        )
+    if problem and not live:
+        raise InputError(problem)
+    if problem:
+        _say(f"warning: {problem}")
+
+
+def _open(path: str) -> BinaryIO:
+    try:
+        return Path(path).open("rb")
+    except OSError as error:
+        raise InputError(
+            f"The data must be a CSV or JSON-lines file that can be read. "
+            f"Received: {path}, {error.strerror}."
+        ) from error
