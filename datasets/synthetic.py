@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from datasets.series import Series
-from kad.pump.series import UNITS, pump
+from kad.pump.machine import UNITS
+from kad.pump.series import pump
 
 __all__ = ["load", "names"]
 

@@ -328,7 +328,8 @@ def demo(
     chosen = select_backend(backend)
     from kad.config import build_config
     from kad.files import write_atomically
-    from kad.pump.series import UNITS, pump
+    from kad.pump.machine import UNITS
+    from kad.pump.series import pump
 
     frame, faults = pump(days=28, period_s=300, seed=seed)
     out.mkdir(parents=True, exist_ok=True)
