@@ -15,7 +15,7 @@ from rich.console import Console
 
 from benchmarks.exporting import ExportProcess
 from benchmarks.results_file import ResultsFile
-from kad.backend.loop import select_backend
+from kad.backend.select import select_backend
 from runtime.alarms.budget import event_threshold, severity_threshold
 from runtime.alarms.events import Event, EventDetector
 from runtime.model.policy import AlarmPolicy

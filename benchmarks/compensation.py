@@ -14,7 +14,7 @@ from benchmarks.cases import on_clock
 from benchmarks.discords import channels, series_names
 from benchmarks.results_file import ResultsFile
 from datasets import load
-from kad.backend.loop import select_backend
+from kad.backend.select import select_backend
 
 SMOOTH = 25
 MOST_ROWS = 1000
@@ -43,7 +43,7 @@ def _case(name: str) -> list[dict[str, Any]]:
 
     from kad.config import build_config
     from kad.data.frames import to_grid, to_segments
-    from kad.runs.train import build_detector
+    from kad.runs.construct import build_detector
 
     series = load(name)
     frame = on_clock(series)[channels(series)]

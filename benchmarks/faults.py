@@ -18,7 +18,7 @@ from benchmarks.budget import events_of, streamed
 from benchmarks.exporting import ExportProcess
 from benchmarks.judging import RANDOM, by_chance
 from benchmarks.results_file import ResultsFile
-from kad.backend.loop import select_backend
+from kad.backend.select import select_backend
 from kad.data.frames import times_ns
 from kad.metrics import evaluate
 from kad.metrics.points import precision_recall

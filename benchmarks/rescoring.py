@@ -92,7 +92,7 @@ class Rescorer:
     """
 
     def __init__(self, channels: int, streams: "Sequence[ErrorStream]", recipe: Recipe) -> None:
-        from kad.backend.loop import compile_function
+        from kad.backend.compiled import compile_function
         from kad.graph.scoring import Measured, Samples, Scoring
 
         self._half_lives = recipe.half_lives

@@ -9,7 +9,8 @@ import pandas as pd
 
 from datasets.series import Series, median_period_s
 from kad.data.frames import time_index
-from kad.data.tables import read_labels, read_table
+from kad.data.labels import read_labels
+from kad.data.tables import read_table
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kad.backend.loop import select_backend
+from kad.backend.select import select_backend
 from runtime.errors import InputError, MissingExtraError
 from runtime.model.schema import GOLDEN_KEY, METADATA_KEY
 
@@ -55,7 +55,7 @@ def export(
     """
     _need_tensorflow()
     from kad.files import write_atomically
-    from kad.runs.train import load
+    from kad.runs.folder import load
 
     detector = load(run)
     for name, value in (("streams", streams), ("steps", steps)):
@@ -90,7 +90,7 @@ def _detector_file(
     from export.metadata import detector_metadata
     from export.onnx_graph import set_metadata, to_onnx, weights_sha256
     from export.replay import STREAMS, always, replay, replay_series, run
-    from kad.backend.loop import compile_function
+    from kad.backend.compiled import compile_function
     from runtime.model.detector import Detector as OnnxDetector
     from runtime.model.schema import OUTPUTS
     from runtime.model.verify import make_golden

@@ -41,7 +41,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME and not name[0].isupper():
         raise AttributeError(f"module 'kad' has no attribute {name!r}")
     if name != "select_backend":
-        from kad.backend.loop import select_backend
+        from kad.backend.select import select_backend
 
         select_backend()
     if name in _HOME:

@@ -57,7 +57,8 @@ def scan_numbers():
     import keras
     from keras import ops
 
-    from kad.backend.loop import TrainingLoop, scan
+    from kad.backend.loop import TrainingLoop
+    from kad.backend.scan import scan
 
     rng = np.random.default_rng(0)
     xs = {"u": rng.normal(size=(5, 3, 2)), "v": rng.normal(size=(5, 3))}
@@ -152,7 +153,7 @@ def dropout_numbers():
 def score_numbers(folder):
     """Outputs of the detectors saved in a folder for its `x.npy`."""
     import kad
-    from kad.backend.loop import compile_function
+    from kad.backend.compiled import compile_function
 
     x = np.load(folder / "x.npy")
     numbers = {}
@@ -176,7 +177,7 @@ def backend_numbers(folder):
 
 
 if __name__ == "__main__":
-    from kad.backend.loop import select_backend
+    from kad.backend.select import select_backend
 
     select_backend(sys.argv[1])
     arrays = {

@@ -8,7 +8,7 @@ from rnn_toys import CELLS, toy_rnn
 
 from export import export
 from export.replay import replay_series
-from kad.runs.train import load
+from kad.runs.folder import load
 from runtime import Detector, Stream, verify
 from runtime.clock.context import CONTEXT_COLUMNS
 from runtime.model.compare import relative_gap

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from keras import ops
 
-from kad.backend.loop import TrainingLoop, backend_versions, compile_function, select_backend
-from kad.training.session import Adam
+from kad.backend.compiled import compile_function
+from kad.backend.loop import TrainingLoop
+from kad.backend.select import backend_versions, select_backend
+from kad.training.optimiser import Adam
 from runtime.errors import ConfigError
 
 

@@ -11,7 +11,7 @@ from test_kad_report import data_of
 from kad.cli import app as cli
 from kad.data.tables import read_table
 from kad.runs import checkout
-from kad.runs.train import load
+from kad.runs.folder import load
 
 ECG = "discords/ecg/chfdb_chf13_45590"
 

@@ -8,10 +8,12 @@ from test_kad_fit import interrupted_in
 
 from export import export
 from export.replay import always, replay_series, run, uneven
-from kad.backend.loop import compile_function
+from kad.backend.compiled import compile_function
 from kad.config import build_config
 from kad.detectors.ensemble import Ensemble
-from kad.runs.train import build_detector, load, train
+from kad.runs.construct import build_detector
+from kad.runs.folder import load
+from kad.runs.train import train
 from kad.training.session import TrainingInterruptedError
 from runtime import Detector, Stream
 from runtime.errors import ConfigError

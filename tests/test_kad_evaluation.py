@@ -11,8 +11,9 @@ import pytest
 from conftest import TINY, wave
 from rich.console import Console
 
+from kad.cli.figures import as_text
 from kad.config import build_config
-from kad.evaluation.judge import BASELINE, RANDOM, as_text, evaluate_run
+from kad.evaluation.judge import BASELINE, RANDOM, evaluate_run
 from kad.metrics import METRICS, aggregate, evaluate, nab_scores
 from kad.metrics.nab import NABSeries
 from kad.runs.train import train

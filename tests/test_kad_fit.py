@@ -14,13 +14,10 @@ from kad.detectors.gaussian import MovingGaussian
 from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining
 from kad.graph.missing import ENOUGH
 from kad.options import FitOptions
-from kad.runs.train import load, train
-from kad.training.session import (
-    TrainingInterruptedError,
-    epoch_batches,
-    padded_batches,
-    split_starts,
-)
+from kad.runs.folder import load
+from kad.runs.train import train
+from kad.training.examples import epoch_batches, padded_batches, split_starts
+from kad.training.session import TrainingInterruptedError
 from runtime.errors import InputError, KadError, ModelFileError
 
 OPTIONS = VAELSTMTraining(**TINY["training"])

@@ -6,7 +6,9 @@ import pytest
 from conftest import wave
 
 from kad.data.frames import GridOptions, infer_period, time_index, times_ns, to_grid, to_segments
-from kad.data.tables import read_labels, read_table, select_rows
+from kad.data.labels import read_labels
+from kad.data.rows import select_rows
+from kad.data.tables import read_table
 from runtime.clock.grid import GridCounts
 from runtime.errors import InputError
 

@@ -14,12 +14,13 @@ from conftest import wave
 import kad
 from export import export
 from export.replay import always, replay_series, run, uneven
-from kad.backend.loop import compile_function
+from kad.backend.compiled import compile_function
 from kad.config import build_config
 from kad.detectors import detector_class, detector_names
 from kad.detectors.gaussian import MovingGaussian
 from kad.report.write import write_report
-from kad.runs.train import load, train
+from kad.runs.folder import load
+from kad.runs.train import train
 from runtime import Detector, Stream, verify
 from runtime.alarms.budget import event_threshold
 from runtime.errors import ConfigError, InputError

@@ -9,7 +9,7 @@ from keras import ops
 
 from export import export
 from export.replay import always, uneven
-from kad.backend.loop import compile_function
+from kad.backend.compiled import compile_function
 from kad.config import build_config
 from kad.detectors.memory import Memory
 from kad.runs.train import train

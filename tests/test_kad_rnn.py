@@ -10,12 +10,14 @@ from conftest import mostly_observed, wave
 from keras import ops
 from rnn_toys import SIZE, randomise, toy_rnn
 
-from kad.backend.loop import compile_function
+from kad.backend.compiled import compile_function
 from kad.config import build_config
 from kad.detectors.rnn import RNNPredictor, RNNTraining
 from kad.detectors.vae_lstm import VAELSTM
 from kad.networks.rnn.usual_distance import UsualDistance
-from kad.runs.train import build_detector, load, train
+from kad.runs.construct import build_detector
+from kad.runs.folder import load
+from kad.runs.train import train
 from kad.training.session import TrainingInterruptedError, TrainingSession
 from runtime.clock.context import CONTEXT_COLUMNS, context_columns
 from runtime.errors import ConfigError, InputError

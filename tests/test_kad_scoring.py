@@ -12,7 +12,7 @@ from keras import ops
 
 from export import export
 from export.replay import always, replay_series, run, uneven
-from kad.backend.loop import compile_function
+from kad.backend.compiled import compile_function
 from kad.config import build_config
 from kad.detector import detector as detector_module
 from kad.detector.detector import Detector

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 from keras import ops
 
-from kad.backend.loop import backend_versions, compile_function
+from kad.backend.compiled import compile_function
+from kad.backend.select import backend_versions
 from kad.data import frames
 from kad.data.frames import GridOptions, Segment
 from kad.detector.diagnostics import Diagnostic

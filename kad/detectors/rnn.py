@@ -11,7 +11,7 @@ import pandas as pd
 from keras import ops
 from pydantic import Field
 
-from kad.backend.loop import scan
+from kad.backend.scan import scan
 from kad.data import frames
 from kad.detector.detector import Detector, TrainingSeries
 from kad.detector.diagnostics import MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel, Role
@@ -24,7 +24,8 @@ from kad.networks.rnn.recurrent import Activation, Cell
 from kad.networks.rnn.usual_distance import UsualDistance
 from kad.options import Count, Positive, TrainingOptions, Weight
 from kad.training.chunks import Segments, chunk_steps, held_out_chunks, training_chunks
-from kad.training.session import Adam, TrainingSession
+from kad.training.optimiser import Adam
+from kad.training.session import TrainingSession
 from runtime.errors import ConfigError, InputError
 
 STATISTICS_ROWS = 200_000

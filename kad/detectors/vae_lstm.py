@@ -10,7 +10,7 @@ import pandas as pd
 from keras import layers, ops
 from pydantic import Field
 
-from kad.backend.loop import compile_function
+from kad.backend.compiled import compile_function
 from kad.data import frames
 from kad.detector.detector import Component, Detector, TrainingSeries
 from kad.detector.diagnostics import MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel
@@ -20,14 +20,9 @@ from kad.graph.scoring import ErrorStream, Measured, Samples
 from kad.networks.vae_lstm.conv_plan import conv_plan
 from kad.networks.vae_lstm.vae import Head, embedding_lstm, vae_decoder, vae_encoder
 from kad.options import Count, Fraction, Positive, TrainingOptions, Weight
-from kad.training.session import (
-    Adam,
-    TrainingSession,
-    batch_steps,
-    epoch_batches,
-    padded_batches,
-    split_starts,
-)
+from kad.training.examples import batch_steps, epoch_batches, padded_batches, split_starts
+from kad.training.optimiser import Adam
+from kad.training.session import TrainingSession
 from runtime.errors import ConfigError, InputError
 
 EMBEDDING_BATCH = 4096

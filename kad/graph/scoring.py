@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from kad.backend.loop import scan
+from kad.backend.scan import scan
 from kad.graph.rolling import rolling, steps_first
 from kad.options import ScoringOptions
 from runtime.errors import ConfigError

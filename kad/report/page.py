@@ -24,7 +24,7 @@ from kad.report.payload import payload
 from kad.report.series import BINS, POINTS, SeriesChart
 from kad.report.thresholds import scores_figure, thresholds_figure
 from kad.report.words import budget, count, duration, span
-from kad.runs.train import CALIBRATION, CONFIG, HISTORY
+from kad.runs.folder import CALIBRATION, CONFIG, HISTORY
 from runtime.errors import InputError
 
 _SCRIPTS = ("episodes", "figures", "arrays", "words", "series", "report")

@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 
 from kad.data.frames import times_ns
-from kad.data.tables import labels_in_time, read_labels, read_table
+from kad.data.labels import labels_in_time, read_labels
+from kad.data.tables import read_table
 from kad.detector.detector import Detector
 from kad.detector.diagnostics import AROUND, Diagnostic
 from kad.files import write_atomically
 from kad.report.findings import Findings, Window, find
 from kad.report.page import page_of
 from kad.report.picture import take_picture
-from kad.runs.train import CONFIG, Run, load
+from kad.runs.folder import CONFIG, Run, load
 from runtime.clock.timestamps import to_ns
 from runtime.errors import InputError
 

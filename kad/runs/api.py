@@ -5,7 +5,7 @@ import os
 import pandas as pd
 
 from kad.detector.detector import Detector
-from kad.runs.train import load
+from kad.runs.folder import load
 
 
 def save(detector: Detector, path: str | os.PathLike[str]) -> None:

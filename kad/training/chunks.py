@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kad.training.session import epoch_steps
+from kad.training.examples import epoch_steps
 
 Segments = list[tuple[int, int]]
 """Half-open ranges of rows without a long gap."""

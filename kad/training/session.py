@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, Protocol, cast
 
 import keras
 import numpy as np
@@ -17,13 +17,18 @@ import pandas as pd
 from kad.backend.loop import Arrays, Loss, TrainingLoop
 from kad.files import write_atomically
 from kad.options import FitOptions, TrainingOptions
+from kad.training.optimiser import Adam
 from runtime.errors import InputError, KadError
 from runtime.interrupt import Interruptible
 
 STEPS_PER_CALL = 64
 """Optimiser steps between two looks at the progress bar and at Ctrl+C."""
+
+
 CHECKPOINT_SECONDS = 10.0
 """Least time between two checkpoints; one is always written when training starts, ends or stops."""
+
+
 _COLUMNS = ("phase", "epoch", "loss", "val_loss", "learning_rate", "seconds")
 
 
@@ -54,36 +59,6 @@ class Progress(Protocol):
 
     def finish(self) -> None:
         """The phase ended."""
-
-
-class Adam(NamedTuple):
-    """Settings of one phase's optimiser."""
-
-    learning_rate: float
-    """In the first epoch."""
-    decay: float
-    """Factor on the learning rate after every epoch."""
-    beta_2: float = 0.999
-    """Second decay rate."""
-    clip: float | None = None
-    """Each gradient is clipped to ± this value."""
-    clip_norm: float | None = None
-    """The norm of all gradients together is clipped to this value."""
-    weight_decay: float | None = None
-    """Share of every weight that is taken off per unit of learning rate and step."""
-
-    def build(self, steps: int) -> keras.optimizers.Optimizer:
-        """Returns the optimiser for epochs of `steps` steps."""
-        schedule = keras.optimizers.schedules.ExponentialDecay(
-            self.learning_rate, steps, self.decay, staircase=True
-        )
-        return keras.optimizers.Adam(
-            schedule,
-            beta_2=self.beta_2,
-            clipvalue=self.clip,
-            global_clipnorm=self.clip_norm,
-            weight_decay=self.weight_decay,
-        )
 
 
 class TrainingSession:
@@ -350,90 +325,3 @@ def _calls(steps: int) -> Iterator[tuple[int, int]]:
     size = -(-steps // -(-steps // STEPS_PER_CALL))
     for start in range(0, steps, size):
         yield start, min(start + size, steps)
-
-
-def epoch_steps(wanted: int) -> int:
-    """Returns the optimiser steps of an epoch: at least `wanted`, a multiple of its calls."""
-    calls = -(-wanted // STEPS_PER_CALL)
-    return -(-wanted // calls) * calls
-
-
-def batch_steps(examples: int, *, batch_size: int, most: int) -> int:
-    """Returns the optimiser steps of an epoch of `epoch_batches`."""
-    count = min(examples, most)
-    return epoch_steps(-(-count // min(batch_size, count)))
-
-
-def epoch_batches(
-    examples: np.ndarray, *, batch_size: int, most: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Draws the examples of one epoch.
-
-    The number of steps is a multiple of the calls that run them: the last batches are filled from
-    the start of the permutation.
-
-    Args:
-        examples: int `(examples,)`.
-        batch_size: Examples of one step.
-        most: Most examples of an epoch.
-        rng: Source of the permutation.
-
-    Returns:
-        int32 `(steps, batch)`.
-    """
-    order = rng.permutation(examples)[:most]
-    steps = batch_steps(len(examples), batch_size=batch_size, most=most)
-    return np.resize(order, (steps, min(batch_size, len(order)))).astype("int32")
-
-
-def padded_batches(examples: np.ndarray, *, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Splits examples into full batches whose padding has weight 0.
-
-    Args:
-        examples: int `(examples,)`.
-        batch_size: Examples of one step.
-
-    Returns:
-        Examples int32 and weights float32, both `(steps, batch)`.
-    """
-    batch_size = min(batch_size, len(examples))
-    steps = -(-len(examples) // batch_size)
-    filled = np.resize(examples, (steps, batch_size)).astype("int32")
-    weight = (np.arange(steps * batch_size) < len(examples)).astype("float32")
-    return filled, weight.reshape(steps, batch_size)
-
-
-def split_starts(
-    starts: np.ndarray,
-    *,
-    length: int,
-    target: int,
-    rows: int,
-    held_out: int,
-    options: TrainingOptions,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Splits windows or sequences into training and validation.
-
-    Chronological: validation examples have their last `target` rows inside the held-out rows;
-    training examples end at least `target` rows before them. Shuffled: at random, as the paper
-    does.
-
-    Args:
-        starts: First row of each example.
-        length: Rows of an example.
-        target: Rows of one window.
-        rows: Rows of the series.
-        held_out: Rows at its end that are held out.
-        options: Training options: `split`, `validation` and `seed`.
-
-    Returns:
-        First rows of the training and of the validation examples.
-    """
-    if options.split == "shuffled":
-        order = np.random.default_rng(options.seed).permutation(starts)
-        count = max(1, round(options.validation * len(order)))
-        return np.sort(order[count:]), np.sort(order[:count])
-    cut = rows - held_out
-    train = starts[starts + length <= cut - target]
-    validation = starts[starts + length - target >= cut]
-    return train, validation

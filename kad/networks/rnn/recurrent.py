@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import keras
 from keras import layers, ops
 
-from kad.backend.loop import scan
+from kad.backend.scan import scan
 
 Cell = Literal["lstm", "gru", "simple_rnn"]
 Activation = Literal["tanh", "relu"]

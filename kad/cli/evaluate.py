@@ -1,0 +1,59 @@
+"""`kad evaluate`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from kad.backend.select import select_backend
+from kad.cli.app import _Backend, _command, _DataFile, console
+from runtime.errors import InputError
+
+
+@_command
+def evaluate(
+    run: Annotated[
+        Path, typer.Argument(help="Run folder, or a detector's .onnx.", show_default=False)
+    ],
+    data: _DataFile,
+    labels: Annotated[Path, typer.Option(help="CSV with start and end.", show_default=False)],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Figures as CSV.", show_default=False),
+    ] = None,
+    test: Annotated[
+        str | None,
+        typer.Option(
+            help="Rows that count, START:END, numbers or times.",
+            show_default="all that did not train",
+        ),
+    ] = None,
+    training: Annotated[
+        Path | None,
+        typer.Option(
+            help="What trained the run, for the baseline, where DATA does not hold it.",
+            show_default=False,
+        ),
+    ] = None,
+    time: Annotated[str | None, typer.Option(help="Time column.", show_default=False)] = None,
+    backend: _Backend = None,
+) -> None:
+    """Compare scores with labels, beside a random score and the moving Gaussian."""
+    select_backend(backend)
+    from kad.cli.figures import as_text
+    from kad.evaluation.judge import evaluate_run
+    from kad.files import write_atomically
+
+    inputs = [path for path in (data, labels, training) if path is not None]
+    if output is not None and output.exists():
+        for path in inputs:
+            if path.exists() and output.samefile(path):
+                raise InputError(f"--output {output} is an input. Name another file.")
+    result = evaluate_run(run, data, labels, test=test, training=training, time=time)
+    for note in result.notes:
+        console.print(note, markup=False, soft_wrap=True)
+    Console(highlight=False).print(as_text(result))
+    if output is not None:
+        write_atomically(output, result.table.to_csv(index=False))
+        console.print(f"Wrote {output}.")

@@ -1,0 +1,54 @@
+"""`kad score`."""
+
+import io
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kad.backend.select import select_backend
+from kad.cli.app import _Backend, _command, _DataFile, _RunFolder, _say_counts, console
+from runtime.errors import InputError
+
+
+@_command
+def score(
+    run: _RunFolder,
+    data: _DataFile,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Scores as CSV.")] = Path(
+        "scores.csv"
+    ),
+    time: Annotated[str | None, typer.Option(help="Time column.", show_default=False)] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(help="Also write 1-step, n-step and mean predictions.", show_default=False),
+    ] = None,
+    backend: _Backend = None,
+) -> None:
+    """Score a CSV with a trained run, in Keras."""
+    select_backend(backend)
+    from kad.data.tables import read_table
+    from kad.files import write_atomically
+    from kad.runs.folder import load
+    from runtime.tables.writers import ScoreWriter
+
+    if output.exists() and output.samefile(data):
+        raise InputError(f"--output {output} is the data itself. Name another file.")
+    detector = load(run)
+    table = read_table(data, time=time, channels=detector.channels, period_s=detector.period_s)
+    if predictions is not None:
+        if not hasattr(detector, "predictions"):
+            raise InputError(f"The detector {detector.detector_name} makes no predictions.")
+        predicted = detector.predictions(table.frame)
+        write_atomically(predictions, predicted.to_csv(index_label="time"))
+    scores, counts = detector.scores(table.frame)
+    content = io.BytesIO()
+    writer = ScoreWriter(content, detector.channels, table.style)
+    writer.header()
+    writer.write(scores)
+    write_atomically(output, content.getvalue())
+    _say_counts(counts)
+    console.print(
+        f"Scored {len(scores)} steps, {scores.alarm.sum()} of them alarms, in "
+        f"{len(detector.events_of(scores))} events. Wrote {output}."
+    )

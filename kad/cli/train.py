@@ -1,0 +1,163 @@
+"""`kad train`."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kad.backend.select import select_backend
+from kad.cli.app import _Backend, _command, _DataFile, _say_counts, console
+from kad.detectors import detector_names
+from runtime.errors import InputError
+
+
+@_command
+def train(
+    data: _DataFile,
+    detector: Annotated[
+        str | None,
+        typer.Option(help=f"One of {', '.join(detector_names())}.", show_default="vae-lstm"),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="default, multichannel, paper or tiny, as far as the detector has them.",
+            show_default="multichannel or default, by the number of channels",
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="TOML or JSON; flags win.", show_default=False)
+    ] = None,
+    time: Annotated[str | None, typer.Option(help="Time column.", show_default=False)] = None,
+    channels: Annotated[
+        str | None, typer.Option(help="Columns to watch: A,B.", show_default="all numeric")
+    ] = None,
+    rows: Annotated[
+        str | None,
+        typer.Option(
+            "--train", help="Training rows START:END, numbers or times.", show_default="all"
+        ),
+    ] = None,
+    false_alarms: Annotated[
+        str | None, typer.Option(help="Budget, such as 2/day.", show_default="1/week")
+    ] = None,
+    backend: _Backend = None,
+    seed: Annotated[int | None, typer.Option(help="Seed.", show_default="0")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Epochs of every phase.", show_default=False)
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder.", show_default="runs/<data>")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a stopped run.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run.")] = False,
+    pretrained: Annotated[
+        Path | None,
+        typer.Option(help="Start from the networks of this run.", show_default=False),
+    ] = None,
+    impute: Annotated[
+        str | None,
+        typer.Option(help="What replaces missing samples: last or forecast.", show_default=False),
+    ] = None,
+) -> None:
+    """Train a detector on a CSV without labels.
+
+    In a checkout, DATA may also be a series of `python -m datasets list`; its published training
+    rows are taken where --train is not given.
+    """
+    folder = out or Path("runs") / data.stem
+    if resume and config is None and (folder / "config.toml").is_file():
+        config = folder / "config.toml"
+        preset = preset or "default"  # the run's file has every key
+    chosen = select_backend(backend or _configured_backend(config))
+    from kad.config import build_config
+
+    overrides: dict[str, dict[str, Any]] = {
+        "data": {
+            "time": time,
+            "channels": _names(channels),
+            "train": rows,
+        },
+        "detector": {"impute": impute},
+        "training": {"seed": seed, "backend": chosen},
+        "alarm": {"false_alarms": false_alarms},
+    }
+    kept = {s: {k: v for k, v in d.items() if v is not None} for s, d in overrides.items()}
+    settings = build_config(file=config, preset=preset, detector=detector, overrides=kept)
+    if epochs is not None:
+        phases = [name for name in type(settings.training).model_fields if "epochs" in name]
+        kept["training"] |= dict.fromkeys(phases or ["epochs"], epochs)
+        settings = build_config(file=config, preset=preset, detector=detector, overrides=kept)
+    from kad.runs.checkout import named_series
+
+    with named_series(data) as series:
+        options = {"resume": resume, "overwrite": overwrite, "pretrained": pretrained}
+        if series is None:
+            _run_training(settings, data, folder, **options)
+            return
+        known = series.defaults(settings.data.channels)
+        fresh = {k: v for k, v in known.items() if not getattr(settings.data, k)}
+        settings = replace(settings, data=settings.data.model_copy(update=fresh))
+        _run_training(settings, data, folder, series=series, **options)
+
+
+def _names(channels: str | None) -> list[str] | None:
+    if channels is None:
+        return None
+    names = [name.strip() for name in channels.split(",") if name.strip()]
+    if not names:
+        raise InputError(f"--channels takes column names, A,B. Received: {channels!r}.")
+    return names
+
+
+def _run_training(
+    settings: Any,
+    data: Path,
+    folder: Path,
+    *,
+    labels: Path | None = None,
+    series: Any = None,
+    **options: Any,
+) -> None:
+    from kad.cli.progress import ProgressBar
+    from kad.report.write import write_report
+    from kad.runs.train import train as run_train
+    from kad.training.session import TrainingInterruptedError
+
+    file = data if series is None else series.data
+    try:
+        run = run_train(settings, file, out=folder, progress=ProgressBar(console), **options)
+    except TrainingInterruptedError as error:
+        kept = "The best weights so far are in the run. " if error.usable else ""
+        again = " ".join(["kad train", str(data), "--out", str(folder), "--resume"])
+        raise TrainingInterruptedError(
+            f"{error} {kept}Continue with: {again}", usable=error.usable, history=error.history
+        ) from error
+    if series is not None:
+        labels = series.keep(folder)
+    write_report(run, run.frame, labels=labels)
+    card = run.detector.card
+    _say_counts(card["training"]["grid"])
+    console.print(
+        f"Trained on {card['training']['rows']} rows; alarm at severity {card['threshold']:.2f} "
+        f"(false alarms: {card['false_alarms']}). Wrote {folder}/model.keras and report.html."
+    )
+    if note := run.detector.budget.note:
+        console.print(f"Note: {note}.")
+
+
+def _configured_backend(config: Path | None) -> str | None:
+    """Returns the backend that a configuration file asks for, before Keras is imported."""
+    if config is None:
+        return None
+    import json
+    import tomllib
+
+    try:
+        text = config.read_text(encoding="utf-8")
+        tree = json.loads(text) if config.suffix == ".json" else tomllib.loads(text)
+        chosen = tree.get("training", {}).get("backend")
+    except (OSError, ValueError, AttributeError):
+        return None  # build_config says what is wrong
+    return chosen if isinstance(chosen, str) else None

@@ -1,0 +1,129 @@
+"""Which rows of a series count, and which steps its labels mean."""
+
+import os
+from contextlib import suppress
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from kad.data.frames import times_ns, to_grid, to_segments
+from kad.data.labels import labels_in_time
+from kad.data.rows import select_rows
+from kad.data.tables import read_table
+from kad.detector.detector import data_sha256
+from kad.evaluation.subject import _NS, _REORDER, _Subject
+from kad.metrics.ranges import windows_to_ranges
+from runtime.clock.timestamps import TimeStyle
+from runtime.errors import InputError
+from runtime.streams.scores import Scores
+
+Data = str | os.PathLike[str] | pd.DataFrame
+
+
+def _read(data: Data, subject: _Subject, time: str | None) -> tuple[pd.DataFrame, TimeStyle | None]:
+    """Returns the detector's channels, and how the file writes times."""
+    if not isinstance(data, pd.DataFrame):
+        table = read_table(
+            data,
+            time=time or subject.settings.get("time"),
+            channels=subject.channels,
+            period_s=subject.options.period_s,
+        )
+        return table.frame, table.style
+    absent = [name for name in subject.channels if name not in data.columns]
+    if absent or data.empty:
+        raise InputError(
+            f"The data must have rows, and the columns {', '.join(subject.channels)}. "
+            f"Received: {len(data)} rows, the columns {', '.join(map(str, data.columns))}."
+        )
+    return data[list(subject.channels)], None
+
+
+def _label_ranges(
+    windows: list[tuple[int, int]],
+    path: str | os.PathLike[str],
+    frame: pd.DataFrame,
+    scores: Scores,
+    subject: _Subject,
+) -> list[tuple[int, int]]:
+    """Returns the steps of each labelled window, windows that overlap as one."""
+    period_ns = round(subject.options.period_s * _NS)
+    windows = labels_in_time(windows, frame)
+    # A row lies in the step that it is nearest to.
+    around = (period_ns - 1) // 2 if subject.options.grid == "time" else 0
+    found = windows_to_ranges(windows, scores.times_ns, around_ns=around)
+    if windows and not found:
+        raise InputError(
+            f"No window of {path} holds a row of the data, which go from {frame.index[0]} to "
+            f"{frame.index[-1]}. Write labels in the data's time, UTC where they have no zone."
+        )
+    return found
+
+
+def _training_rows(frame: pd.DataFrame, subject: _Subject) -> np.ndarray | None:
+    """Returns the numbers of the rows that trained the detector, if these are they exactly."""
+    numbers = pd.DataFrame({"row": np.arange(len(frame))}, index=frame.index)
+    candidates = []
+    with suppress(InputError):  # they are rows of another, longer file
+        candidates.append(select_rows(numbers, subject.settings.get("train"))["row"].to_numpy())
+    times, half = times_ns(frame), round(subject.options.period_s * _NS) // 2
+    trained = subject.trained
+    if {"start_ns", "end_ns", "data_sha256"} <= trained.keys():
+        inside = (times >= trained["start_ns"] - half) & (times <= trained["end_ns"] + half)
+        candidates.append(np.flatnonzero(inside))
+    options = replace(subject.options, reorder=subject.settings.get("reorder", _REORDER))
+    for rows in candidates:
+        if not len(rows):
+            continue
+        placed, _ = to_grid(frame.iloc[rows], options)
+        if data_sha256(to_segments(placed)) == trained.get("data_sha256"):
+            return np.asarray(rows)
+    return None
+
+
+def _rows_that_count(
+    frame: pd.DataFrame,
+    scores: Scores,
+    subject: _Subject,
+    *,
+    trained: np.ndarray | None,
+    test: str | None,
+) -> tuple[np.ndarray, list[str]]:
+    """Returns a mask of the steps, and notes on it."""
+    steps = len(scores)
+    if test is not None:
+        numbers = pd.DataFrame({"row": np.arange(len(frame))}, index=frame.index)
+        rows = select_rows(numbers, test, option="--test")["row"].to_numpy()
+        keep = _between(np.isin(scores.rows, rows))
+        return keep, [f"{keep.sum()} of {steps} steps count: --test {test}."]
+    if trained is not None:
+        keep = ~_between(np.isin(scores.rows, trained))
+    elif isinstance(frame.index, pd.DatetimeIndex) and "end_ns" in subject.trained:
+        start, end = subject.trained["start_ns"], subject.trained["end_ns"]
+        keep = (scores.times_ns < start) | (scores.times_ns > end)
+    else:
+        keep = np.ones(steps, bool)
+    if not keep.any():
+        raise InputError(
+            "Every row of the data trained the detector. Give rows that it has not seen, or say "
+            "which count with --test START:END."
+        )
+    if keep.all():
+        return keep, [f"All {steps} steps count."]
+    return keep, [f"{keep.sum()} of {steps} steps count: the others lie in the training rows."]
+
+
+def _between(mask: np.ndarray) -> np.ndarray:
+    """Returns True from the first to the last True."""
+    filled = np.zeros_like(mask)
+    rows = np.flatnonzero(mask)
+    if rows.size:
+        filled[rows[0] : rows[-1] + 1] = True
+    return filled
+
+
+def _warming(restart: np.ndarray, warmup_steps: int) -> np.ndarray:
+    steps = np.arange(len(restart))
+    since = steps - np.maximum.accumulate(np.where(restart, steps, 0))
+    return np.asarray(since < warmup_steps)

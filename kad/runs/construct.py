@@ -1,0 +1,54 @@
+"""From a configuration and training rows to an untrained detector."""
+
+import pandas as pd
+
+from kad.config import Config
+from kad.data.frames import infer_period, times_ns
+from kad.data.tables import ROWS
+from kad.detector.detector import Detector
+from runtime.clock.context import CONTEXT_COLUMNS
+from runtime.errors import InputError
+
+
+def build_detector(config: Config, rows: pd.DataFrame, names: tuple[str, ...]) -> Detector:
+    """Returns an untrained detector.
+
+    Args:
+        config: From `build_config`.
+        rows: Training rows, which give what the configuration leaves open: period, context.
+        names: The channels.
+
+    Raises:
+        InputError: Units for unknown channels, or rows that mix sampling periods.
+    """
+    unknown = sorted(set(config.data.units) - set(names))
+    if unknown:
+        raise InputError(
+            f"data.units names {', '.join(unknown)}; the channels are {', '.join(names)}."
+        )
+    period = config.data.period
+    if period is None:
+        period = infer_period(times_ns(rows), mixed=config.data.grid == "rows")
+    return config.detector(
+        names,
+        channel_units=[config.data.units.get(name) for name in names],
+        period_s=period,
+        grid=config.data.grid,
+        max_gap_steps=config.data.max_gap,
+        context=CONTEXT_COLUMNS if _wants_context(config, rows, period) else (),
+        scoring=config.scoring.model_dump(),
+        **config.arguments,
+    )
+
+
+def _wants_context(config: Config, rows: pd.DataFrame, period_s: float) -> bool:
+    if config.data.context is not None:
+        return config.data.context
+    times = times_ns(rows)
+    return (
+        config.detector.takes_context
+        and rows.index.name != ROWS
+        and config.data.grid == "time"
+        and 60 <= period_s <= 6 * 3600
+        and int(times.max() - times.min()) >= 2 * 86_400 * 10**9
+    )
