@@ -10,14 +10,8 @@ from typing import Any
 import numpy as np
 
 Arrays = Mapping[str, np.ndarray]
-
-
 Tensors = Mapping[str, Any]
-
-
 Shapes = tuple[tuple[str, tuple[int, ...], str], ...]
-
-
 Loss = Callable[[Tensors, Tensors, Tensors], tuple[Tensors, Tensors]]
 
 

@@ -9,7 +9,6 @@ from runtime.errors import ConfigError, MissingExtraError
 
 Backend = Literal["jax", "tensorflow", "torch"]
 
-
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 """In the order of preference: JAX trains fastest on a CPU (`python -m benchmarks training`)."""
 

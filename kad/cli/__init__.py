@@ -1,5 +1,5 @@
 """The `kad` command line: words, flags and exit codes."""
 
-from kad.cli.app.app import main
+from kad.cli.app import main
 
 __all__ = ["main"]

@@ -20,21 +20,11 @@ app = typer.Typer(
     add_completion=False,
 )
 
-
 console = Console(stderr=True, highlight=False)
-
-
 _P = ParamSpec("_P")
-
-
 _UsageError: Any = typer.BadParameter.__base__  # typer brings its own copy of click
-
-
 _DataFile = Annotated[Path, typer.Argument(help="CSV or JSON lines.", show_default=False)]
-
-
 _RunFolder = Annotated[Path, typer.Argument(help="Run folder.", show_default=False)]
-
 
 _Backend = Annotated[
     str | None, typer.Option(help="Keras backend: jax, tensorflow or torch.", show_default=False)

@@ -19,7 +19,6 @@ from runtime.tables.reader import TIME_COLUMNS, TableReader, find_delimiter
 ROWS = "row"
 """Name of the index of a table without times."""
 
-
 _PROBED_ROWS = 1000
 
 

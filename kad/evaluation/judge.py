@@ -28,8 +28,6 @@ from runtime.errors import InputError
 from runtime.streams.scores import Scores
 
 RANDOM = "uniform random"
-
-
 BASELINE = "moving Gaussian"
 
 

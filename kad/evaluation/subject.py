@@ -16,8 +16,6 @@ from runtime.model.policy import AlarmPolicy
 from runtime.streams.scores import Scores
 
 _REORDER = 16
-
-
 _NS = 10**9
 
 

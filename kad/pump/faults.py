@@ -40,7 +40,6 @@ class _Kind:
 
 _ALL = tuple(UNITS)
 
-
 _KINDS = {
     "spike": _Kind(
         "one to four wild readings of one sensor; magnitude = share of nominal",
@@ -99,10 +98,8 @@ _KINDS = {
     ),
 }
 
-
 FAULT_KINDS = {kind: facts.what for kind, facts in _KINDS.items()}
 """Every kind of fault with what it does and what its magnitude means."""
-
 
 _RECOVERY_S = 3 * 3600.0
 

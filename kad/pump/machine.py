@@ -11,7 +11,6 @@ from kad.pump.schedule import _DAY_S, _speed
 
 Channels = dict[str, np.ndarray]
 
-
 UNITS = {
     "flow": "m³/h",
     "pressure": "bar",
@@ -21,29 +20,15 @@ UNITS = {
 }
 """The channels in order, with their units."""
 
-
 NOMINAL = {"flow": 108.0, "pressure": 3.5, "current": 26.0, "temperature": 55.0, "vibration": 1.2}
 """Each channel's reading in an ordinary shift; fault magnitudes are shares of it."""
 
-
 _GRAVITY_BAR = 0.0981  # bar per metre of water
-
-
 _SHUTOFF_HEAD_M = 52.0  # at full speed, no flow
-
-
 _STATIC_HEAD_M = 10.0  # of the plant; a check valve keeps it while the pump stands
-
-
 _PUMP_CURVE = 0.0008  # m per (m³/h)²
-
-
 _PLANT_CURVE = 0.0021  # the same, at the mean valve position
-
-
 _BEST_FLOW = 105.0  # m³/h of best efficiency at full speed
-
-
 _SUCTION_BAR = 0.3
 
 

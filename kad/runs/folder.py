@@ -11,17 +11,9 @@ from kad.detectors import detector_class, detector_names
 from runtime.errors import InputError
 
 MODEL = "model.keras"
-
-
 CONFIG = "config.toml"
-
-
 HISTORY = "history.csv"
-
-
 CALIBRATION = "calibration.csv"
-
-
 CHECKPOINT = "checkpoint.npz"
 
 

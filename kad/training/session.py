@@ -24,10 +24,8 @@ from runtime.interrupt import Interruptible
 STEPS_PER_CALL = 64
 """Optimiser steps between two looks at the progress bar and at Ctrl+C."""
 
-
 CHECKPOINT_SECONDS = 10.0
 """Least time between two checkpoints; one is always written when training starts, ends or stops."""
-
 
 _COLUMNS = ("phase", "epoch", "loss", "val_loss", "learning_rate", "seconds")
 

@@ -1,5 +1,5 @@
 """The command line of the runtime."""
 
-from runtime.cli.app.app import main
+from runtime.cli.app import main
 
 __all__ = ["main"]
