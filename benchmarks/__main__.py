@@ -11,7 +11,7 @@ from rich.table import Table
 from benchmarks.jobs import Effort
 from benchmarks.results_file import RESULTS
 from benchmarks.variants import chosen
-from kad.backend.select import select_backend
+from kad.backend import select_backend
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(width=120)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from kad.backend import select_backend
 from kad.backend.compiled import compile_function
-from kad.backend.select import select_backend
 
 
 def main(backend: str, model: str, series: str, out: str) -> None:

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from benchmarks.exporting import ExportProcess
 from benchmarks.results_file import ResultsFile
-from kad.backend.select import select_backend
+from kad.backend import select_backend
 from runtime.alarms.budget import event_threshold, severity_threshold
 from runtime.alarms.events import Event, EventDetector
 from runtime.model.policy import AlarmPolicy
@@ -60,7 +60,7 @@ def run(*, detectors: list[str], seeds: int, fresh: bool, console: Console) -> p
 
 def _measure(detector: str, days: int, seed: int, exporter: ExportProcess) -> list[dict[str, Any]]:
     from kad.config import build_config
-    from kad.pump.series import pump
+    from kad.pump import pump
     from kad.runs.train import train
 
     rows = days * 86_400 // PERIOD_S

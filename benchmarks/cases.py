@@ -19,9 +19,9 @@ import pandas as pd
 from benchmarks.fingerprint import code_fingerprint
 from benchmarks.variants import VARIANTS
 from datasets import Series
-from kad.files import write_atomically
 from kad.options import merged
 from runtime.alarms.budget import event_threshold
+from runtime.files import write_atomically
 from runtime.model.policy import AlarmPolicy
 from runtime.model.schema import Metadata
 

@@ -14,7 +14,7 @@ from benchmarks.cases import on_clock
 from benchmarks.discords import channels, series_names
 from benchmarks.results_file import ResultsFile
 from datasets import load
-from kad.backend.select import select_backend
+from kad.backend import select_backend
 
 SMOOTH = 25
 MOST_ROWS = 1000

@@ -13,7 +13,7 @@ import pandas as pd
 
 from benchmarks.models import noisy_sine
 from benchmarks.processes import ONE_THREAD, LineProcess, serve
-from kad.backend.select import select_backend
+from kad.backend import select_backend
 
 SHAPES = ((1, 1), (64, 1), (256, 1), (1, 512))
 """Streams and steps of a call."""

@@ -18,7 +18,7 @@ from benchmarks.budget import events_of, streamed
 from benchmarks.exporting import ExportProcess
 from benchmarks.judging import RANDOM, by_chance
 from benchmarks.results_file import ResultsFile
-from kad.backend.select import select_backend
+from kad.backend import select_backend
 from kad.data.frames import times_ns
 from kad.metrics import evaluate
 from kad.metrics.points import precision_recall
@@ -27,7 +27,7 @@ from runtime.alarms.budget import event_threshold
 from runtime.alarms.events import Event
 
 if TYPE_CHECKING:
-    from kad.pump.series import PumpData
+    from kad.pump import PumpData
 
 PERIOD_S = 300
 DAYS = 28
@@ -138,7 +138,7 @@ def _chance(seed: int) -> dict[str, float]:
 
 
 def _pump(seed: int) -> "PumpData":
-    from kad.pump.series import pump
+    from kad.pump import pump
 
     return pump(days=DAYS, period_s=PERIOD_S, seed=seed)
 

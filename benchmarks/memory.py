@@ -40,7 +40,7 @@ def _peak_mb() -> float:
 
 
 def _train(length: int) -> dict[str, object]:
-    from kad.backend.select import select_backend
+    from kad.backend import select_backend
 
     select_backend()
     from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kad.backend.select import select_backend
+from kad.backend import select_backend
 
 
 def fitted(*, hidden_units: int, channels: int = 1, l_win: int = 48, score_windows: int = 1):

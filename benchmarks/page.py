@@ -10,9 +10,9 @@ from benchmarks.judging import RANDOM
 from benchmarks.nab import TESTS
 from benchmarks.results_file import RESULTS, ResultsFile
 from benchmarks.skab import BASELINES
-from kad.files import write_atomically
 from kad.metrics import METRICS, NAB_PROFILES, aggregate
 from runtime.errors import InputError
+from runtime.files import write_atomically
 
 PAGE = RESULTS / "COMPARISON.md"
 _PROFILES = ("standard", "low FP", "low FN")

@@ -38,7 +38,7 @@ def _measure(backend: str) -> dict[str, Any]:
         z = ((frame - frame.mean()) / frame.std()).to_numpy("float32")
         seconds = _original_training(z)
         return {"backend": "original", "epoch_s": round(float(np.median(seconds[1:])), 3)}
-    from kad.backend.select import select_backend
+    from kad.backend import select_backend
 
     select_backend(backend)
     import keras

@@ -38,7 +38,7 @@ _ZOOM = """async (share) => {
 
 def run() -> pd.DataFrame:
     """Measures series of three lengths: a moving Gaussian, which is quick, on three channels."""
-    from kad.backend.select import select_backend
+    from kad.backend import select_backend
 
     select_backend()
     return pd.DataFrame([_measure(rows) for rows in (10_000, 100_000, 500_000)])

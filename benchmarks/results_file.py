@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from kad.files import write_atomically
+from runtime.files import write_atomically
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -23,7 +23,7 @@ def run() -> pd.DataFrame:
 
 
 def _measure(backend: str) -> list[dict[str, Any]]:
-    from kad.backend.select import select_backend
+    from kad.backend import select_backend
 
     select_backend(backend)
     import keras

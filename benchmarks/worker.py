@@ -133,7 +133,7 @@ def _forget() -> None:
 
 def main() -> None:
     """Answers cases until standard input ends."""
-    from kad.backend.select import select_backend
+    from kad.backend import select_backend
 
     select_backend("jax")
     with ExportProcess() as exporter:

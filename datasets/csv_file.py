@@ -32,7 +32,8 @@ def load(
         path: CSV with a header, or JSON lines.
         labels: A CSV with columns `start` and `end` (both inside), in the data's time, or as row
             numbers where the data have none.
-        time: The time column, see `kad.data.tables.read_table`; where there is none, rows are numbered.
+        time: The time column, see `kad.data.tables.read_table`; where there is none, rows are
+            numbered.
         train: Rows to train on, 0-based and half-open.
         test: Segments to test on; by default what follows `train`.
 

@@ -45,7 +45,7 @@ def load(name: str | Path, **options: Any) -> Series:
         name: One of `names()`; short forms such as `nab/nyc_taxi` or `discords/chfdbchf15`; or the
             path of a `.csv` file.
         **options: For a CSV `labels`, `time`, `train`, `test` (`csv_file.load`); for
-            `synthetic/pump` what `kad.pump.series.pump` takes.
+            `synthetic/pump` what `kad.pump.pump` takes.
 
     Returns:
         The series.

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from kad.data.frames import times_ns
-from kad.files import write_atomically
 from runtime.errors import InputError
+from runtime.files import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path

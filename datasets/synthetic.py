@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from datasets.series import Series
-from kad.pump.machine import UNITS
-from kad.pump.series import pump
+from kad.pump import UNITS, pump
 
 __all__ = ["load", "names"]
 
@@ -17,7 +16,7 @@ def names() -> list[str]:
 
 
 def load(name: str = "synthetic/pump", **options: Any) -> Series:
-    """The pump of `kad.pump.series.pump`; the clean part trains, the rest tests.
+    """The pump of `kad.pump.pump`; the clean part trains, the rest tests.
 
     Args:
         name: `synthetic/pump`.
@@ -35,7 +34,7 @@ def load(name: str = "synthetic/pump", **options: Any) -> Series:
         test=((clean, len(frame)),),
         period_s=float(options.get("period_s", 60.0)),
         units=dict(UNITS),
-        source=f"kad.pump.series.pump({given})",
+        source=f"kad.pump.pump({given})",
         licence="Apache-2.0",
         notes="; ".join(f"{row.start}: {row.kind} ({row.channels})" for row in faults.itertuples()),
     )

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kad.backend.select import select_backend
+from kad.backend import select_backend
 from runtime.errors import InputError, MissingExtraError
 from runtime.model.schema import GOLDEN_KEY, METADATA_KEY
 
@@ -54,8 +54,8 @@ def export(
         MissingExtraError: TensorFlow or tf2onnx is not installed.
     """
     _need_tensorflow()
-    from kad.files import write_atomically
     from kad.runs.folder import load
+    from runtime.files import write_atomically
 
     detector = load(run)
     for name, value in (("streams", streams), ("steps", steps)):

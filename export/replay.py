@@ -105,7 +105,8 @@ def replay(
         The largest relative gap per way and output.
 
     Raises:
-        VerificationError: A gap is above `runtime.model.verify.TOLERANCE`, or an output is not finite.
+        VerificationError: A gap is above `runtime.model.verify.TOLERANCE`, or an output is not
+            finite.
     """
     zeros = onnx.initial_state(len(x))
     reference = run(keras_step, x, zeros, always(max_steps))

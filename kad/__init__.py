@@ -28,10 +28,10 @@ __all__ = [
 _HOME = {
     "Detector": "kad.detector.detector",
     "build_config": "kad.config",
-    "load": "kad.runs.train",
+    "load": "kad.runs.folder",
     "save": "kad.runs.api",
     "score": "kad.runs.api",
-    "select_backend": "kad.backend.loop",
+    "select_backend": "kad.backend",
     "train": "kad.runs.train",
 }
 
@@ -41,7 +41,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME and not name[0].isupper():
         raise AttributeError(f"module 'kad' has no attribute {name!r}")
     if name != "select_backend":
-        from kad.backend.select import select_backend
+        from kad.backend import select_backend
 
         select_backend()
     if name in _HOME:

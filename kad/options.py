@@ -90,8 +90,8 @@ class ScoringOptions(Options):
     """`[scoring]`: how errors become a score."""
 
     normalisation: Literal["adaptive", "static"] = "adaptive"
-    """`adaptive`: errors are compared with those of the recent past, see `kad.graph.scoring`. `static`:
-    the detector's own score as published, compared with the training rows alone."""
+    """`adaptive`: errors are compared with those of the recent past, see `kad.graph.scoring`.
+    `static`: the detector's own score as published, compared with the training rows alone."""
     half_life: Annotated[int, Field(ge=1)] | None = None
     """Half-life of what is remembered of errors, in samples; twice the training rows where not
     given, at most 693,000."""

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from runtime.errors import InputError
 
-__all__ = ["open_output", "replacing"]
+__all__ = ["open_output", "replacing", "write_atomically"]
 
 
 @contextmanager
@@ -36,6 +36,19 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None:
+    """Writes a file so that readers see the old one or the whole new one.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    try:
+        with replacing(path) as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 @contextmanager

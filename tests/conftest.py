@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kad.backend.select import select_backend
+from kad.backend import select_backend
 from runtime.clock.context import CONTEXT_COLUMNS, context_columns
 
 TINY = {

@@ -177,7 +177,7 @@ def backend_numbers(folder):
 
 
 if __name__ == "__main__":
-    from kad.backend.select import select_backend
+    from kad.backend import select_backend
 
     select_backend(sys.argv[1])
     arrays = {

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from kad.files import write_atomically
 from runtime.errors import InputError
+from runtime.files import write_atomically
 
 
 def test_text_and_bytes_replace_the_old_file(tmp_path):

@@ -4,9 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kad.pump.faults import FAULT_KINDS, Fault
+from kad.pump import FAULT_KINDS, Fault, pump
 from kad.pump.machine import NOMINAL, UNITS
-from kad.pump.series import pump
 from runtime.errors import InputError
 
 SCALE = np.array([NOMINAL[name] for name in UNITS])

@@ -12,7 +12,7 @@ import pytest
 
 from kad.config import build_config
 from kad.detectors import detector_names
-from kad.pump.series import pump
+from kad.pump import pump
 
 ROOT = Path(__file__).parent.parent
 

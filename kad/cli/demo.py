@@ -5,15 +5,15 @@ from typing import Annotated
 
 import typer
 
-from kad.backend.select import select_backend
-from kad.cli.app import _Backend, _command
-from kad.cli.train import _run_training
+from kad.backend import select_backend
+from kad.cli.command import BackendOption, command
+from kad.cli.train import run_training
 
 
-@_command
+@command
 def demo(
     out: Annotated[Path, typer.Option(help="Run folder.")] = Path("demo"),
-    backend: _Backend = None,
+    backend: BackendOption = None,
     seed: Annotated[int, typer.Option(help="Seed of the pump and of the training.")] = 0,
     epochs: Annotated[
         int | None, typer.Option(help="Epochs of every phase.", show_default=False)
@@ -22,9 +22,8 @@ def demo(
     """Train on four weeks of a synthetic pump and report its faults; replaces the folder."""
     chosen = select_backend(backend)
     from kad.config import build_config
-    from kad.files import write_atomically
-    from kad.pump.machine import UNITS
-    from kad.pump.series import pump
+    from kad.pump import UNITS, pump
+    from runtime.files import write_atomically
 
     frame, faults = pump(days=28, period_s=300, seed=seed)
     out.mkdir(parents=True, exist_ok=True)
@@ -38,4 +37,4 @@ def demo(
     if epochs is not None:
         overrides["training"] |= {"epochs": epochs, "epochs_lstm": epochs}
     settings = build_config(overrides=overrides)
-    _run_training(settings, data, out, labels=labels, overwrite=True)
+    run_training(settings, data, out, labels=labels, overwrite=True)

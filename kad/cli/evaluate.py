@@ -6,17 +6,17 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from kad.backend.select import select_backend
-from kad.cli.app import _Backend, _command, _DataFile, console
+from kad.backend import select_backend
+from kad.cli.command import BackendOption, DataFile, command, console
 from runtime.errors import InputError
 
 
-@_command
+@command
 def evaluate(
     run: Annotated[
         Path, typer.Argument(help="Run folder, or a detector's .onnx.", show_default=False)
     ],
-    data: _DataFile,
+    data: DataFile,
     labels: Annotated[Path, typer.Option(help="CSV with start and end.", show_default=False)],
     output: Annotated[
         Path | None,
@@ -37,13 +37,13 @@ def evaluate(
         ),
     ] = None,
     time: Annotated[str | None, typer.Option(help="Time column.", show_default=False)] = None,
-    backend: _Backend = None,
+    backend: BackendOption = None,
 ) -> None:
     """Compare scores with labels, beside a random score and the moving Gaussian."""
     select_backend(backend)
     from kad.cli.figures import as_text
     from kad.evaluation.judge import evaluate_run
-    from kad.files import write_atomically
+    from runtime.files import write_atomically
 
     inputs = [path for path in (data, labels, training) if path is not None]
     if output is not None and output.exists():

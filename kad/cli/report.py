@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from kad.backend.select import select_backend
-from kad.cli.app import _Backend, _command, _RunFolder, console
+from kad.backend import select_backend
+from kad.cli.command import BackendOption, RunFolder, command, console
 
 
-@_command
+@command
 def report(
-    run: _RunFolder,
+    run: RunFolder,
     data: Annotated[
         Path | None, typer.Argument(help="CSV or JSON lines.", show_default=False)
     ] = None,
@@ -25,7 +25,7 @@ def report(
         Path | None,
         typer.Option(help="Also write a picture, a .png or into a folder.", show_default=False),
     ] = None,
-    backend: _Backend = None,
+    backend: BackendOption = None,
 ) -> None:
     """Write the HTML report of a run, with the scores of a CSV."""
     select_backend(backend)

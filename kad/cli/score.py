@@ -6,15 +6,15 @@ from typing import Annotated
 
 import typer
 
-from kad.backend.select import select_backend
-from kad.cli.app import _Backend, _command, _DataFile, _RunFolder, _say_counts, console
+from kad.backend import select_backend
+from kad.cli.command import BackendOption, DataFile, RunFolder, command, console, say_counts
 from runtime.errors import InputError
 
 
-@_command
+@command
 def score(
-    run: _RunFolder,
-    data: _DataFile,
+    run: RunFolder,
+    data: DataFile,
     output: Annotated[Path, typer.Option("--output", "-o", help="Scores as CSV.")] = Path(
         "scores.csv"
     ),
@@ -23,13 +23,13 @@ def score(
         Path | None,
         typer.Option(help="Also write 1-step, n-step and mean predictions.", show_default=False),
     ] = None,
-    backend: _Backend = None,
+    backend: BackendOption = None,
 ) -> None:
     """Score a CSV with a trained run, in Keras."""
     select_backend(backend)
     from kad.data.tables import read_table
-    from kad.files import write_atomically
     from kad.runs.folder import load
+    from runtime.files import write_atomically
     from runtime.tables.writers import ScoreWriter
 
     if output.exists() and output.samefile(data):
@@ -47,7 +47,7 @@ def score(
     writer.header()
     writer.write(scores)
     write_atomically(output, content.getvalue())
-    _say_counts(counts)
+    say_counts(counts)
     console.print(
         f"Scored {len(scores)} steps, {scores.alarm.sum()} of them alarms, in "
         f"{len(detector.events_of(scores))} events. Wrote {output}."

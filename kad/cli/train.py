@@ -6,15 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from kad.backend.select import select_backend
-from kad.cli.app import _Backend, _command, _DataFile, _say_counts, console
+from kad.backend import select_backend
+from kad.cli.command import BackendOption, DataFile, command, console, say_counts
 from kad.detectors import detector_names
 from runtime.errors import InputError
 
 
-@_command
+@command
 def train(
-    data: _DataFile,
+    data: DataFile,
     detector: Annotated[
         str | None,
         typer.Option(help=f"One of {', '.join(detector_names())}.", show_default="vae-lstm"),
@@ -42,7 +42,7 @@ def train(
     false_alarms: Annotated[
         str | None, typer.Option(help="Budget, such as 2/day.", show_default="1/week")
     ] = None,
-    backend: _Backend = None,
+    backend: BackendOption = None,
     seed: Annotated[int | None, typer.Option(help="Seed.", show_default="0")] = None,
     epochs: Annotated[
         int | None, typer.Option(help="Epochs of every phase.", show_default=False)
@@ -94,12 +94,12 @@ def train(
     with named_series(data) as series:
         options = {"resume": resume, "overwrite": overwrite, "pretrained": pretrained}
         if series is None:
-            _run_training(settings, data, folder, **options)
+            run_training(settings, data, folder, **options)
             return
         known = series.defaults(settings.data.channels)
         fresh = {k: v for k, v in known.items() if not getattr(settings.data, k)}
         settings = replace(settings, data=settings.data.model_copy(update=fresh))
-        _run_training(settings, data, folder, series=series, **options)
+        run_training(settings, data, folder, series=series, **options)
 
 
 def _names(channels: str | None) -> list[str] | None:
@@ -111,7 +111,7 @@ def _names(channels: str | None) -> list[str] | None:
     return names
 
 
-def _run_training(
+def run_training(
     settings: Any,
     data: Path,
     folder: Path,
@@ -120,6 +120,7 @@ def _run_training(
     series: Any = None,
     **options: Any,
 ) -> None:
+    """Trains, reports, and says what came of it."""
     from kad.cli.progress import ProgressBar
     from kad.report.write import write_report
     from kad.runs.train import train as run_train
@@ -138,7 +139,7 @@ def _run_training(
         labels = series.keep(folder)
     write_report(run, run.frame, labels=labels)
     card = run.detector.card
-    _say_counts(card["training"]["grid"])
+    say_counts(card["training"]["grid"])
     console.print(
         f"Trained on {card['training']['rows']} rows; alarm at severity {card['threshold']:.2f} "
         f"(false alarms: {card['false_alarms']}). Wrote {folder}/model.keras and report.html."

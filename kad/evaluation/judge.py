@@ -13,13 +13,13 @@ from kad.detector.detector import Detector
 from kad.detectors.gaussian import MovingGaussian
 from kad.evaluation.rows import (
     Data,
-    _label_ranges,
-    _read,
-    _rows_that_count,
-    _training_rows,
-    _warming,
+    label_ranges,
+    read,
+    rows_that_count,
+    training_rows,
+    warming,
 )
-from kad.evaluation.subject import _NS, _Subject, _subject
+from kad.evaluation.subject import NS, Subject, subject_of
 from kad.metrics.ranges import mean_of_known
 from kad.metrics.summary import METRICS, evaluate
 from runtime.alarms.budget import severity_threshold
@@ -77,19 +77,19 @@ def evaluate_run(
         InputError: A detector, data or labels that cannot be used; no row that counts; no label
             that meets the data; `training` did not train this detector.
     """
-    subject = _subject(Path(run))
-    frame, style = _read(data, subject, time)
+    subject = subject_of(Path(run))
+    frame, style = read(data, subject, time)
     scores = subject.scores(frame)
-    ranges = _label_ranges(read_labels(labels, style=style), labels, frame, scores, subject)
-    trained = _training_rows(frame, subject)
-    keep, notes = _rows_that_count(frame, scores, subject, trained=trained, test=test)
+    ranges = label_ranges(read_labels(labels, style=style), labels, frame, scores, subject)
+    trained = training_rows(frame, subject)
+    keep, notes = rows_that_count(frame, scores, subject, trained=trained, test=test)
     lost = sum(not keep[start:end].any() for start, end in ranges)
     if lost:
         notes.append(f"{lost} of {len(ranges)} labelled windows lie in rows that do not count.")
     source = None if trained is None else frame.iloc[trained]
     if training is not None:
-        other, _ = _read(training, subject, time)
-        rows = _training_rows(other, subject)
+        other, _ = read(training, subject, time)
+        rows = training_rows(other, subject)
         if rows is None:
             raise InputError(
                 f"The training data must hold the rows that trained {run}. Received: others."
@@ -98,7 +98,7 @@ def evaluate_run(
 
     def judge(scores: Scores, warmup_steps: int, threshold: float) -> dict[str, float]:
         score = scores.score.astype("float64")
-        score[_warming(scores.restart, warmup_steps)] = score.min()
+        score[warming(scores.restart, warmup_steps)] = score.min()
         return evaluate(
             score,
             ranges,
@@ -140,12 +140,12 @@ def evaluate_run(
     return Evaluation(table, tuple(notes), subject.threshold, subject.false_alarms)
 
 
-def _events(scores: Scores, threshold: float, subject: _Subject) -> list[tuple[int, int]]:
+def _events(scores: Scores, threshold: float, subject: Subject) -> list[tuple[int, int]]:
     """Returns the events as ranges of rows."""
     channels = [str(number) for number in range(scores.channel_scores.shape[1])]
     timed = subject.options.period_s if subject.options.grid == "time" else None
     numbers = step_numbers(scores, period_s=timed)
-    finder = EventDetector(channels, threshold=threshold, policy=subject.policy, period_s=1 / _NS)
+    finder = EventDetector(channels, threshold=threshold, policy=subject.policy, period_s=1 / NS)
     numbered = replace(scores, times_ns=numbers)
     events = [*finder.update(numbered), *finder.finish()]
     first = np.searchsorted(numbers, [event.start_ns for event in events])
@@ -159,7 +159,7 @@ def _random(scores: Scores, rng: np.random.Generator) -> Scores:
     return replace(scores, score=score, severity=-np.log10(1 - score))
 
 
-def _baseline(subject: _Subject, rows: pd.DataFrame) -> Detector:
+def _baseline(subject: Subject, rows: pd.DataFrame) -> Detector:
     baseline = MovingGaussian(
         subject.channels,
         period_s=subject.options.period_s,

@@ -12,7 +12,7 @@ from kad.data.labels import labels_in_time
 from kad.data.rows import select_rows
 from kad.data.tables import read_table
 from kad.detector.detector import data_sha256
-from kad.evaluation.subject import _NS, _REORDER, _Subject
+from kad.evaluation.subject import NS, REORDER, Subject
 from kad.metrics.ranges import windows_to_ranges
 from runtime.clock.timestamps import TimeStyle
 from runtime.errors import InputError
@@ -21,7 +21,7 @@ from runtime.streams.scores import Scores
 Data = str | os.PathLike[str] | pd.DataFrame
 
 
-def _read(data: Data, subject: _Subject, time: str | None) -> tuple[pd.DataFrame, TimeStyle | None]:
+def read(data: Data, subject: Subject, time: str | None) -> tuple[pd.DataFrame, TimeStyle | None]:
     """Returns the detector's channels, and how the file writes times."""
     if not isinstance(data, pd.DataFrame):
         table = read_table(
@@ -40,15 +40,15 @@ def _read(data: Data, subject: _Subject, time: str | None) -> tuple[pd.DataFrame
     return data[list(subject.channels)], None
 
 
-def _label_ranges(
+def label_ranges(
     windows: list[tuple[int, int]],
     path: str | os.PathLike[str],
     frame: pd.DataFrame,
     scores: Scores,
-    subject: _Subject,
+    subject: Subject,
 ) -> list[tuple[int, int]]:
     """Returns the steps of each labelled window, windows that overlap as one."""
-    period_ns = round(subject.options.period_s * _NS)
+    period_ns = round(subject.options.period_s * NS)
     windows = labels_in_time(windows, frame)
     # A row lies in the step that it is nearest to.
     around = (period_ns - 1) // 2 if subject.options.grid == "time" else 0
@@ -61,18 +61,18 @@ def _label_ranges(
     return found
 
 
-def _training_rows(frame: pd.DataFrame, subject: _Subject) -> np.ndarray | None:
+def training_rows(frame: pd.DataFrame, subject: Subject) -> np.ndarray | None:
     """Returns the numbers of the rows that trained the detector, if these are they exactly."""
     numbers = pd.DataFrame({"row": np.arange(len(frame))}, index=frame.index)
     candidates = []
     with suppress(InputError):  # they are rows of another, longer file
         candidates.append(select_rows(numbers, subject.settings.get("train"))["row"].to_numpy())
-    times, half = times_ns(frame), round(subject.options.period_s * _NS) // 2
+    times, half = times_ns(frame), round(subject.options.period_s * NS) // 2
     trained = subject.trained
     if {"start_ns", "end_ns", "data_sha256"} <= trained.keys():
         inside = (times >= trained["start_ns"] - half) & (times <= trained["end_ns"] + half)
         candidates.append(np.flatnonzero(inside))
-    options = replace(subject.options, reorder=subject.settings.get("reorder", _REORDER))
+    options = replace(subject.options, reorder=subject.settings.get("reorder", REORDER))
     for rows in candidates:
         if not len(rows):
             continue
@@ -82,10 +82,10 @@ def _training_rows(frame: pd.DataFrame, subject: _Subject) -> np.ndarray | None:
     return None
 
 
-def _rows_that_count(
+def rows_that_count(
     frame: pd.DataFrame,
     scores: Scores,
-    subject: _Subject,
+    subject: Subject,
     *,
     trained: np.ndarray | None,
     test: str | None,
@@ -123,7 +123,8 @@ def _between(mask: np.ndarray) -> np.ndarray:
     return filled
 
 
-def _warming(restart: np.ndarray, warmup_steps: int) -> np.ndarray:
+def warming(restart: np.ndarray, warmup_steps: int) -> np.ndarray:
+    """Returns which steps lie in a warm-up."""
     steps = np.arange(len(restart))
     since = steps - np.maximum.accumulate(np.where(restart, steps, 0))
     return np.asarray(since < warmup_steps)

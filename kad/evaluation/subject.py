@@ -15,12 +15,12 @@ from runtime.errors import InputError
 from runtime.model.policy import AlarmPolicy
 from runtime.streams.scores import Scores
 
-_REORDER = 16
-_NS = 10**9
+REORDER = 16
+NS = 10**9
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Subject:
+class Subject:
     """What is evaluated: a run, or a detector file."""
 
     name: str
@@ -37,13 +37,14 @@ class _Subject:
     scores: Callable[[pd.DataFrame], Scores]
 
 
-def _subject(path: Path) -> _Subject:
+def subject_of(path: Path) -> Subject:
+    """Returns what a path names: a run, or a detector file."""
     if path.suffix == ".onnx":
         return _exported(path)
     detector = load(path)
     if "threshold" not in detector.card:
         raise InputError(f"The detector in {path} is not trained. Train it with kad train.")
-    return _Subject(
+    return Subject(
         name=detector.detector_name,
         channels=detector.channels,
         options=detector.grid_options(),
@@ -57,7 +58,7 @@ def _subject(path: Path) -> _Subject:
     )
 
 
-def _exported(path: Path) -> _Subject:
+def _exported(path: Path) -> Subject:
     from runtime import Detector as Exported
     from runtime import Stream
 
@@ -65,20 +66,20 @@ def _exported(path: Path) -> _Subject:
     meta = detector.metadata
 
     def scores(frame: pd.DataFrame) -> Scores:
-        stream = Stream(detector, reorder=_REORDER)
+        stream = Stream(detector, reorder=REORDER)
         parts = [stream.push_many(times_ns(frame), frame.to_numpy("float64")), stream.flush()]
         return Scores(
             **{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Scores)}
         )
 
-    return _Subject(
+    return Subject(
         name=meta.detector,
         channels=meta.channels,
         options=GridOptions(
             period_s=meta.period_s,
             max_gap_steps=meta.max_gap_steps,
             grid=meta.grid,
-            reorder=_REORDER,
+            reorder=REORDER,
         ),
         warmup_steps=meta.warmup_steps,
         threshold=meta.threshold,

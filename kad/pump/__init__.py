@@ -1,5 +1,7 @@
 """A synthetic pump of five channels, with faults."""
 
-from kad.pump.series.series import FAULT_KINDS, NOMINAL, UNITS, Fault, PumpData, pump
+from kad.pump.faults import FAULT_KINDS, Fault
+from kad.pump.machine import NOMINAL, UNITS
+from kad.pump.series import PumpData, pump
 
 __all__ = ["FAULT_KINDS", "NOMINAL", "UNITS", "Fault", "PumpData", "pump"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kad.pump.machine import NOMINAL, UNITS, Channels, _Machine
+from kad.pump.machine import NOMINAL, UNITS, Channels, Machine
 from runtime.errors import InputError
 
 
@@ -38,9 +38,9 @@ class _Kind:
     signed: bool = False
 
 
-_ALL = tuple(UNITS)
+ALL = tuple(UNITS)
 
-_KINDS = {
+KINDS = {
     "spike": _Kind(
         "one to four wild readings of one sensor; magnitude = share of nominal",
         (0.02, 0.06),
@@ -52,27 +52,27 @@ _KINDS = {
         "one sensor reads too high or too low by a constant; magnitude = share of nominal",
         (3.0, 12.0),
         (0.12, 0.25),
-        _ALL,
+        ALL,
         signed=True,
     ),
     "drift": _Kind(
         "one sensor runs away linearly until it is exchanged; magnitude = share of nominal at end",
         (14.0, 48.0),
         (0.2, 0.4),
-        _ALL,
+        ALL,
         signed=True,
     ),
     "stuck": _Kind(
         "one sensor repeats its last reading; magnitude has no effect",
         (1.5, 6.0),
         (1.0, 1.0),
-        _ALL,
+        ALL,
     ),
     "lost_seasonality": _Kind(
         "the drive ignores the shifts and holds one speed; magnitude = that speed (1 = full)",
         (16.0, 40.0),
         (0.68, 0.8),
-        _ALL,
+        ALL,
         single=False,
     ),
     "broken_correlation": _Kind(
@@ -98,19 +98,20 @@ _KINDS = {
     ),
 }
 
-FAULT_KINDS = {kind: facts.what for kind, facts in _KINDS.items()}
+FAULT_KINDS = {kind: facts.what for kind, facts in KINDS.items()}
 """Every kind of fault with what it does and what its magnitude means."""
 
-_RECOVERY_S = 3 * 3600.0
+RECOVERY_S = 3 * 3600.0
 
 
-def _check_kind(kind: str) -> None:
-    if kind not in _KINDS:
-        raise InputError(f"A fault's kind must be one of {', '.join(_KINDS)}. Received: {kind!r}.")
+def check_kind(kind: str) -> None:
+    """Raises `InputError` for a kind that there is not."""
+    if kind not in KINDS:
+        raise InputError(f"A fault's kind must be one of {', '.join(KINDS)}. Received: {kind!r}.")
 
 
 @dataclass(frozen=True)
-class _Placed:
+class Placed:
     """A fault with nothing left to choose; `first` and `last` are rows, both inside."""
 
     kind: str
@@ -120,7 +121,7 @@ class _Placed:
     magnitude: float
 
 
-def _inject(machine: _Machine, plan: list[_Placed]) -> tuple[Channels, pd.DataFrame]:
+def injected(machine: Machine, plan: list[Placed]) -> tuple[Channels, pd.DataFrame]:
     """Applies the faults to a copy of the normal readings; rows outside them stay as they are."""
     values = {name: readings.copy() for name, readings in machine.normal.items()}
     for fault in plan:
@@ -137,16 +138,16 @@ def _inject(machine: _Machine, plan: list[_Placed]) -> tuple[Channels, pd.DataFr
     return values, table
 
 
-def _window(fault: _Placed) -> slice:
+def _window(fault: Placed) -> slice:
     return slice(fault.first, fault.last + 1)
 
 
-def _offset(values: Channels, fault: _Placed, shape: np.ndarray | float) -> None:
+def _offset(values: Channels, fault: Placed, shape: np.ndarray | float) -> None:
     channel = fault.channels[0]
     values[channel][_window(fault)] += fault.magnitude * NOMINAL[channel] * shape
 
 
-def _spike(machine: _Machine, values: Channels, fault: _Placed) -> None:
+def _spike(machine: Machine, values: Channels, fault: Placed) -> None:
     length = fault.last - fault.first + 1
     shape = machine.rng["injection"].uniform(0.6, 1.0, length)
     shape[length // 2] = 1.0
@@ -156,30 +157,30 @@ def _spike(machine: _Machine, values: Channels, fault: _Placed) -> None:
     _offset(values, fault, -shape if low else shape)
 
 
-def _level_shift(machine: _Machine, values: Channels, fault: _Placed) -> None:
+def _level_shift(machine: Machine, values: Channels, fault: Placed) -> None:
     del machine
     _offset(values, fault, 1.0)
 
 
-def _drift(machine: _Machine, values: Channels, fault: _Placed) -> None:
+def _drift(machine: Machine, values: Channels, fault: Placed) -> None:
     del machine
     _offset(values, fault, _rising(fault))
 
 
-def _rising(fault: _Placed) -> np.ndarray:
+def _rising(fault: Placed) -> np.ndarray:
     length = fault.last - fault.first + 1
     return np.arange(1, length + 1) / length
 
 
-def _stuck(machine: _Machine, values: Channels, fault: _Placed) -> None:
+def _stuck(machine: Machine, values: Channels, fault: Placed) -> None:
     del machine
     channel = fault.channels[0]
     values[channel][_window(fault)] = values[channel][fault.first - 1]
 
 
-def _lost_seasonality(machine: _Machine, values: Channels, fault: _Placed) -> None:
+def _lost_seasonality(machine: Machine, values: Channels, fault: Placed) -> None:
     rows = fault.last - fault.first + 1
-    recovery = min(round(_RECOVERY_S / machine.period_s), rows // 2)
+    recovery = min(round(RECOVERY_S / machine.period_s), rows // 2)
     held = slice(fault.first, fault.last + 1 - recovery)
     speed = machine.speed.copy()
     ramp = max(1, round(900 / machine.period_s))
@@ -193,7 +194,7 @@ def _lost_seasonality(machine: _Machine, values: Channels, fault: _Placed) -> No
         values[channel][_window(fault)] += left * difference
 
 
-def _broken_correlation(machine: _Machine, values: Channels, fault: _Placed) -> None:
+def _broken_correlation(machine: Machine, values: Channels, fault: Placed) -> None:
     channel = fault.channels[0]
     hours = machine.rng["injection"].uniform(7, 11)
     lag = min(round(hours * 3600 / machine.period_s), fault.first)
@@ -205,7 +206,7 @@ def _broken_correlation(machine: _Machine, values: Channels, fault: _Placed) -> 
     values[channel][_window(fault)] += weight * (old - values[channel][_window(fault)])
 
 
-def _cavitation(machine: _Machine, values: Channels, fault: _Placed) -> None:
+def _cavitation(machine: Machine, values: Channels, fault: Placed) -> None:
     window, rng = _window(fault), machine.rng["injection"]
     length = fault.last - fault.first + 1
     ramp = max(1, min(round(600 / machine.period_s), length // 4))
@@ -220,14 +221,14 @@ def _cavitation(machine: _Machine, values: Channels, fault: _Placed) -> None:
     values["vibration"][window] *= 1 + strength * 0.9 * roar
 
 
-def _leak(machine: _Machine, values: Channels, fault: _Placed) -> None:
+def _leak(machine: Machine, values: Channels, fault: Placed) -> None:
     del machine
     growth = fault.magnitude * _rising(fault)
     for channel, share in (("flow", 1.0), ("pressure", -0.8), ("current", 0.5)):
         values[channel][_window(fault)] *= np.clip(1 + share * growth, 0, None)
 
 
-_INJECT: dict[str, Callable[[_Machine, Channels, _Placed], None]] = {
+_INJECT: dict[str, Callable[[Machine, Channels, Placed], None]] = {
     "spike": _spike,
     "level_shift": _level_shift,
     "drift": _drift,

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from kad.pump.schedule import _DAY_S, _speed
+from kad.pump.schedule import DAY_S, speed_of
 
 Channels = dict[str, np.ndarray]
 
@@ -32,7 +32,7 @@ _BEST_FLOW = 105.0  # m³/h of best efficiency at full speed
 _SUCTION_BAR = 0.3
 
 
-class _Machine:
+class Machine:
     """The random components of one pump, drawn once, and its physics, which faults can re-run."""
 
     def __init__(
@@ -50,11 +50,11 @@ class _Machine:
         process = rng["process"]
         self._hunting = 0.013 * self._wander(process, 1200) + 0.005 * self._wander(process, 150)
         self._valve = 0.05 * self._wander(rng["valve"], 5400) + 0.06 * self._wander(
-            rng["valve"], 4 * _DAY_S
+            rng["valve"], 4 * DAY_S
         )
         self._ambient = self._weather(second, rng["weather"])
         self._noise = {name: noise * value for name, value in self._sensor_noise(rng)}
-        self.speed = _speed(second, times[0], rng)
+        self.speed = speed_of(second, times[0], rng)
 
     @cached_property
     def normal(self) -> Channels:
@@ -99,10 +99,10 @@ class _Machine:
         }
 
     def _weather(self, second: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        day_of_year = self.times[0].day_of_year + second / _DAY_S
+        day_of_year = self.times[0].day_of_year + second / DAY_S
         year = np.sin(2 * np.pi * (day_of_year - 110) / 365.25)
-        day = np.sin(2 * np.pi * (second / _DAY_S - 0.40))
-        return 18 + 5 * year + 2.5 * day + 2.0 * self._wander(rng, 2 * _DAY_S)
+        day = np.sin(2 * np.pi * (second / DAY_S - 0.40))
+        return 18 + 5 * year + 2.5 * day + 2.0 * self._wander(rng, 2 * DAY_S)
 
     def _sensor_noise(
         self, rng: dict[str, np.random.Generator]
@@ -126,7 +126,7 @@ class _Machine:
         # Root mean square over a short burst: a skewed factor with rare large values.
         tails = np.clip(rng["vibration"].standard_t(4, rows), -8, 12)
         swing = 0.07 * tails + 0.05 * self._wander(rng["vibration"], 3600)
-        swing += 0.05 * self._wander(rng["vibration"], 6 * _DAY_S)
+        swing += 0.05 * self._wander(rng["vibration"], 6 * DAY_S)
         yield "vibration_factor", swing
         yield "vibration", 0.008 * rng["vibration"].standard_normal(rows)
 
@@ -135,13 +135,13 @@ class _Machine:
         keep = math.exp(-self.period_s / tau_s)
         kicks = rng.standard_normal(self.rows)
         kicks[1:] *= math.sqrt(1 - keep**2) / (1 - keep)
-        return _smooth(kicks, 1 - keep)
+        return smooth(kicks, 1 - keep)
 
     def _lag(self, values: np.ndarray, tau_s: float) -> np.ndarray:
         """A first-order lag that starts settled."""
-        return _smooth(values, 1 - math.exp(-self.period_s / tau_s))
+        return smooth(values, 1 - math.exp(-self.period_s / tau_s))
 
 
-def _smooth(values: np.ndarray, gain: float) -> np.ndarray:
+def smooth(values: np.ndarray, gain: float) -> np.ndarray:
     """`y[t] = (1 - gain) y[t-1] + gain x[t]`, `y[0] = x[0]`; pandas has it compiled."""
     return pd.Series(values).ewm(alpha=gain, adjust=False).mean().to_numpy()

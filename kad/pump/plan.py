@@ -4,15 +4,16 @@ import math
 
 import numpy as np
 
-from kad.pump.faults import _KINDS, _RECOVERY_S, Fault, _check_kind, _Placed
-from kad.pump.machine import NOMINAL, _Machine
-from kad.pump.schedule import _DAY_S
+from kad.pump.faults import KINDS, RECOVERY_S, Fault, Placed, check_kind
+from kad.pump.machine import NOMINAL, Machine
+from kad.pump.schedule import DAY_S
 from runtime.errors import InputError
 
 
-def _resolve(fault: Fault, rows: int, period_s: float) -> _Placed:
-    _check_kind(fault.kind)
-    kind = _KINDS[fault.kind]
+def resolve(fault: Fault, rows: int, period_s: float) -> Placed:
+    """Returns the rows of a given fault, checked."""
+    check_kind(fault.kind)
+    kind = KINDS[fault.kind]
     channel = fault.channel or kind.channels[0]
     if channel not in kind.channels or (fault.channel and not kind.single):
         allowed = ", ".join(kind.channels) if kind.single else "None: it hits several channels"
@@ -21,29 +22,29 @@ def _resolve(fault: Fault, rows: int, period_s: float) -> _Placed:
         )
     hours = sum(kind.hours) / 2 if fault.hours is None else fault.hours
     magnitude = sum(kind.magnitude) / 2 if fault.magnitude is None else fault.magnitude
-    first = round(fault.start_day * _DAY_S / period_s)
+    first = round(fault.start_day * DAY_S / period_s)
     last = first + _length(fault.kind, hours, period_s) - 1
     if not (hours > 0 and 1 <= first <= last < rows):
         raise InputError(
             f"A {fault.kind} from day {fault.start_day:g} for {hours:g} h must lie inside the "
-            f"series and after its first row. The series has {rows * period_s / _DAY_S:g} days."
+            f"series and after its first row. The series has {rows * period_s / DAY_S:g} days."
         )
     channels = (channel,) if kind.single else kind.channels
-    return _Placed(fault.kind, first, last, channels, float(magnitude))
+    return Placed(fault.kind, first, last, channels, float(magnitude))
 
 
 def _length(kind: str, hours: float, period_s: float) -> int:
-    extra = _RECOVERY_S if kind == "lost_seasonality" else 0.0
+    extra = RECOVERY_S if kind == "lost_seasonality" else 0.0
     return max(1, round((hours * 3600 + extra) / period_s))
 
 
-def _plan(
-    machine: _Machine,
+def drawn_plan(
+    machine: Machine,
     kinds: tuple[str, ...],
     count: int | None,
     clean_fraction: float,
     severity: float,
-) -> list[_Placed]:
+) -> list[Placed]:
     """One fault in each of `count` slots after the clean part, with equal hours of operation."""
     if not kinds or count == 0:
         return []
@@ -52,12 +53,12 @@ def _plan(
     runs = np.cumsum(machine.normal["flow"] > 0.3 * NOMINAL["flow"])
     room = runs[-1] - runs[clean - 1]
     if count is None:
-        count = max(len(kinds), round((machine.rows - clean) * period_s / _DAY_S / 4))
+        count = max(len(kinds), round((machine.rows - clean) * period_s / DAY_S / 4))
     slot = int(room // count)
     if slot * period_s < 6 * 3600 or slot < 20:
         raise InputError(
-            f"{count} faults need {count * max(6 * 3600, 20 * period_s) / _DAY_S:g} days of "
-            f"operation after the clean part; there are {room * period_s / _DAY_S:.3g}. Give more "
+            f"{count} faults need {count * max(6 * 3600, 20 * period_s) / DAY_S:g} days of "
+            f"operation after the clean part; there are {room * period_s / DAY_S:.3g}. Give more "
             "`days`, a smaller `clean_fraction` or fewer `kinds`."
         )
     edges = np.searchsorted(runs, runs[clean - 1] + slot * np.arange(count + 1))
@@ -66,7 +67,7 @@ def _plan(
     plan = []
     for number, which in enumerate(np.concatenate(rounds)[:count]):
         name = kinds[which]
-        kind = _KINDS[name]
+        kind = KINDS[name]
         length = _length(name, rng.uniform(*kind.hours), period_s)
         length = min(length, int(0.7 * slot))
         picked = rng.integers(len(kind.channels))
@@ -81,11 +82,11 @@ def _plan(
             magnitude *= severity * sign
         elif name in {"cavitation", "leak"}:
             magnitude *= severity
-        plan.append(_Placed(name, first, first + length - 1, channels, float(magnitude)))
+        plan.append(Placed(name, first, first + length - 1, channels, float(magnitude)))
     return plan
 
 
-def _clarity(machine: _Machine, kind: str, channel: str, window: slice) -> float:
+def _clarity(machine: Machine, kind: str, channel: str, window: slice) -> float:
     """0 to 1: how well a fault could be seen here, by how the machine runs meanwhile."""
     readings = machine.normal[channel][window]
     clarity = float(np.mean(machine.normal["flow"][window] > 0.3 * NOMINAL["flow"]))

@@ -3,19 +3,19 @@
 import numpy as np
 import pandas as pd
 
-from kad.pump.machine import _smooth
+from kad.pump.machine import smooth
 
-_DAY_S = 86400.0
+DAY_S = 86400.0
 
 
-def _speed(
+def speed_of(
     second: np.ndarray, first: pd.Timestamp, rng: dict[str, np.random.Generator]
 ) -> np.ndarray:
     """The drive's speed, 0 to about 1, for seconds since the first midnight."""
-    days = int(second[-1] // _DAY_S) + 2
+    days = int(second[-1] // DAY_S) + 2
     timing, levels = rng["schedule"], rng["levels"]
-    trend = _smooth(levels.normal(0, 0.03, days), 0.3)  # good and bad weeks
-    at: list[float] = [-_DAY_S]
+    trend = smooth(levels.normal(0, 0.03, days), 0.3)  # good and bad weeks
+    at: list[float] = [-DAY_S]
     to: list[float] = [0.0 if first.day_of_week in (6, 0) else 0.55]
     ramp: list[float] = [300.0]
     for day in range(days):
@@ -52,7 +52,7 @@ def _speed(
             plan.insert(0, (4.9, night, 12, 4))  # the start after the Sunday stop
         for number, (hour, value, spread_min, ramp_min) in enumerate(plan):
             shift = np.clip(jitter[number % 12], -2.5, 2.5)
-            at.append(day * _DAY_S + hour * 3600 + shift * spread_min * 30)
+            at.append(day * DAY_S + hour * 3600 + shift * spread_min * 30)
             to.append(value)
             ramp.append(ramp_min * 60 * ramps[number % 12])
     speed = _ramps(second, np.array(at), np.array(to), np.array(ramp))
@@ -62,9 +62,9 @@ def _speed(
 def _changeovers(second: np.ndarray, days: int, rng: np.random.Generator) -> np.ndarray:
     """A factor of 1 that dips while a line changes product: about once per day, in the shifts."""
     count = rng.poisson(0.3, (days, 4))
-    at, to, ramp = [-_DAY_S], [1.0], [60.0]
+    at, to, ramp = [-DAY_S], [1.0], [60.0]
     for day, part in zip(*np.nonzero(count), strict=True):
-        begin = day * _DAY_S + 3600 * ((6.8, 10.0, 14.8, 19.0)[part] + rng.uniform(0, 1.2))
+        begin = day * DAY_S + 3600 * ((6.8, 10.0, 14.8, 19.0)[part] + rng.uniform(0, 1.2))
         depth, minutes = rng.uniform(0.78, 0.92), rng.uniform(8, 40)
         at += [begin, begin + minutes * 60]
         to += [depth, 1.0]

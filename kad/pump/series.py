@@ -20,10 +20,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from kad.pump.faults import _ALL, FAULT_KINDS, Fault, _check_kind, _inject
-from kad.pump.machine import UNITS, _Machine
-from kad.pump.plan import _plan, _resolve
-from kad.pump.schedule import _DAY_S
+from kad.pump.faults import ALL, FAULT_KINDS, Fault, check_kind, injected
+from kad.pump.machine import UNITS, Machine
+from kad.pump.plan import drawn_plan, resolve
+from kad.pump.schedule import DAY_S
 from runtime.errors import InputError
 
 _RESOLUTION = {
@@ -51,7 +51,7 @@ _STREAMS = (
     "process",
     "valve",
     "weather",
-    *_ALL,
+    *ALL,
     "missing",
     "plan",
     "injection",
@@ -114,17 +114,17 @@ def pump(
     rows = len(times)
     kinds = tuple(FAULT_KINDS if kinds is None else kinds)
     for kind in kinds:
-        _check_kind(kind)
+        check_kind(kind)
     rng = {
         name: np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
         for number, name in enumerate(_STREAMS)
     }
-    machine = _Machine(times, period_s, rng, noise)
+    machine = Machine(times, period_s, rng, noise)
     if faults is True:
-        plan = _plan(machine, kinds, fault_count, clean_fraction, severity)
+        plan = drawn_plan(machine, kinds, fault_count, clean_fraction, severity)
     else:
-        plan = [_resolve(fault, rows, period_s) for fault in (faults or ())]
-    values, table = _inject(machine, plan)
+        plan = [resolve(fault, rows, period_s) for fault in (faults or ())]
+    values, table = injected(machine, plan)
 
     holes = _missing(rng["missing"], rows, period_s, missing)
     for fault in plan:
@@ -153,7 +153,7 @@ def _grid(start: str, days: float, period_s: float) -> pd.DatetimeIndex:
         raise InputError(f"`start` must be a date or time. Received: {start!r}.") from error
     if first is pd.NaT or first.tz is not None:
         raise InputError(f"`start` must be a time without a time zone. Received: {start!r}.")
-    rows = round(days * _DAY_S / period_s)
+    rows = round(days * DAY_S / period_s)
     step = pd.Timedelta(period_s, unit="s")
     return pd.date_range(first, periods=rows, freq=step, name="time")
 

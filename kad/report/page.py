@@ -47,7 +47,7 @@ def page_of(
     Raises:
         InputError: A table of the run that cannot be read.
     """
-    folder = files("kad") / "templates"
+    folder = files("kad.report") / "templates"
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True,
                               lstrip_blocks=True, keep_trailing_newline=True)  # fmt: skip
     template = environment.from_string((folder / "report.html").read_text(encoding="utf-8"))

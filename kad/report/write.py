@@ -14,13 +14,13 @@ from kad.data.labels import labels_in_time, read_labels
 from kad.data.tables import read_table
 from kad.detector.detector import Detector
 from kad.detector.diagnostics import AROUND, Diagnostic
-from kad.files import write_atomically
 from kad.report.findings import Findings, Window, find
 from kad.report.page import page_of
 from kad.report.picture import take_picture
 from kad.runs.folder import CONFIG, Run, load
 from runtime.clock.timestamps import to_ns
 from runtime.errors import InputError
+from runtime.files import write_atomically
 
 REPORT = "report.html"
 

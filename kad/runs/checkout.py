@@ -14,10 +14,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from kad.files import write_atomically
 from runtime.errors import InputError, KadError
+from runtime.files import write_atomically
 
-CHECKOUT = Path(__file__).parent.parent
+CHECKOUT = Path(__file__).parents[2]
 """The folder above the package: a checkout, if our `datasets` is there too."""
 
 

@@ -54,7 +54,7 @@ def load(path: str | os.PathLike[str]) -> Detector:
     return Detector.load(path)
 
 
-def _make_room(folder: Path, *, overwrite: bool) -> None:
+def make_room(folder: Path, *, overwrite: bool) -> None:
     """Makes the folder; a run that is replaced loses its outputs, what led to them first."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from kad.runs.folder import load
 from runtime.errors import ConfigError
 
 
-def _take_weights(detector: Detector, run: Path) -> None:
+def take_weights(detector: Detector, run: Path) -> None:
     """Gives a detector the network weights of a run with the same networks."""
     other = load(run)
     if type(other) is not type(detector):

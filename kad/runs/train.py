@@ -9,12 +9,12 @@ import pandas as pd
 from kad.config import Config
 from kad.data.rows import select_rows
 from kad.data.tables import read_table
-from kad.files import write_atomically
 from kad.runs.construct import build_detector
-from kad.runs.folder import CALIBRATION, CHECKPOINT, CONFIG, HISTORY, MODEL, Run, _make_room
-from kad.runs.pretrained import _take_weights
+from kad.runs.folder import CALIBRATION, CHECKPOINT, CONFIG, HISTORY, MODEL, Run, make_room
+from kad.runs.pretrained import take_weights
 from kad.training.session import Progress, TrainingInterruptedError
 from runtime.errors import ConfigError, InputError
+from runtime.files import write_atomically
 
 
 def train(
@@ -75,7 +75,7 @@ def train(
     keras.utils.set_random_seed(config.training.seed)
     detector = build_detector(config, rows, names)
     if pretrained:
-        _take_weights(detector, Path(pretrained))
+        take_weights(detector, Path(pretrained))
     prepared = detector.prepare(
         rows,
         training=config.training,
@@ -83,7 +83,7 @@ def train(
         policy=config.alarm.policy(detector.period_s),
         reorder=config.data.reorder,
     )
-    _make_room(folder, overwrite=overwrite)
+    make_room(folder, overwrite=overwrite)
     write_atomically(folder / CONFIG, config.to_toml())
     interrupted: TrainingInterruptedError | None = None
     try:

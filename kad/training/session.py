@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 from kad.backend.loop import Arrays, Loss, TrainingLoop
-from kad.files import write_atomically
 from kad.options import FitOptions, TrainingOptions
 from kad.training.optimiser import Adam
 from runtime.errors import InputError, KadError
+from runtime.files import write_atomically
 from runtime.interrupt import Interruptible
 
 STEPS_PER_CALL = 64

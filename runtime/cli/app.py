@@ -5,9 +5,9 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from runtime.cli.info import _info, _verify
-from runtime.cli.say import _say
-from runtime.cli.score import _FILE_REORDER, _POLICY, _SHARES, _score
+from runtime.cli.info import run_info, run_verify
+from runtime.cli.say import say
+from runtime.cli.score import FILE_REORDER, POLICY, SHARES, run_score
 from runtime.clock.durations import parse_duration
 from runtime.errors import InputError, KadError
 
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return command(args)
     except KadError as error:
-        _say(f"error: {' '.join(str(error).split())}")
+        say(f"error: {' '.join(str(error).split())}")
         return error.exit_code
     except BrokenPipeError:
         # The reader of our output has gone, as `head` does; the interpreter must not complain
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        _say(f"error: {error}")
+        say(f"error: {error}")
         return 1
     except KeyboardInterrupt:
         return 130
@@ -69,11 +69,11 @@ def _parser() -> argparse.ArgumentParser:
     info = commands.add_parser("info", help="what a detector file says about itself")
     info.add_argument("model", metavar="FILE.onnx")
     info.add_argument("--json", action="store_true", help="all of it, as JSON")
-    info.set_defaults(command=_info)
+    info.set_defaults(command=run_info)
 
     check = commands.add_parser("verify", help="replay the file's golden vectors here")
     check.add_argument("model", metavar="FILE.onnx")
-    check.set_defaults(command=_verify)
+    check.set_defaults(command=run_verify)
 
     score = commands.add_parser("score", help="score a CSV or JSON-lines file, or stdin")
     score.add_argument("model", metavar="FILE.onnx")
@@ -86,8 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     events = score.add_argument_group(
         "what makes an event", "Default: as the file says. TIME is in seconds, or such as 2h."
     )
-    for name, text in _POLICY.items():
-        is_share = name in _SHARES
+    for name, text in POLICY.items():
+        is_share = name in SHARES
         events.add_argument(
             f"--{name.replace('_', '-')}",
             type=float if is_share else _duration,
@@ -100,8 +100,8 @@ def _parser() -> argparse.ArgumentParser:
         "--reorder",
         type=_count,
         metavar="STEPS",
-        help=f"wait this long for late rows; default {_FILE_REORDER} for files, 0 for stdin",
+        help=f"wait this long for late rows; default {FILE_REORDER} for files, 0 for stdin",
     )
     score.add_argument("--threads", type=int, default=1, metavar="N", help="of onnxruntime")
-    score.set_defaults(command=_score)
+    score.set_defaults(command=run_score)
     return parser

@@ -1,21 +1,22 @@
-"""`python -m runtime info` and `verify`: what a detector file says, and whether it computes that here."""
+"""`python -m runtime info` and `verify`: what a file says, and whether it computes that here."""
 
 import argparse
 import json
 from dataclasses import asdict
 
 from runtime.alarms.budget import event_threshold
-from runtime.cli.say import _print, _say
+from runtime.cli.say import say, write
 from runtime.model.detector import Detector
 from runtime.model.verify import TOLERANCE, verify
 
 
-def _info(args: argparse.Namespace) -> int:
+def run_info(args: argparse.Namespace) -> int:
+    """Prints what a file says about itself."""
     detector = Detector(args.model)
     meta = detector.metadata
     if args.json:
         fixed = {"fixed_streams": detector.fixed_streams, "fixed_steps": detector.fixed_steps}
-        _print(json.dumps(asdict(meta) | fixed, indent=2, allow_nan=False, ensure_ascii=False))
+        write(json.dumps(asdict(meta) | fixed, indent=2, allow_nan=False, ensure_ascii=False))
         return 0
     inputs = [c.name + (f" [{c.unit}]" if c.unit else "") for c in meta.inputs]
     channels = len(meta.channels)
@@ -42,18 +43,19 @@ def _info(args: argparse.Namespace) -> int:
     if budget.note:
         lines["note"] = budget.note
     lines |= {f"training {key}": str(value) for key, value in meta.training.items()}
-    _print("\n".join(f"{key:<12} {value}" for key, value in lines.items()))
+    write("\n".join(f"{key:<12} {value}" for key, value in lines.items()))
     return 0
 
 
-def _verify(args: argparse.Namespace) -> int:
+def run_verify(args: argparse.Namespace) -> int:
+    """Replays the golden vectors of a file."""
     report = verify(args.model)
     for name, gap in report.gaps.items():
-        _print(f"{name:<15} {gap:.2e}")
+        write(f"{name:<15} {gap:.2e}")
     if report.passed:
-        _print(f"passed: {report.steps} steps within {TOLERANCE:g} of the exported numbers")
+        write(f"passed: {report.steps} steps within {TOLERANCE:g} of the exported numbers")
         return 0
-    _say(
+    say(
         f"error: {args.model} must reproduce its golden vectors within {TOLERANCE:g}. Received: "
         f"a gap of {max(report.gaps.values()):.2e}. Copy the file again, or update onnxruntime."
     )

@@ -3,9 +3,11 @@
 import sys
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Tells the user something, on stderr."""
     sys.stderr.write(f"kad: {text}\n")
 
 
-def _print(text: str) -> None:
+def write(text: str) -> None:
+    """Writes a line of the result, on stdout."""
     sys.stdout.write(f"{text}\n")

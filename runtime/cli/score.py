@@ -13,7 +13,7 @@ import numpy as np
 
 from runtime.alarms.budget import event_threshold
 from runtime.alarms.events import EventDetector
-from runtime.cli.say import _say
+from runtime.cli.say import say
 from runtime.clock.grid import GridCounts
 from runtime.clock.timestamps import TimeStyle
 from runtime.errors import InputError
@@ -27,10 +27,10 @@ from runtime.streams.stream import Stream
 from runtime.tables.reader import TableReader
 from runtime.tables.writers import EventWriter, Format, ScoreWriter
 
-_FILE_REORDER = 16
+FILE_REORDER = 16
 
 
-_POLICY = {
+POLICY = {
     "release": "an event ends below this share of the threshold",
     "merge_gap": "an event goes on where the threshold is met again within this time",
     "min_duration": "shorter events are dropped",
@@ -42,16 +42,17 @@ _POLICY = {
 }
 
 
-_SHARES = ("release", "habituation_rise")
+SHARES = ("release", "habituation_rise")
 
 
-def _score(args: argparse.Namespace) -> int:
+def run_score(args: argparse.Namespace) -> int:
+    """Scores a file or stdin."""
     detector = Detector(args.model, threads=args.threads)
     live = args.data == "-"
     policy, threshold = _alarm(args, detector.metadata)
     reorder = args.reorder
     if reorder is None:
-        reorder = 0 if live else _FILE_REORDER
+        reorder = 0 if live else FILE_REORDER
     if args.output == "-" and args.events == "-":
         raise InputError("Only one of the outputs can be stdout. Received: - for both.")
     stream = Stream(detector, reorder=reorder, threshold=threshold)
@@ -84,7 +85,7 @@ def _score(args: argparse.Namespace) -> int:
         job.finish()
         if not breaker.interrupted:
             _judge(stream.counts, job.longest, detector, live=live, name=reader.name)
-    _say(job.summary())
+    say(job.summary())
     return 130 if breaker.interrupted else 0
 
 
@@ -93,7 +94,7 @@ def _alarm(args: argparse.Namespace, meta: Metadata) -> tuple[AlarmPolicy, float
 
     Another budget or policy is another threshold, by the rule that the file's own came from.
     """
-    policy = meta.alarm.changed(meta.period_s, **{name: getattr(args, name) for name in _POLICY})
+    policy = meta.alarm.changed(meta.period_s, **{name: getattr(args, name) for name in POLICY})
     if args.threshold is not None:
         return policy, args.threshold
     is_as_filed = policy == meta.alarm or "severest" not in meta.calibration
@@ -106,7 +107,7 @@ def _alarm(args: argparse.Namespace, meta: Metadata) -> tuple[AlarmPolicy, float
         policy=policy,
     )
     if budget.note:
-        _say(f"note: {budget.note}")
+        say(f"note: {budget.note}")
     return policy, budget.threshold
 
 
@@ -188,7 +189,7 @@ def _judge(counts: GridCounts, longest: int, detector: Detector, *, live: bool, 
     if problem and not live:
         raise InputError(problem)
     if problem:
-        _say(f"warning: {problem}")
+        say(f"warning: {problem}")
 
 
 def _open(path: str) -> BinaryIO:

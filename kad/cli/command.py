@@ -1,0 +1,50 @@
+"""What the commands share: options, one line per error, what is said on stderr."""
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, ParamSpec
+
+import typer
+from rich.console import Console
+
+from runtime.errors import KadError
+
+console = Console(stderr=True, highlight=False)
+_P = ParamSpec("_P")
+DataFile = Annotated[Path, typer.Argument(help="CSV or JSON lines.", show_default=False)]
+RunFolder = Annotated[Path, typer.Argument(help="Run folder.", show_default=False)]
+
+BackendOption = Annotated[
+    str | None, typer.Option(help="Keras backend: jax, tensorflow or torch.", show_default=False)
+]
+
+
+def command(function: Callable[_P, None]) -> Callable[_P, None]:
+    """Returns a command whose errors are one line on stderr and an exit code."""
+
+    @wraps(function)
+    def guarded(*args: _P.args, **kwargs: _P.kwargs) -> None:
+        try:
+            function(*args, **kwargs)
+        except KadError as error:
+            console.print(f"kad: error: {error}", markup=False, soft_wrap=True)
+            raise typer.Exit(error.exit_code) from error
+
+    return guarded
+
+
+def say_counts(counts: dict[str, int]) -> None:
+    """Says what the time grid did with the rows, if anything."""
+    said = [
+        f"{counts[name]} {what}"
+        for name, what in (
+            ("duplicates", "duplicate rows dropped"),
+            ("late", "late rows dropped"),
+            ("missing", "missing rows"),
+            ("restarts", "restarts of the warm-up"),
+        )
+        if counts[name]
+    ]
+    if said:
+        console.print(f"Time grid: {', '.join(said)}.")
