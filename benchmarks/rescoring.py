@@ -16,7 +16,7 @@ from kad.options import ScoringOptions
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kad.detector.detector import Detector
+    from kad.detector import Detector
     from kad.graph.scoring import ErrorStream
 
 NAMES = ("errors", "counts", "trusts", "z", "observed", "is_warm")

@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 _HOME = {
-    "Detector": "kad.detector.detector",
+    "Detector": "kad.detector",
     "build_config": "kad.config",
     "load": "kad.runs.folder",
     "save": "kad.runs.api",

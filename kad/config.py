@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 import pydantic
 import tomli_w
 
-from kad.detector.detector import Detector
+from kad.detector import Detector
 from kad.detectors import detector_class
 from kad.options import (
     AlarmOptions,

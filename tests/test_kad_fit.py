@@ -311,16 +311,16 @@ def test_a_new_extreme_among_the_newest_rows_is_one():
 
 def test_the_newest_rows_calibrate(monkeypatch):
     """So many at most, in all segments; more where more are held out."""
-    monkeypatch.setattr("kad.detector.detector.CALIBRATION_ROWS", 700)
+    monkeypatch.setattr("kad.detector.calibrating.CALIBRATION_ROWS", 700)
     frame = pd.concat([wave(1500).iloc[:600], wave(1500).iloc[700:]])
     detector = adaptive_gaussian()
     prepared = detector.prepare(frame, training=FitOptions())
     assert [mask.sum() for _, mask in prepared.calibrating] == [750 - 50]
-    monkeypatch.setattr("kad.detector.detector.CALIBRATION_ROWS", 1000)
+    monkeypatch.setattr("kad.detector.calibrating.CALIBRATION_ROWS", 1000)
     prepared = detector.prepare(frame, training=FitOptions())
     assert [mask.sum() for _, mask in prepared.calibrating] == [200, 800 - 50]
     networks = VAELSTM(["a", "b"], period_s=60.0, **tiny().arguments)
-    monkeypatch.setattr("kad.detector.detector.CALIBRATION_ROWS", 10)
+    monkeypatch.setattr("kad.detector.calibrating.CALIBRATION_ROWS", 10)
     prepared = networks.prepare(wave(1000), training=OPTIONS)
     assert [mask.sum() for _, mask in prepared.calibrating] == [100]
 

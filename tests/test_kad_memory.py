@@ -278,7 +278,7 @@ def test_a_channel_like_always_has_no_picture():
 
 def test_calibration_sees_a_memory_that_is_as_full_as_in_use(monkeypatch):
     """Calibration rows are compared with all rows that a running stream would have before them."""
-    monkeypatch.setattr("kad.detector.detector.CALIBRATION_ROWS", 90)
+    monkeypatch.setattr("kad.detector.calibrating.CALIBRATION_ROWS", 90)
     frame = wave(900, channels=1)
     detector = Memory(["a"], period_s=60.0, **{**SIZE, "size": 100})
     detector.fit(frame)

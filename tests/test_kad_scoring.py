@@ -14,8 +14,8 @@ from export import export
 from export.replay import always, replay_series, run, uneven
 from kad.backend.compiled import compile_function
 from kad.config import build_config
-from kad.detector import detector as detector_module
-from kad.detector.detector import Detector
+from kad.detector import Detector
+from kad.detector import calibrating as detector_module
 from kad.detectors import detector_class
 from kad.detectors.memory import Memory
 from kad.detectors.rnn import RNNPredictor

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from runtime.errors import ConfigError
 
 if TYPE_CHECKING:
-    from kad.detector.detector import Detector
+    from kad.detector import Detector
 
 __all__ = ["detector_class", "detector_names"]
 
@@ -35,7 +35,7 @@ def detector_class(name: str) -> "type[Detector]":
         raise ConfigError(
             f"detector.name must be one of {', '.join(names)}. Received: {name!r}.{hint}"
         )
-    from kad.detector.detector import Detector
+    from kad.detector import Detector
 
     module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
     (cls,) = (

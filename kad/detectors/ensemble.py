@@ -8,7 +8,7 @@ import pandas as pd
 from keras import ops
 from pydantic import Field
 
-from kad.detector.detector import Component, Detector, TrainingSeries
+from kad.detector import Component, Detector, TrainingSeries
 from kad.detector.diagnostics import AROUND, Diagnostic
 from kad.detectors.memory import Memory
 from kad.detectors.rnn import RNNPredictor, RNNTraining

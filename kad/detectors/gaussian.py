@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 from pydantic import Field
 
-from kad.detector.detector import Detector
+from kad.detector import Detector
 from kad.graph.scoring import ErrorStream, Measured, Samples
 from kad.options import FitOptions, Positive
 

@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from pydantic import Field
 
 from kad.data import frames
-from kad.detector.detector import Detector, TrainingSeries
+from kad.detector import Detector, TrainingSeries
 from kad.detector.diagnostics import AROUND, MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel
 from kad.graph.missing import ENOUGH
 from kad.graph.rolling import rolling

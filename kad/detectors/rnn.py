@@ -13,7 +13,7 @@ from pydantic import Field
 
 from kad.backend.scan import scan
 from kad.data import frames
-from kad.detector.detector import Detector, TrainingSeries
+from kad.detector import Detector, TrainingSeries
 from kad.detector.diagnostics import MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel, Role
 from kad.graph.missing import trust
 from kad.graph.rolling import rolling, steps_first

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from kad.backend.compiled import compile_function
 from kad.data import frames
-from kad.detector.detector import Component, Detector, TrainingSeries
+from kad.detector import Component, Detector, TrainingSeries
 from kad.detector.diagnostics import MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel
 from kad.graph.missing import trust
 from kad.graph.rolling import rolling

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kad.data.labels import read_labels
-from kad.detector.detector import Detector
+from kad.detector import Detector
 from kad.detectors.gaussian import MovingGaussian
 from kad.evaluation.rows import (
     Data,

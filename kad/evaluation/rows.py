@@ -11,7 +11,7 @@ from kad.data.frames import times_ns, to_grid, to_segments
 from kad.data.labels import labels_in_time
 from kad.data.rows import select_rows
 from kad.data.tables import read_table
-from kad.detector.detector import data_sha256
+from kad.detector.series import data_sha256
 from kad.evaluation.subject import NS, REORDER, Subject
 from kad.metrics.ranges import windows_to_ranges
 from runtime.clock.timestamps import TimeStyle

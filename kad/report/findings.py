@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from kad.detector.detector import Detector
+from kad.detector import Detector
 from kad.metrics.ranges import windows_to_ranges
 from kad.report.words import TimeAxis
 from runtime.alarms.events import Event

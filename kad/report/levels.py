@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from kad.detector.detector import Detector
+from kad.detector import Detector
 from kad.report.findings import Findings
 from runtime.alarms.budget import event_threshold, parse_false_alarms
 from runtime.errors import InputError

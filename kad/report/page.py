@@ -13,7 +13,7 @@ from jinja2 import Environment, StrictUndefined
 from plotly.io.json import to_json_plotly
 from plotly.offline import get_plotlyjs
 
-from kad.detector.detector import Detector
+from kad.detector import Detector
 from kad.detector.diagnostics import Diagnostic
 from kad.metrics.ranges import to_mask
 from kad.report import charts

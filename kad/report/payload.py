@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kad.detector.detector import Detector
+from kad.detector import Detector
 from kad.report.arrays import pack_exactly, pack_line, pack_numbers
 from kad.report.findings import Findings
 from kad.report.levels import budget_rates, score_levels, slider_range

@@ -12,7 +12,7 @@ import pandas as pd
 from kad.data.frames import times_ns
 from kad.data.labels import labels_in_time, read_labels
 from kad.data.tables import read_table
-from kad.detector.detector import Detector
+from kad.detector import Detector
 from kad.detector.diagnostics import AROUND, Diagnostic
 from kad.report.findings import Findings, Window, find
 from kad.report.page import page_of

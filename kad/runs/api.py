@@ -4,7 +4,7 @@ import os
 
 import pandas as pd
 
-from kad.detector.detector import Detector
+from kad.detector import Detector
 from kad.runs.folder import load
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 from kad.config import Config
 from kad.data.frames import infer_period, times_ns
 from kad.data.tables import ROWS
-from kad.detector.detector import Detector
+from kad.detector import Detector
 from runtime.clock.context import CONTEXT_COLUMNS
 from runtime.errors import InputError
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from kad.detector.detector import Detector
+from kad.detector import Detector
 from kad.detectors import detector_class, detector_names
 from runtime.errors import InputError
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from kad.detector.detector import Detector
+from kad.detector import Detector
 from kad.runs.folder import load
 from runtime.errors import ConfigError
 

@@ -1,0 +1,163 @@
+"""From training rows to first statistics, ranges and severity."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from math import ceil
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from kad.data.frames import Segment
+from kad.detector.running import Running
+from kad.detector.series import Prepared, TrainingSeries, _finite
+from kad.graph.calibration import Calibration
+from kad.options import FitOptions, NetworkOptions
+from runtime.alarms.budget import event_threshold
+from runtime.alarms.calibration_rows import CalibrationRows
+
+STATISTICS_ROWS = 50_000
+"""Newest training rows whose errors the scoring layer's first statistics come from; its ranges come
+from all."""
+
+
+CALIBRATION_ROWS = 100_000
+"""Newest training rows that calibrate, at most, or the held-out ones where they are more."""
+
+
+LEAD = 0.1
+"""Share of the training rows, the first ones, that does not calibrate: a stream is young there."""
+
+
+NEW = 0.1
+"""Share of the training rows, the newest, whose extremes the calibration does not know: there they
+are as remarkable as a new one will be in use, and as rare."""
+
+
+class Calibrating(Running):
+    """Adds what is learnt after the networks: statistics, ranges, severity, threshold."""
+
+    def _fit_scoring(self, segments: Sequence[Segment]) -> None:
+        """Sets the statistics and ranges that new streams start with.
+
+        Args:
+            segments: Training rows on the grid.
+        """
+        rows = sum(len(s.values) for s in segments)
+        self.scoring.reset(rows=rows)
+        if not self.scoring.is_adaptive:
+            return
+        before = max(0, rows - STATISTICS_ROWS)
+        for segment in segments:
+            inputs = self.inputs(segment)[max(before, 0) :]
+            before -= len(segment.values)
+            if len(inputs):
+                state = self.last_state(inputs)
+                self.scoring.start_from(self.layout.unpack(state))
+        self._fit_ranges(segments)
+
+    def _fit_ranges(self, segments: Sequence[Segment], *, without: int = 0) -> None:
+        """Sets the ranges that new streams start with.
+
+        Args:
+            segments: Training rows on the grid.
+            without: How many of the last rows are left out.
+        """
+        if not self.scoring.is_adaptive:
+            return
+        values = np.concatenate([s.values for s in segments])
+        values = _finite(values[: len(values) - without]).astype("float32")
+        z = ops.convert_to_numpy(self.scaler(ops.convert_to_tensor(values)))
+        self.scoring.set_ranges(z)
+
+    @property
+    def calibrates_on_training_rows(self) -> bool:
+        """Whether rows that it was trained on score as rows to come do.
+
+        So it is without networks, and where errors are compared with those of the stream itself: by
+        how much a network knows its training rows better is in both. A detector whose
+        `fit_statistics` learns rows by heart says so here.
+        """
+        return self.scoring.is_adaptive or not self.has_networks
+
+    def _calibration_row_count(self, series: TrainingSeries) -> int:
+        """Returns how many of the last training rows calibrate: the held-out ones, or most."""
+        if not self.calibrates_on_training_rows:
+            return series.held_out_rows
+        rows = len(series.values)
+        return min(rows - round(LEAD * rows), max(CALIBRATION_ROWS, series.held_out_rows))
+
+    def _more_rows(self, training: FitOptions) -> str:
+        """Says how many training rows calibration needs."""
+        if isinstance(training, NetworkOptions) and not self.calibrates_on_training_rows:
+            enough = ceil(Calibration.FEWEST / training.validation)
+            return f"Give {enough} training rows or more, or raise training.validation."
+        enough = max(ceil(Calibration.FEWEST / (1 - LEAD)), self.warmup_steps + Calibration.FEWEST)
+        return f"Give {enough} observed training rows or more without a long gap."
+
+    def _newest(
+        self, segments: Sequence[Segment], rows: int
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Returns stretches that end in the last rows, and which of their rows calibrate.
+
+        Args:
+            segments: Training rows on the grid.
+            rows: How many of the last rows.
+
+        Returns:
+            Per segment the inputs `(rows, inputs)`, rows before them included, and a mask: among
+            the last rows, observed, and after the warm-up.
+        """
+        parts, left = [], rows
+        for segment in reversed(segments):
+            taken = min(left, len(segment.values))
+            if taken <= 0:
+                break
+            before = max(2 * self.warmup_steps + 1, self.lookback)
+            context = min(len(segment.values), taken + before)
+            values = segment.values[-context:]
+            inputs = self.inputs(Segment(segment.times_ns[-context:], values))
+            observed = np.isfinite(values).any(axis=1)
+            mask = observed & (np.cumsum(observed) > self.warmup_steps)
+            mask[: context - taken] = False
+            parts.append((inputs, mask))
+            left -= taken
+        return parts[::-1]
+
+    def calibrate(self, prepared: Prepared, *, training: Mapping[str, Any]) -> None:
+        """Fits severity on the calibration rows and writes the card.
+
+        Args:
+            prepared: From `prepare`.
+            training: Summary of the training for the card.
+        """
+        scores = [self._scores_alone(inputs) for inputs, _ in prepared.calibrating]
+        masks = [mask for _, mask in prepared.calibrating]
+        self.calibration_scores = np.concatenate([s[m] for s, m in zip(scores, masks, strict=True)])
+        calibration = self.calibration.fit(
+            self.calibration_scores, least_scale=self.scoring.least_scale
+        )
+        severity = [
+            np.where(mask, self.calibration.severity(score), 0.0)
+            for score, mask in zip(scores, masks, strict=True)
+        ]
+        calibration["severest"] = CalibrationRows.of(
+            severity, rows=self.calibration_scores.size, gap=self.max_gap_steps + 1
+        ).to_dict()
+        budget = event_threshold(
+            prepared.false_alarms,
+            period_s=self.period_s,
+            calibration=calibration,
+            policy=prepared.policy,
+        )
+        self._card = json.dumps(
+            {
+                "training": dict(training),
+                "calibration": calibration,
+                "alarm": asdict(prepared.policy),
+                "false_alarms": prepared.false_alarms,
+                "threshold": budget.threshold,
+            },
+            allow_nan=False,
+        )

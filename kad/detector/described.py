@@ -1,0 +1,175 @@
+"""What a detector is: its constructor, and what is said of it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from math import inf
+from typing import Any, ClassVar
+
+from kad.data.frames import GridOptions
+from kad.detector.own import Own
+from kad.graph.calibration import Calibration
+from kad.graph.scaler import Scaler
+from kad.graph.scoring import Scoring
+from kad.graph.state import StateLayout
+from kad.options import ScoringOptions
+from runtime.alarms.budget import BudgetThreshold, event_threshold
+from runtime.clock.context import CONTEXT_COLUMNS
+from runtime.errors import ConfigError, InputError
+from runtime.model.policy import AlarmPolicy
+from runtime.model.schema import Grid
+from runtime.tables.writers import score_columns
+
+
+class Described(Own):
+    """Base of all detectors: one pure function `step`, and weights that hold everything learnt.
+
+    A detector is a module in `kad/detectors/` with one subclass, which defines `streams`,
+    `warmup_steps`, `max_steps`, `measure` and `rows_needed`, with networks `fit_networks`, and
+    calls `_ready()` with the parts of its state at the end of its constructor.
+    `docs/adding-a-detector.md` goes through one.
+
+    Args:
+        channels: Names of the columns it watches.
+        channel_units: Unit of each channel, or `None`.
+        period_s: Sampling period in seconds.
+        grid: `time`: rows are placed on a regular grid; `rows`: every row is one step.
+        max_gap_steps: A gap of more missing rows restarts the warm-up; one sixth of the warm-up
+            where not given.
+        context: Context columns after the channels: none, or all of `runtime.clock.context`, for
+            detectors that take them.
+        scoring: The `[scoring]` section; the detector's default preset's where not given.
+        importance: Weight of each of `streams` in the adaptive score, instead of its own.
+        card: What `fit` wrote down about training and calibration, JSON.
+    """
+
+    detector_name: ClassVar[str]
+    """Name on command lines and in detector files: its module's."""
+
+    layout: StateLayout
+    """Parts of the packed state."""
+
+    def __init__(
+        self,
+        channels: Sequence[str],
+        *,
+        channel_units: Sequence[str | None] | None = None,
+        period_s: float = 1.0,
+        grid: Grid = "time",
+        max_gap_steps: int | None = None,
+        context: Sequence[str] = (),
+        scoring: Mapping[str, Any] | None = None,
+        importance: Sequence[float] | None = None,
+        card: str = "{}",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if isinstance(channels, str) or not channels or len(set(channels)) < len(channels):
+            raise InputError(
+                f"`channels` must be a list of distinct column names. Received: {channels!r}."
+            )
+        columns = [name for names in score_columns(channels).values() for name in names]
+        if len(set(columns)) < len(columns):
+            twice = next(name for name in columns if columns.count(name) > 1)
+            raise InputError(
+                f"The scores would have two columns {twice!r}: the channel of that name and the "
+                "detector's own. Rename the channel."
+            )
+        if channel_units is not None and len(channel_units) != len(channels):
+            raise InputError(
+                f"`channel_units` must have one entry for each of {len(channels)} channels. "
+                f"Received: {channel_units!r}."
+            )
+        if not period_s > 0:
+            raise InputError(f"`period_s` must be above 0. Received: {period_s}.")
+        if context and not self.takes_context:
+            raise ConfigError(
+                f"The detector {self.detector_name} takes no context. Leave out [data] context."
+            )
+        if context and tuple(context) != CONTEXT_COLUMNS:
+            raise ConfigError(
+                f"`context` must be empty or {', '.join(CONTEXT_COLUMNS)}. Received: {context!r}."
+            )
+        self.channels = tuple(channels)
+        self.context = tuple(context)
+        self.channel_units = tuple(channel_units or (None,) * len(channels))
+        self.period_s = float(period_s)
+        self.grid = grid
+        self._max_gap_steps = max_gap_steps
+        self._card = card
+        self.scaler = Scaler(len(channels), name="scaler")
+        self.calibration = Calibration(name="calibration")
+        usual = self.presets["default"].get("scoring", {})
+        weights = [stream.weight for stream in self.streams] if importance is None else importance
+        if len(weights) != len(self.streams) or not all(0 <= weight < inf for weight in weights):
+            raise ConfigError(
+                f"`importance` must be {len(self.streams)} weights of at least 0, one for each of: "
+                f"{', '.join(stream.meaning for stream in self.streams)}. Received: {importance!r}."
+            )
+        self.scoring = Scoring(
+            len(self.channels),
+            streams=[
+                stream._replace(weight=float(weight))
+                for stream, weight in zip(self.streams, weights, strict=True)
+            ],
+            options=ScoringOptions(**(usual if scoring is None else scoring)),
+            name="scoring",
+        )
+
+    @property
+    def declared_loops(self) -> int:
+        """Control flow nodes that the exported graph may have."""
+        return self.own_loops + int(self.scoring.is_adaptive)
+
+    @property
+    def state_size(self) -> int:
+        """Length of one stream's state row."""
+        return self.layout.size
+
+    @property
+    def max_gap_steps(self) -> int:
+        """A gap of more missing rows than this restarts the warm-up."""
+        return self.warmup_steps // 6 if self._max_gap_steps is None else self._max_gap_steps
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """What `fit` wrote down: `training`, `calibration`, `threshold`, `false_alarms`."""
+        return dict(json.loads(self._card))
+
+    def grid_options(self, *, reorder: int = 16) -> GridOptions:
+        """Returns the time grid that this detector works on."""
+        return GridOptions(
+            period_s=self.period_s,
+            max_gap_steps=self.max_gap_steps,
+            grid=self.grid,
+            reorder=reorder,
+        )
+
+    @property
+    def alarm_policy(self) -> AlarmPolicy:
+        """What makes an event, by default."""
+        return AlarmPolicy.from_dict(self.card.get("alarm", {}))
+
+    @property
+    def budget(self) -> BudgetThreshold:
+        """What the false-alarm budget became, and how well that is known."""
+        card = self.card
+        return event_threshold(
+            card["false_alarms"],
+            period_s=self.period_s,
+            calibration=card["calibration"],
+            policy=self.alarm_policy,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {
+            "name": self.name,
+            "channels": list(self.channels),
+            "channel_units": list(self.channel_units),
+            "period_s": self.period_s,
+            "grid": self.grid,
+            "max_gap_steps": self._max_gap_steps,
+            "context": list(self.context),
+            "scoring": self.scoring.options.model_dump(),
+            "card": self._card,
+        }

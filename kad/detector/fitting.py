@@ -1,0 +1,179 @@
+"""Learning a detector from normal rows."""
+
+import os
+from dataclasses import asdict
+
+import keras
+import numpy as np
+import pandas as pd
+
+from kad.backend.select import backend_versions
+from kad.data import frames
+from kad.detector.calibrating import NEW, Calibrating
+from kad.detector.series import Prepared, TrainingSeries, _finite, data_sha256
+from kad.graph.calibration import Calibration
+from kad.options import FitOptions, NetworkOptions
+from kad.training.session import Progress, TrainingInterruptedError, TrainingSession
+from kad.version import __version__
+from runtime.alarms.budget import severity_threshold
+from runtime.errors import InputError
+from runtime.interrupt import Interruptible
+from runtime.model.policy import AlarmPolicy
+
+
+class Fitting(Calibrating):
+    """Adds `fit`."""
+
+    def fit(
+        self,
+        frame: pd.DataFrame,
+        *,
+        training: FitOptions | None = None,
+        false_alarms: str = "1/week",
+        policy: AlarmPolicy | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool = False,
+        progress: Progress | None = None,
+    ) -> pd.DataFrame:
+        """Learns scaler, networks, calibration and default threshold from normal rows.
+
+        Gaps longer than `max_gap_steps` separate segments; windows never cross them. Missing
+        samples are interpolated for the networks and do not count in the losses.
+
+        Args:
+            frame: Training rows: one float column per channel, indexed by time. Mostly normal;
+                labels are never used.
+            training: Options; the class's defaults where not given.
+            false_alarms: Budget of events that becomes the default threshold.
+            policy: What makes an event; hysteresis alone where not given.
+            checkpoint: File that training writes as it goes, for `resume`.
+            resume: Continue from `checkpoint`.
+            progress: Receives every epoch's losses.
+
+        Returns:
+            The history: one row per phase and epoch.
+
+        Raises:
+            InputError: Rows that cannot be learnt from.
+            TrainingInterruptedError: Ctrl+C. In the last phase the best weights so far are
+                calibrated and kept first.
+        """
+        options = training or self.Training()
+        prepared = self.prepare(frame, training=options, false_alarms=false_alarms, policy=policy)
+        return self.fit_prepared(prepared, checkpoint=checkpoint, resume=resume, progress=progress)
+
+    def prepare(
+        self,
+        frame: pd.DataFrame,
+        *,
+        training: FitOptions,
+        false_alarms: str = "1/week",
+        policy: AlarmPolicy | None = None,
+        reorder: int = 16,
+    ) -> Prepared:
+        """Checks everything that training needs, and fits the scaler.
+
+        Args:
+            frame: See `fit`.
+            training: Options.
+            false_alarms: See `fit`.
+            policy: See `fit`.
+            reorder: Rows may arrive this many periods late.
+
+        Raises:
+            InputError: Rows that cannot be learnt from; nothing was written yet.
+        """
+        severity_threshold(false_alarms, self.period_s)
+        options = self.grid_options(reorder=reorder)
+        placed, counts = frames.to_grid(self.columns_of(frame), options)
+        segments = frames.to_segments(placed)
+        if counts.is_unsorted:
+            raise InputError(
+                f"Training rows must be sorted by time. Received: timestamps that are not sorted, "
+                f"{counts.unsorted} of {len(frame)} rows come too late. Sort the file, or raise "
+                "[data] reorder, or ignore the timestamps with [data] grid = 'rows'."
+            )
+        longest = max((len(s.values) for s in segments), default=0)
+        needed = self.rows_needed(training)
+        if longest < needed:
+            smaller = ", or a smaller detector (--preset tiny)" if "tiny" in self.presets else ""
+            raise InputError(
+                f"Training needs at least {needed} rows without a gap of more than "
+                f"{self.max_gap_steps} rows. Received: {len(frame)} rows, the longest such part "
+                f"has {longest}. Give more rows{smaller}."
+            )
+        self.scaler.fit(
+            _finite(np.concatenate([s.values for s in segments])),
+            names=self.channels,
+            constant=self.scoring.is_adaptive,
+        )
+        validation = training.validation if isinstance(training, NetworkOptions) else 0.0
+        series = TrainingSeries(segments, self.scaler, validation=validation, context=self.context)
+        self.check_series(series, training)
+        rows = self._calibration_row_count(series)
+        calibrating = self._newest(segments, rows)
+        usable = sum(int(mask.sum()) for _, mask in calibrating)
+        if usable < Calibration.FEWEST:
+            raise InputError(
+                f"Calibration needs at least {Calibration.FEWEST} observed rows, each after "
+                f"{self.warmup_steps} rows without a long gap. Received: {usable} in the last "
+                f"{rows} training rows, which calibrate. {self._more_rows(training)}"
+            )
+        return Prepared(
+            segments,
+            asdict(counts),
+            series,
+            calibrating,
+            training,
+            false_alarms,
+            policy or AlarmPolicy(),
+        )
+
+    def fit_prepared(
+        self,
+        prepared: Prepared,
+        *,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool = False,
+        progress: Progress | None = None,
+    ) -> pd.DataFrame:
+        """Does the work of `fit` on what `prepare` returned; see there."""
+        segments = prepared.segments
+        fingerprint = data_sha256(segments)
+        with Interruptible() as breaker:
+            session = TrainingSession(
+                self,
+                prepared.training,
+                fingerprint=fingerprint,
+                checkpoint=checkpoint,
+                resume=resume,
+                progress=progress,
+                breaker=breaker,
+            )
+            interrupted: TrainingInterruptedError | None = None
+            try:
+                self.fit_networks(prepared.series, session)
+            except TrainingInterruptedError as error:
+                if not error.usable:
+                    raise
+                interrupted = error
+            self.fit_statistics(prepared.series)
+            self._fit_scoring(segments)
+            summary = {
+                "rows": int(sum(len(s.values) for s in segments)),
+                "grid": prepared.counts,
+                "segments": len(segments),
+                "epochs": session.epochs,
+                "seed": prepared.training.seed,
+                "backend": keras.backend.backend(),
+                "versions": {"kad": __version__, **backend_versions()},
+                "start_ns": int(segments[0].times_ns[0]),
+                "end_ns": int(segments[-1].times_ns[-1]),
+                "data_sha256": fingerprint,
+            }
+            self._fit_ranges(segments, without=round(NEW * len(prepared.series.values)))
+            self.calibrate(prepared, training=summary)
+            self._fit_ranges(segments)
+            if interrupted:
+                raise interrupted
+        return session.history
