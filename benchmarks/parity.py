@@ -14,7 +14,7 @@ import pandas as pd
 from benchmarks.models import export_fitted, fitted, fitted_rnn
 from benchmarks.processes import installed
 from runtime.model.compare import relative_gap
-from runtime.model.schema import OUTPUTS
+from runtime.model.outputs import OUTPUTS
 
 
 def run() -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 
 from kad.backend import select_backend
 from runtime.errors import InputError, MissingExtraError
-from runtime.model.schema import GOLDEN_KEY, METADATA_KEY
+from runtime.model.schema import GOLDEN_KEY, INPUTS, METADATA_KEY
 
 GOLDEN_STEPS = 64
 
@@ -92,12 +92,14 @@ def _detector_file(
     from export.replay import STREAMS, always, replay, replay_series, run
     from kad.backend.compiled import compile_function
     from runtime.model.detector import Detector as OnnxDetector
-    from runtime.model.schema import OUTPUTS
+    from runtime.model.outputs import OUTPUTS, shapes
     from runtime.model.verify import make_golden
 
-    channels, inputs = len(detector.channels), len(detector.channels) + len(detector.context)
-    state = ("streams", detector.state_size)
-    each = ("streams", "steps", channels)
+    sizes = shapes(
+        inputs=len(detector.channels) + len(detector.context),
+        channels=len(detector.channels),
+        state_size=detector.state_size,
+    )
 
     def step(x: Any, state: Any) -> dict[str, Any]:
         out = detector.step(x, state)
@@ -105,14 +107,8 @@ def _detector_file(
 
     model = to_onnx(
         step,
-        inputs={"x": ("streams", "steps", inputs), "state": state},
-        outputs={
-            "score": ("streams", "steps"),
-            "severity": ("streams", "steps"),
-            "channel_scores": each,
-            "expected": each,
-            "next_state": state,
-        },
+        inputs={name: sizes[name] for name in INPUTS},
+        outputs={name: sizes[name] for name in OUTPUTS},
         frozen=frozen,
         loops=detector.declared_loops,
     )

@@ -10,7 +10,7 @@ from runtime.clock.context import context_columns
 from runtime.errors import VerificationError
 from runtime.model.compare import relative_gap
 from runtime.model.detector import Detector as OnnxDetector
-from runtime.model.schema import OUTPUTS
+from runtime.model.outputs import OUTPUTS
 from runtime.model.verify import TOLERANCE
 
 STREAMS = 3

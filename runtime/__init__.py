@@ -27,7 +27,8 @@ from runtime.errors import (
     VerificationError,
 )
 from runtime.model.compare import relative_gap
-from runtime.model.detector import Detector, StepOutput
+from runtime.model.detector import Detector
+from runtime.model.outputs import StepOutput
 from runtime.model.policy import AlarmPolicy
 from runtime.model.schema import InputColumn, Metadata
 from runtime.model.verify import VerifyReport, verify

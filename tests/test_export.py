@@ -13,7 +13,8 @@ from kad.networks.vae_lstm.vae import embedding_lstm
 from runtime import Detector, Stream, verify
 from runtime.errors import InputError, VerificationError
 from runtime.model.compare import relative_gap
-from runtime.model.schema import METADATA_KEY, OUTPUTS, SCHEMA
+from runtime.model.outputs import OUTPUTS
+from runtime.model.schema import METADATA_KEY, SCHEMA
 
 
 def control_flow(model):

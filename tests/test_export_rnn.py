@@ -12,7 +12,7 @@ from kad.runs.folder import load
 from runtime import Detector, Stream, verify
 from runtime.clock.context import CONTEXT_COLUMNS
 from runtime.model.compare import relative_gap
-from runtime.model.schema import OUTPUTS
+from runtime.model.outputs import OUTPUTS
 
 CONTROL_FLOW = {"If", "Loop", "Scan"}
 OPERATORS = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "RNN"}

@@ -11,7 +11,7 @@ import pytest
 from export.replay import replay_series
 from runtime import Detector
 from runtime.model.compare import relative_gap
-from runtime.model.schema import OUTPUTS
+from runtime.model.outputs import OUTPUTS
 
 ROOT = Path(__file__).parent.parent
 

@@ -8,7 +8,8 @@ from onnx_toys import graph, metadata, toy, with_props
 from runtime.errors import ModelFileError
 from runtime.model.compare import relative_gap
 from runtime.model.detector import Detector
-from runtime.model.schema import GOLDEN_KEY, METADATA_KEY, OUTPUTS
+from runtime.model.outputs import OUTPUTS
+from runtime.model.schema import GOLDEN_KEY, METADATA_KEY
 from runtime.model.verify import make_golden, read_golden, verify
 
 INF = float("inf")

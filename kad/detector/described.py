@@ -15,9 +15,9 @@ from kad.options import ScoringOptions
 from runtime.alarms.budget import BudgetThreshold, event_threshold
 from runtime.clock.context import CONTEXT_COLUMNS
 from runtime.errors import ConfigError, InputError
+from runtime.model.outputs import score_columns
 from runtime.model.policy import AlarmPolicy
 from runtime.model.schema import Grid
-from runtime.tables.writers import score_columns
 
 
 class Described(Own):

@@ -8,8 +8,8 @@ import pandas as pd
 from kad.data import frames
 from kad.detector.fitting import Fitting
 from runtime.alarms.events import Event, EventDetector
+from runtime.model.outputs import PER_STEP, StepOutput, score_columns
 from runtime.streams.scores import Scores
-from runtime.tables.writers import score_columns
 
 
 class Scored(Fitting):
@@ -38,10 +38,10 @@ class Scored(Fitting):
         """
         placed, counts = frames.to_grid(self.columns_of(frame), self.grid_options())
         parts = [self.score_segment(self.inputs(s)) for s in frames.to_segments(placed)]
-        names = ("score", "severity", "channel_scores", "expected")
-        outputs = [np.concatenate([part[name] for part in parts]) for name in names]
+        joined = {name: np.concatenate([part[name] for part in parts]) for name in PER_STEP}
+        outputs = StepOutput(**joined, next_state=np.empty(0, "float32"))
         threshold = float(self.card.get("threshold", np.inf))
-        return Scores.of(placed, tuple(outputs), threshold), asdict(counts)
+        return Scores.of(placed, outputs, threshold), asdict(counts)
 
     def score(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Scores a frame as the runtime would, as a table.

@@ -3,14 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from runtime.model.outputs import DESCRIBED
+
 __all__ = ["relative_gap"]
-
-
-UNITS = {"severity": 3.0, "score": 1.0, "channel_scores": 1.0}
-"""Sizes of outputs with a unit of their own, below which differences mean nothing: a severity of 3
-is one in a thousand; an adaptive score of 1 is one standard deviation of usual errors, as small as
-0.02 of the sensor's own: what float32 rounds off an error counts up to fifty fold. Static scores
-are larger."""
 
 
 def relative_gap(actual: ArrayLike, expected: ArrayLike, *, output: str = "") -> float:
@@ -44,7 +39,8 @@ def relative_gap(actual: ArrayLike, expected: ArrayLike, *, output: str = "") ->
     if not e.size:
         return 0.0
     size = np.abs(e)
-    scale = np.maximum(size, max(float(size.mean()), UNITS.get(output, 0.0)))
+    unit = DESCRIBED[output].unit if output in DESCRIBED else 0.0
+    scale = np.maximum(size, max(float(size.mean()), unit))
     difference = np.abs(a - e)
     if (difference[scale == 0] > 0).any():
         return float("inf")

@@ -1,34 +1,17 @@
 """One detector file, loaded: validation and the pure `step`."""
 
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from runtime.errors import InputError, ModelFileError
-from runtime.model.schema import GOLDEN_KEY, INPUTS, METADATA_KEY, OUTPUTS, Metadata
+from runtime.model.outputs import OUTPUTS, Array, StepOutput, concatenated, nothing, shapes
+from runtime.model.schema import GOLDEN_KEY, INPUTS, METADATA_KEY, Metadata
 
-__all__ = ["Detector", "StepOutput"]
-
-Array = npt.NDArray[np.float32]
+__all__ = ["Detector"]
 
 _LOG_FATAL = 4
-
-
-class StepOutput(NamedTuple):
-    """What `Detector.step` returns; every array is float32."""
-
-    score: Array
-    """The detector's own score, at least 0: (streams, steps)."""
-    severity: Array
-    """−log10 P(a normal sample scores this high), 0 while warming up: (streams, steps)."""
-    channel_scores: Array
-    """Each channel's part of the score: (streams, steps, channels)."""
-    expected: Array
-    """What the detector expected, in raw units: (streams, steps, channels)."""
-    next_state: Array
-    """State to feed to the next call: (streams, state_size)."""
 
 
 class Detector:
@@ -130,11 +113,8 @@ class Detector:
             parts.append(self._run(x[:, start : start + chunk], state))
             state = parts[-1].next_state
         if not parts:
-            none = np.empty(x.shape[:2], np.float32)
-            each = np.empty((*x.shape[:2], len(self.channels)), np.float32)
-            return StepOutput(none, none, each, each, state)
-        joined = [np.concatenate(arrays, axis=1) for arrays in list(zip(*parts, strict=True))[:4]]
-        return StepOutput(joined[0], joined[1], joined[2], joined[3], state)
+            return nothing(x.shape[:2], channels=len(self.channels), state=state)
+        return concatenated(parts, axis=1)
 
     def _run(self, x: Array, state: Array) -> StepOutput:
         # The plain `run` with a ready list of names: 7 us of overhead per call here. OrtValues
@@ -176,24 +156,20 @@ class Detector:
 
     def _check_tensors(self) -> tuple[int | None, int | None]:
         meta = self._metadata
-        channels = len(meta.channels)
-        shapes = {
-            "x": ("streams", "steps", len(meta.inputs)),
-            "state": ("streams", meta.state_size),
-            "score": ("streams", "steps"),
-            "severity": ("streams", "steps"),
-            "channel_scores": ("streams", "steps", channels),
-            "expected": ("streams", "steps", channels),
-            "next_state": ("streams", meta.state_size),
-        }
+        wanted_shapes = shapes(
+            inputs=len(meta.inputs), channels=len(meta.channels), state_size=meta.state_size
+        )
         tensors = {t.name: t for t in (*self._session.get_inputs(), *self._session.get_outputs())}
-        if len(self._session.get_inputs()) != len(INPUTS) or not shapes.keys() <= tensors.keys():
+        if (
+            len(self._session.get_inputs()) != len(INPUTS)
+            or not wanted_shapes.keys() <= tensors.keys()
+        ):
             raise ModelFileError(
                 f"{self._name} must have the inputs {', '.join(INPUTS)} and the outputs "
                 f"{', '.join(OUTPUTS)}. Received: {', '.join(tensors)}. Export it again."
             )
         fixed: dict[str, int] = {}
-        for name, shape in shapes.items():
+        for name, shape in wanted_shapes.items():
             tensor = tensors[name]
             ranks_differ = len(tensor.shape) != len(shape)
             wrong = tensor.type != "tensor(float)" or ranks_differ

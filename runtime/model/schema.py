@@ -26,7 +26,6 @@ GOLDEN_KEY = "kad.golden"
 """Key of the golden vectors: base64 of an npz with `x`, `state` and every output."""
 
 INPUTS = ("x", "state")
-OUTPUTS = ("score", "severity", "channel_scores", "expected", "next_state")
 
 Role = Literal["channel", "context"]
 Grid = Literal["time", "rows"]

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from runtime.errors import ModelFileError
 from runtime.model.compare import relative_gap
-from runtime.model.detector import Array, Detector, StepOutput
-from runtime.model.schema import OUTPUTS
+from runtime.model.detector import Detector
+from runtime.model.outputs import OUTPUTS, Array, StepOutput
 
 __all__ = ["TOLERANCE", "Golden", "VerifyReport", "make_golden", "read_golden", "verify"]
 
@@ -57,9 +57,8 @@ def make_golden(x: Array, state: Array, outputs: StepOutput) -> str:
         state: float32 (1, state_size).
         outputs: What `step` returned for them.
     """
-    arrays = dict(zip(OUTPUTS, (getattr(outputs, name) for name in OUTPUTS), strict=True))
     blob = io.BytesIO()
-    np.savez_compressed(blob, x=x, state=state, **arrays)
+    np.savez_compressed(blob, x=x, state=state, **outputs._asdict())
     return base64.b64encode(blob.getvalue()).decode("ascii")
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from runtime.clock.grid import GridCounts, Placed, RowGrid, TimeGrid, Times, Values, check_rows
 from runtime.errors import InputError
 from runtime.model.detector import Detector
+from runtime.model.outputs import of_first_step
 from runtime.streams.rounds import Rounds
 from runtime.streams.scores import Scores
 from runtime.streams.stream import make_grid
@@ -168,7 +169,7 @@ class StreamBatch:
         out = self._rounds.step(self._rounds.inputs(due, values)[:, None], numbers)
         scores = Scores.of(
             Placed(due, values, self._no_restart[: len(rows)], rows),
-            (out.score[:, 0], out.severity[:, 0], out.channel_scores[:, 0], out.expected[:, 0]),
+            of_first_step(out),
             self.threshold,
         )
         return BatchScores(names=self._names, streams=numbers, scores=scores)

@@ -8,12 +8,10 @@ import numpy.typing as npt
 from runtime.clock.context import context_columns
 from runtime.clock.grid import Placed
 from runtime.errors import InputError
-from runtime.model.detector import Array, Detector, StepOutput
+from runtime.model.detector import Detector
+from runtime.model.outputs import Array, StepOutput, concatenated, nothing
 
-__all__ = ["Outputs", "Rounds"]
-
-Outputs = tuple[Array, Array, Array, Array]
-"""Score, severity, channel scores and expected of one stream's steps, without a stream axis."""
+__all__ = ["Rounds"]
 
 
 class Rounds:
@@ -38,11 +36,10 @@ class Rounds:
         self._context = tuple(c.name for c in meta.inputs if c.role == "context")
         context_columns(self._context, np.empty(0, np.int64))
         self.state = detector.initial_state(streams)
-        nothing, no_rows = np.empty(0, np.float32), np.empty(0, np.int64)
-        each = np.empty((0, self._channels), np.float32)
-        self.none: tuple[Placed, Outputs] = (
-            Placed(no_rows, each.astype(np.float64), np.empty(0, np.bool_), no_rows),
-            (nothing, nothing, each, each),
+        no_rows = np.empty(0, np.int64)
+        self.none: tuple[Placed, StepOutput] = (
+            Placed(no_rows, np.empty((0, self._channels)), np.empty(0, np.bool_), no_rows),
+            nothing((0,), channels=self._channels, state=detector.initial_state(1)[0]),
         )
 
     def inputs(self, times_ns: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> Array:
@@ -71,7 +68,7 @@ class Rounds:
             self.state[streams] = out.next_state
         return out
 
-    def score(self, placed: Sequence[Placed], streams: npt.NDArray[np.intp]) -> list[Outputs]:
+    def score(self, placed: Sequence[Placed], streams: npt.NDArray[np.intp]) -> list[StepOutput]:
         """Scores the slots of some streams; state is zero at each restart.
 
         In each round, every stream with rows left takes as many steps as the shortest run of
@@ -80,11 +77,14 @@ class Rounds:
         Args:
             placed: What each stream's grid has emitted.
             streams: Their numbers, each once.
+
+        Returns:
+            Each stream's outputs, without the axis of the streams.
         """
         if len(placed) == 1 and len(placed[0].restart) and not placed[0].restart.any():
             # The rounds below would do the same: a live stream brings one row at a time.
             out = self.step(self.inputs(placed[0].times_ns, placed[0].values)[None], streams)
-            return [(out.score[0], out.severity[0], out.channel_scores[0], out.expected[0])]
+            return [StepOutput(*(array[0] for array in out))]
         inputs = [self.inputs(p.times_ns, p.values) for p in placed]
         done = np.zeros(len(placed), np.intp)
         # A run ends where the next segment begins.
@@ -109,15 +109,10 @@ class Rounds:
             active = active[[done[i] < len(inputs[i]) for i in active]]
         return [self._joined(part) for part in parts]
 
-    def _joined(self, parts: list[StepOutput]) -> Outputs:
+    def _joined(self, parts: list[StepOutput]) -> StepOutput:
         if len(parts) == 1:
-            return parts[0][:4]
-        if not parts:
-            return self.none[1]
-        score, severity, channel_scores, expected = (
-            np.concatenate([part[index] for part in parts]) for index in range(4)
-        )
-        return score, severity, channel_scores, expected
+            return parts[0]
+        return concatenated(parts, axis=0) if parts else self.none[1]
 
     def _call(self, x: Array, state: Array) -> StepOutput:
         """Calls the detector; groups and pads streams where their number is fixed."""

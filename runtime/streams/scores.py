@@ -7,26 +7,17 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.clock.grid import Placed, Times, Values
-from runtime.model.detector import Array
-from runtime.streams.rounds import Outputs
+from runtime.model.outputs import PER_STEP, PerStep, StepOutput
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scores:
-    """Scored steps, in the order of the grid."""
+class Scores(PerStep):
+    """Scored steps, in the order of the grid: what the detector says, and of which rows."""
 
     times_ns: Times
     """Nanoseconds since 1970-01-01: int64 (steps,)."""
     values: Values
     """The channels as they came, NaN where nothing came: float64 (steps, channels)."""
-    score: Array
-    """The detector's own score: float32 (steps,)."""
-    severity: Array
-    """−log10 P(a normal sample scores this high): float32 (steps,)."""
-    expected: Array
-    """What the detector expected, in raw units: float32 (steps, channels)."""
-    channel_scores: Array
-    """Each channel's part of the score: float32 (steps, channels)."""
     alarm: npt.NDArray[np.bool_]
     """Severity at or above the stream's threshold: (steps,)."""
     restart: npt.NDArray[np.bool_]
@@ -38,17 +29,29 @@ class Scores:
         return len(self.times_ns)
 
     @classmethod
-    def of(cls, placed: Placed, outputs: Outputs, threshold: float) -> Self:
-        """Joins what a grid emitted and what the network said about it."""
-        score, severity, channel_scores, expected = outputs
+    def of(cls, placed: Placed, outputs: StepOutput, threshold: float) -> Self:
+        """Joins what a grid emitted and what the network said about it.
+
+        Args:
+            placed: The steps.
+            outputs: Without the axis of the streams.
+            threshold: Alarm threshold on severity.
+        """
         return cls(
+            **{name: getattr(outputs, name) for name in PER_STEP},
             times_ns=placed.times_ns,
             values=placed.values,
-            score=score,
-            severity=severity,
-            expected=expected,
-            channel_scores=channel_scores,
-            alarm=severity >= threshold,
+            alarm=outputs.severity >= threshold,
             restart=placed.restart,
             rows=placed.rows,
         )
+
+    def warming(self, steps: int) -> npt.NDArray[np.bool_]:
+        """Returns which steps lie in a warm-up.
+
+        Args:
+            steps: Length of a warm-up; it begins at the first step and at each restart.
+        """
+        number = np.arange(len(self))
+        since = number - np.maximum.accumulate(np.where(self.restart, number, 0))
+        return np.asarray(since < steps)

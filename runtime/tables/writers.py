@@ -12,25 +12,14 @@ import numpy.typing as npt
 
 from runtime.alarms.events import Event
 from runtime.clock.timestamps import TimeStyle, format_times
+from runtime.model.outputs import score_columns
 from runtime.streams.scores import Scores
 
-__all__ = ["EventWriter", "Format", "ScoreWriter", "number_texts", "score_columns"]
+__all__ = ["EventWriter", "Format", "ScoreWriter", "number_texts"]
 
 Format = Literal["csv", "jsonl"]
 
 _EVENT_COLUMNS = ("start", "end", "peak_time", "peak_severity", "channels")
-
-
-def score_columns(channels: Sequence[str]) -> dict[str, list[str]]:
-    """Returns the column names of every field of `Scores` that tables have, in their order."""
-    return {
-        "values": list(channels),
-        "score": ["score"],
-        "severity": ["severity"],
-        "expected": [f"expected_{name}" for name in channels],
-        "channel_scores": [f"score_{name}" for name in channels],
-        "alarm": ["alarm"],
-    }
 
 
 @dataclass(frozen=True, slots=True)
