@@ -59,7 +59,7 @@ def _case(name: str) -> list[dict[str, Any]]:
     seen = observed.all(axis=1)
     hidden, distances = hidden[seen], distances[seen]
     chosen = np.random.default_rng(0).permutation(len(hidden))[:MOST_ROWS]
-    placed, _ = to_grid(test, detector.grid_options())
+    placed, _ = to_grid(test, detector.make_grid())
     parts = [
         detector.run_segment(detector.measure_step, detector.inputs(segment))
         for segment in to_segments(placed)

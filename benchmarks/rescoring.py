@@ -77,7 +77,7 @@ def error_streams(detector: "Detector", frame: pd.DataFrame) -> dict[str, np.nda
             "next_state": following,
         }
 
-    placed, _ = frames.to_grid(detector.columns_of(frame), detector.grid_options())
+    placed, _ = frames.to_grid(detector.columns_of(frame), detector.make_grid())
     (segment,) = frames.to_segments(placed)
     return detector.run_segment(step, detector.inputs(segment))
 

@@ -2,14 +2,18 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from kad.backend import select_backend
 from runtime.errors import InputError, MissingExtraError
 from runtime.model.schema import GOLDEN_KEY, INPUTS, METADATA_KEY
+
+if TYPE_CHECKING:
+    from kad.detector import Detector
 
 GOLDEN_STEPS = 64
 
@@ -54,7 +58,7 @@ def export(
         MissingExtraError: TensorFlow or tf2onnx is not installed.
     """
     _need_tensorflow()
-    from kad.runs.folder import load
+    from kad.runs.folder import EXPORTED, load
     from runtime.files import write_atomically
 
     detector = load(run)
@@ -68,7 +72,7 @@ def export(
         )
     where = Path(run)
     folder = where if where.is_dir() else where.parent
-    path = Path(output) if output else folder / "detector.onnx"
+    path = Path(output) if output else folder / EXPORTED
     if not path.parent.is_dir():
         raise InputError(f"The folder of {path} does not exist. Make it first.")
     frozen = {
@@ -83,11 +87,10 @@ def export(
 
 
 def _detector_file(
-    detector: Any, frozen: dict[str, int]
+    detector: "Detector", frozen: dict[str, int]
 ) -> tuple[bytes, dict[str, dict[str, float]]]:
     import keras
 
-    from export.metadata import detector_metadata
     from export.onnx_graph import set_metadata, to_onnx, weights_sha256
     from export.replay import STREAMS, always, replay, replay_series, run
     from kad.backend.compiled import compile_function
@@ -112,7 +115,7 @@ def _detector_file(
         frozen=frozen,
         loops=detector.declared_loops,
     )
-    metadata = detector_metadata(detector, weights_sha256=weights_sha256(model)).to_json()
+    metadata = replace(detector.metadata, weights_sha256=weights_sha256(model)).to_json()
     set_metadata(model, {METADATA_KEY: metadata})
     onnx = OnnxDetector(model.SerializeToString())
 
@@ -135,7 +138,7 @@ def _detector_file(
     return model.SerializeToString(), gaps
 
 
-def _component_files(detector: Any, folder: Path) -> dict[Path, bytes]:
+def _component_files(detector: "Detector", folder: Path) -> dict[Path, bytes]:
     from export.onnx_graph import set_metadata, to_onnx
 
     files = {}

@@ -1,17 +1,21 @@
 """The proof that a file computes what Keras computes, before the file is written."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from runtime.clock.context import context_columns
+from runtime.clock.durations import nanoseconds
 from runtime.errors import VerificationError
 from runtime.model.compare import relative_gap
 from runtime.model.detector import Detector as OnnxDetector
 from runtime.model.outputs import OUTPUTS
 from runtime.model.verify import TOLERANCE
+
+if TYPE_CHECKING:
+    from kad.detector import Detector
 
 STREAMS = 3
 """Different streams in one call, so that a leak between them would show."""
@@ -20,7 +24,7 @@ Array = npt.NDArray[np.float32]
 Step = Callable[[Array, Array], dict[str, Array]]
 
 
-def replay_series(detector: Any, *, streams: int, steps: int, seed: int = 0) -> Array:
+def replay_series(detector: "Detector", *, streams: int, steps: int, seed: int = 0) -> Array:
     """Returns series as the detector knows them, with spikes, missing samples and outages.
 
     Args:
@@ -45,7 +49,7 @@ def replay_series(detector: Any, *, streams: int, steps: int, seed: int = 0) -> 
     for stream in range(streams):
         start = rng.integers(0, max(1, steps - 20))
         x[stream, start : start + 20] = np.nan
-    times = np.arange(steps, dtype="int64") * round(detector.period_s * 1e9)
+    times = np.arange(steps, dtype="int64") * nanoseconds(detector.period_s)
     context = context_columns(detector.context, times)
     context = np.broadcast_to(context, (streams, *context.shape))
     return np.concatenate([x.astype("float32"), context], axis=-1)

@@ -6,9 +6,7 @@ A file is TOML or JSON with the sections `[data]`, `[detector]`, `[training]`, `
 """
 
 import difflib
-import json
 import os
-import tomllib
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -18,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 import pydantic
 import tomli_w
 
+from kad.data.settings import read_settings
 from kad.detector import Detector
 from kad.detectors import detector_class
 from kad.options import (
@@ -29,7 +28,7 @@ from kad.options import (
     arguments_model,
     merged,
 )
-from runtime.errors import ConfigError, InputError
+from runtime.errors import ConfigError
 
 DEFAULT_DETECTOR = "vae-lstm"
 DEFAULT_PRESET = "default"
@@ -107,7 +106,7 @@ def build_config(
         ConfigError: An unknown key, section, preset or detector, or a wrong value; the message
             names the key and, for a misspelt one, the nearest.
     """
-    from_file = _read(Path(file)) if file else {}
+    from_file = read_settings(Path(file)) if file else {}
     _check_sections(from_file)
     name = detector or from_file.get("detector", {}).get("name", DEFAULT_DETECTOR)
     sources = Sources(name, from_file, deepcopy(dict(overrides or {})))
@@ -177,17 +176,3 @@ def _check_sections(tree: Mapping[str, Any]) -> None:
             raise ConfigError(
                 f"{section!r} must be a section of keys, [{section}]. Received: {values!r}."
             )
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"The configuration {path} cannot be read: {error}.") from error
-    try:
-        tree = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"The configuration {path} is not valid: {error}.") from error
-    if not isinstance(tree, dict):
-        raise ConfigError(f"The configuration {path} must hold sections of keys.")
-    return tree

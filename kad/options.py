@@ -8,8 +8,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from runtime.alarms.budget import parse_false_alarms
 from runtime.clock.durations import parse_duration
+from runtime.clock.grid import FILE_REORDER, GridKind
 from runtime.model.policy import AlarmPolicy
-from runtime.model.schema import Grid
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -40,12 +40,12 @@ class DataOptions(Options):
     """Sampling period in seconds; the median step where not given."""
     max_gap: Annotated[int, Field(ge=0)] | None = None
     """A gap of more missing rows than this restarts the warm-up; the detector's where not given."""
-    reorder: Annotated[int, Field(ge=0)] = 16
+    reorder: Annotated[int, Field(ge=0)] = FILE_REORDER
     """Rows may arrive this many sampling periods late."""
     context: bool | None = None
     """Give the detector the time of day and the day of the week; where not given, when it takes
     them, the period is between one minute and six hours, and there are two days to train on."""
-    grid: Grid = "time"
+    grid: GridKind = "time"
     """`time`: place rows on a regular time grid. `rows`: every row is one step."""
 
 

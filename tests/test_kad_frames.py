@@ -5,12 +5,14 @@ import pandas as pd
 import pytest
 from conftest import wave
 
-from kad.data.frames import GridOptions, infer_period, time_index, times_ns, to_grid, to_segments
+from kad.data.frames import infer_period, time_index, times_ns, to_grid, to_segments
 from kad.data.labels import read_labels
 from kad.data.rows import select_rows
 from kad.data.tables import read_table
-from runtime.clock.grid import GridCounts
+from runtime.clock.grid import GridCounts, make_grid
 from runtime.errors import InputError
+
+GRID = {"period_s": 60.0, "channels": 2, "max_gap": 5, "reorder": 16}
 
 MINUTE = 60 * 10**9
 
@@ -145,7 +147,7 @@ def test_segments_are_what_the_gateway_sees():
     """Short gaps become missing rows, long ones separate segments, duplicates are counted."""
     frame = wave(60)
     frame = pd.concat([frame.iloc[:10], frame.iloc[9:10], frame.iloc[12:30], frame.iloc[50:]])
-    placed, counts = to_grid(frame, GridOptions(period_s=60.0, max_gap_steps=5))
+    placed, counts = to_grid(frame, make_grid("time", **GRID))
     segments = to_segments(placed)
     assert [len(s.values) for s in segments] == [30, 10]
     assert np.isnan(segments[0].values[10:12]).all()
@@ -156,7 +158,7 @@ def test_segments_are_what_the_gateway_sees():
 def test_rows_grid_takes_every_row():
     """With grid `rows` nothing is placed, dropped or filled."""
     frame = pd.concat([wave(10), wave(10)])
-    placed, _ = to_grid(frame, GridOptions(period_s=60.0, max_gap_steps=5, grid="rows"))
+    placed, _ = to_grid(frame, make_grid("rows", **GRID))
     np.testing.assert_array_equal(placed.values, frame.to_numpy())
     assert len(to_segments(placed)) == 1
 

@@ -87,10 +87,10 @@ def page(browser, written):
 
 def events_at(run, findings, threshold):
     finder = EventDetector(
-        findings.channels,
+        findings.metadata.channels,
         threshold=threshold,
         policy=run.detector.alarm_policy,
-        period_s=findings.period_s,
+        period_s=findings.metadata.period_s,
     )
     return [*finder.update(findings.scores), *finder.finish()]
 
@@ -137,7 +137,9 @@ def expected_cards(findings, events, threshold):
     keep, rows = findings.counted, len(findings.scores)
     ranges = keep_rows([(row[e.start_ns], row[e.end_ns] + 1) for e in events], keep)
     labels = keep_rows(findings.label_ranges, keep)
-    figures = event_figures(ranges, labels, rows=int(keep.sum()), period_s=findings.period_s)
+    figures = event_figures(
+        ranges, labels, rows=int(keep.sum()), period_s=findings.metadata.period_s
+    )
     detected = findings.scores.severity[keep] >= np.float32(threshold)
     points = precision_recall(detected, to_mask(findings.label_ranges, rows)[keep])
     found = round(figures.recall * len(labels))

@@ -1,6 +1,5 @@
 """`kad score`."""
 
-import io
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +28,7 @@ def score(
     select_backend(backend)
     from kad.data.tables import read_table
     from kad.runs.folder import load
-    from runtime.files import write_atomically
+    from runtime.files import open_output, write_atomically
     from runtime.tables.writers import ScoreWriter
 
     if output.exists() and output.samefile(data):
@@ -42,11 +41,10 @@ def score(
         predicted = detector.predictions(table.frame)
         write_atomically(predictions, predicted.to_csv(index_label="time"))
     scores, counts = detector.scores(table.frame)
-    content = io.BytesIO()
-    writer = ScoreWriter(content, detector.channels, table.style)
-    writer.header()
-    writer.write(scores)
-    write_atomically(output, content.getvalue())
+    with open_output(str(output)) as file:
+        writer = ScoreWriter(file, detector.channels, table.style)
+        writer.header()
+        writer.write(scores)
     say_counts(counts)
     console.print(
         f"Scored {len(scores)} steps, {scores.alarm.sum()} of them alarms, in "

@@ -1,5 +1,6 @@
 """`kad train`."""
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +10,7 @@ import typer
 from kad.backend import select_backend
 from kad.cli.command import BackendOption, DataFile, command, console, say_counts
 from kad.detectors import detector_names
-from runtime.errors import InputError
+from runtime.errors import InputError, KadError
 
 
 @command
@@ -123,6 +124,7 @@ def run_training(
     """Trains, reports, and says what came of it."""
     from kad.cli.progress import ProgressBar
     from kad.report.write import write_report
+    from kad.runs.folder import MODEL, REPORT
     from kad.runs.train import train as run_train
     from kad.training.session import TrainingInterruptedError
 
@@ -138,11 +140,11 @@ def run_training(
     if series is not None:
         labels = series.keep(folder)
     write_report(run, run.frame, labels=labels)
-    card = run.detector.card
-    say_counts(card["training"]["grid"])
+    meta = run.detector.metadata
+    say_counts(meta.training["grid"])
     console.print(
-        f"Trained on {card['training']['rows']} rows; alarm at severity {card['threshold']:.2f} "
-        f"(false alarms: {card['false_alarms']}). Wrote {folder}/model.keras and report.html."
+        f"Trained on {meta.training['rows']} rows; alarm at severity {meta.threshold:.2f} "
+        f"(false alarms: {meta.false_alarms}). Wrote {folder}/{MODEL} and {REPORT}."
     )
     if note := run.detector.budget.note:
         console.print(f"Note: {note}.")
@@ -152,13 +154,10 @@ def _configured_backend(config: Path | None) -> str | None:
     """Returns the backend that a configuration file asks for, before Keras is imported."""
     if config is None:
         return None
-    import json
-    import tomllib
+    from kad.data.settings import read_settings
 
-    try:
-        text = config.read_text(encoding="utf-8")
-        tree = json.loads(text) if config.suffix == ".json" else tomllib.loads(text)
-        chosen = tree.get("training", {}).get("backend")
-    except (OSError, ValueError, AttributeError):
-        return None  # build_config says what is wrong
-    return chosen if isinstance(chosen, str) else None
+    with suppress(KadError):  # build_config says what is wrong
+        section = read_settings(config).get("training")
+        chosen = section.get("backend") if isinstance(section, dict) else None
+        return chosen if isinstance(chosen, str) else None
+    return None

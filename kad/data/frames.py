@@ -9,7 +9,6 @@ import pandas as pd
 
 from runtime.clock.grid import GridCounts, Placed, RowGrid, TimeGrid
 from runtime.errors import InputError
-from runtime.model.schema import Grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,20 +19,6 @@ class Segment:
     """int64 `(rows,)`: nanoseconds since the epoch, one period apart."""
     values: np.ndarray
     """float64 `(rows, channels)` in raw units; NaN where missing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GridOptions:
-    """The time grid of a detector."""
-
-    period_s: float
-    """Sampling period in seconds."""
-    max_gap_steps: int
-    """A gap of more missing rows than this starts a new segment."""
-    grid: Grid = "time"
-    """`time` or `rows`."""
-    reorder: int = 16
-    """Rows may arrive this many periods late."""
 
 
 def times_ns(frame: pd.DataFrame) -> np.ndarray:
@@ -87,26 +72,17 @@ def infer_period(times: np.ndarray, *, mixed: bool = False) -> float:
     return period / 1e9
 
 
-def to_grid(frame: pd.DataFrame, options: GridOptions) -> tuple[Placed, GridCounts]:
-    """Places a frame's rows on the time grid, by the code that the gateway runs.
+def to_grid(frame: pd.DataFrame, grid: TimeGrid | RowGrid) -> tuple[Placed, GridCounts]:
+    """Places a frame's rows on a grid, by the code that the gateway runs.
 
     Args:
         frame: One float column per channel, indexed by time.
-        options: The grid.
+        grid: A new one.
 
     Returns:
         The steps in order, and what happened to the rows.
     """
-    values = frame.to_numpy("float64")
-    period_ns = round(options.period_s * 1e9)
-    grid: RowGrid | TimeGrid
-    if options.grid == "rows":
-        grid = RowGrid(values.shape[1])
-    else:
-        grid = TimeGrid(
-            period_ns, values.shape[1], reorder=options.reorder, max_gap=options.max_gap_steps
-        )
-    parts = [grid.place(times_ns(frame), values), grid.flush()]
+    parts = [grid.place(times_ns(frame), frame.to_numpy("float64")), grid.flush()]
     placed = Placed(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
     return placed, grid.counts
 

@@ -157,6 +157,7 @@ class Calibrating(Running):
                 "calibration": calibration,
                 "alarm": asdict(prepared.policy),
                 "false_alarms": prepared.false_alarms,
+                "reorder": prepared.reorder,
                 "threshold": budget.threshold,
             },
             allow_nan=False,

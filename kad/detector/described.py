@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from math import inf
+from types import MappingProxyType
 from typing import Any, ClassVar
 
-from kad.data.frames import GridOptions
 from kad.detector.own import Own
 from kad.graph.calibration import Calibration
 from kad.graph.scaler import Scaler
@@ -14,10 +15,11 @@ from kad.graph.state import StateLayout
 from kad.options import ScoringOptions
 from runtime.alarms.budget import BudgetThreshold, event_threshold
 from runtime.clock.context import CONTEXT_COLUMNS
+from runtime.clock.grid import FILE_REORDER, GridKind, RowGrid, TimeGrid, make_grid
 from runtime.errors import ConfigError, InputError
 from runtime.model.outputs import score_columns
 from runtime.model.policy import AlarmPolicy
-from runtime.model.schema import Grid
+from runtime.model.schema import InputColumn, Metadata
 
 
 class Described(Own):
@@ -54,7 +56,7 @@ class Described(Own):
         *,
         channel_units: Sequence[str | None] | None = None,
         period_s: float = 1.0,
-        grid: Grid = "time",
+        grid: GridKind = "time",
         max_gap_steps: int | None = None,
         context: Sequence[str] = (),
         scoring: Mapping[str, Any] | None = None,
@@ -131,17 +133,65 @@ class Described(Own):
         return self.warmup_steps // 6 if self._max_gap_steps is None else self._max_gap_steps
 
     @property
-    def card(self) -> dict[str, Any]:
+    def card(self) -> Mapping[str, Any]:
         """What `fit` wrote down: `training`, `calibration`, `threshold`, `false_alarms`."""
-        return dict(json.loads(self._card))
+        return _parsed(self._card)
 
-    def grid_options(self, *, reorder: int = 16) -> GridOptions:
-        """Returns the time grid that this detector works on."""
-        return GridOptions(
+    @property
+    def is_trained(self) -> bool:
+        """Whether it has a threshold."""
+        return "threshold" in self.card
+
+    @property
+    def reorder(self) -> int:
+        """Rows of a file may arrive this many periods late: as in training."""
+        return int(self.card.get("reorder", FILE_REORDER))
+
+    @property
+    def metadata(self) -> Metadata:
+        """What the detector says about itself, in its file too; no weights' hash before export.
+
+        Raises:
+            InputError: It is not trained.
+        """
+        if not self.is_trained:
+            raise InputError(
+                "The detector is not trained, so it has no threshold. Train it with kad train."
+            )
+        channels = [
+            InputColumn(name=name, unit=unit)
+            for name, unit in zip(self.channels, self.channel_units, strict=True)
+        ]
+        return Metadata(
+            detector=self.detector_name,
+            inputs=(*channels, *(InputColumn(name=n, role="context") for n in self.context)),
             period_s=self.period_s,
-            max_gap_steps=self.max_gap_steps,
             grid=self.grid,
-            reorder=reorder,
+            max_gap_steps=self.max_gap_steps,
+            reorder=self.reorder,
+            warmup_steps=self.warmup_steps,
+            max_steps=self.max_steps,
+            state_size=self.state_size,
+            threshold=float(self.card["threshold"]),
+            false_alarms=str(self.card["false_alarms"]),
+            weights_sha256="",
+            alarm=self.alarm_policy,
+            calibration=self.card["calibration"],
+            training=self.card["training"],
+        )
+
+    def make_grid(self, *, reorder: int | None = None) -> TimeGrid | RowGrid:
+        """Returns a new grid for rows of a file; it needs no training.
+
+        Args:
+            reorder: Rows may arrive this many periods late; as in training where not given.
+        """
+        return make_grid(
+            self.grid,
+            period_s=self.period_s,
+            channels=len(self.channels),
+            max_gap=self.max_gap_steps,
+            reorder=self.reorder if reorder is None else reorder,
         )
 
     @property
@@ -152,13 +202,7 @@ class Described(Own):
     @property
     def budget(self) -> BudgetThreshold:
         """What the false-alarm budget became, and how well that is known."""
-        card = self.card
-        return event_threshold(
-            card["false_alarms"],
-            period_s=self.period_s,
-            calibration=card["calibration"],
-            policy=self.alarm_policy,
-        )
+        return _counted(self._card, self.period_s)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
@@ -173,3 +217,22 @@ class Described(Own):
             "scoring": self.scoring.options.model_dump(),
             "card": self._card,
         }
+
+
+# Keras reads every public property while it saves and loads, and a card has up to 100 kB.
+
+
+@lru_cache(maxsize=16)
+def _parsed(card: str) -> Mapping[str, Any]:
+    return MappingProxyType(json.loads(card))
+
+
+@lru_cache(maxsize=16)
+def _counted(card: str, period_s: float) -> BudgetThreshold:
+    said = _parsed(card)
+    return event_threshold(
+        said["false_alarms"],
+        period_s=period_s,
+        calibration=said["calibration"],
+        policy=AlarmPolicy.from_dict(said.get("alarm", {})),
+    )

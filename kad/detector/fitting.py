@@ -16,6 +16,7 @@ from kad.options import FitOptions, NetworkOptions
 from kad.training.session import Progress, TrainingInterruptedError, TrainingSession
 from kad.version import __version__
 from runtime.alarms.budget import severity_threshold
+from runtime.clock.grid import FILE_REORDER
 from runtime.errors import InputError
 from runtime.interrupt import Interruptible
 from runtime.model.policy import AlarmPolicy
@@ -69,7 +70,7 @@ class Fitting(Calibrating):
         training: FitOptions,
         false_alarms: str = "1/week",
         policy: AlarmPolicy | None = None,
-        reorder: int = 16,
+        reorder: int = FILE_REORDER,
     ) -> Prepared:
         """Checks everything that training needs, and fits the scaler.
 
@@ -84,8 +85,7 @@ class Fitting(Calibrating):
             InputError: Rows that cannot be learnt from; nothing was written yet.
         """
         severity_threshold(false_alarms, self.period_s)
-        options = self.grid_options(reorder=reorder)
-        placed, counts = frames.to_grid(self.columns_of(frame), options)
+        placed, counts = frames.to_grid(self.columns_of(frame), self.make_grid(reorder=reorder))
         segments = frames.to_segments(placed)
         if counts.is_unsorted:
             raise InputError(
@@ -127,6 +127,7 @@ class Fitting(Calibrating):
             training,
             false_alarms,
             policy or AlarmPolicy(),
+            reorder,
         )
 
     def fit_prepared(

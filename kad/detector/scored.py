@@ -17,12 +17,7 @@ class Scored(Fitting):
 
     def events_of(self, scores: Scores) -> list[Event]:
         """Returns the events of scored steps, in order of time, as the runtime would."""
-        finder = EventDetector(
-            self.channels,
-            threshold=float(self.card["threshold"]),
-            policy=self.alarm_policy,
-            period_s=self.period_s if self.grid == "time" else None,
-        )
+        finder = EventDetector.of(self.metadata)
         events = [*finder.update(scores), *finder.finish()]
         return sorted(events, key=lambda event: event.start_ns)
 
@@ -36,7 +31,7 @@ class Scored(Fitting):
             The scored steps of the time grid, with the default threshold's alarms; and how many
             rows were received, duplicate, late, missing, and how often the warm-up restarts.
         """
-        placed, counts = frames.to_grid(self.columns_of(frame), self.grid_options())
+        placed, counts = frames.to_grid(self.columns_of(frame), self.make_grid())
         parts = [self.score_segment(self.inputs(s)) for s in frames.to_segments(placed)]
         joined = {name: np.concatenate([part[name] for part in parts]) for name in PER_STEP}
         outputs = StepOutput(**joined, next_state=np.empty(0, "float32"))

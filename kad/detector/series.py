@@ -84,6 +84,8 @@ class Prepared(NamedTuple):
     """Budget that becomes the default threshold."""
     policy: AlarmPolicy
     """What makes an event."""
+    reorder: int
+    """Rows may arrive this many periods late."""
 
 
 def _finite(values: np.ndarray) -> np.ndarray:

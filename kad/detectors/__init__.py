@@ -26,7 +26,7 @@ def detector_class(name: str) -> "type[Detector]":
     """Returns the class of a detector.
 
     Raises:
-        ConfigError: No detector has this name.
+        ConfigError: No detector has this name, or its file has not exactly one class.
     """
     names = detector_names()
     if name not in names:
@@ -38,9 +38,14 @@ def detector_class(name: str) -> "type[Detector]":
     from kad.detector import Detector
 
     module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
-    (cls,) = (
+    found = [
         value
         for _, value in inspect.getmembers(module, inspect.isclass)
         if issubclass(value, Detector) and value.__module__ == module.__name__
-    )
-    return cls
+    ]
+    if len(found) != 1:
+        raise ConfigError(
+            f"{module.__file__} must define one subclass of Detector. "
+            f"Received: {', '.join(cls.__name__ for cls in found) or 'none'}."
+        )
+    return found[0]

@@ -248,7 +248,7 @@ class Memory(Detector):
 
     def diagnostics(self, frame: pd.DataFrame) -> list[Diagnostic]:
         """See `Detector.diagnostics`: each channel's most unusual window and the nearest one."""
-        placed, _ = frames.to_grid(self.columns_of(frame), self.grid_options())
+        placed, _ = frames.to_grid(self.columns_of(frame), self.make_grid())
         longest = max(frames.to_segments(placed), key=lambda segment: len(segment.values))
         values = pd.DataFrame(longest.values).interpolate(limit_direction="both").to_numpy()
         if len(values) <= self.start or not np.isfinite(values).all():

@@ -351,7 +351,7 @@ class RNNPredictor(Detector):
             `horizon` steps before; `mean_<channel>`, the mean of all `horizon` predictions. NaN
             where the prediction would have been made before the first sample of a segment.
         """
-        placed, _ = frames.to_grid(self.columns_of(frame), self.grid_options())
+        placed, _ = frames.to_grid(self.columns_of(frame), self.make_grid())
         parts = []
         for segment in frames.to_segments(placed):
             ahead = self.run_segment(self.measure_step, self.inputs(segment))["forecasts"]

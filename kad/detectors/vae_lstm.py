@@ -352,7 +352,7 @@ class VAELSTM(Detector):
 
         Reference: S. Lin et al. (2020), whose code draws these pictures after training.
         """
-        placed, _ = frames.to_grid(self.columns_of(frame), self.grid_options())
+        placed, _ = frames.to_grid(self.columns_of(frame), self.make_grid())
         series = TrainingSeries(frames.to_segments(placed), self.scaler, validation=0.5)
         starts = series.starts(self.l_win)
         return [

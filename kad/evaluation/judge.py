@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from kad.data.labels import read_labels
-from kad.detector import Detector
 from kad.detectors.gaussian import MovingGaussian
 from kad.evaluation.rows import (
     Data,
@@ -17,14 +16,14 @@ from kad.evaluation.rows import (
     read,
     rows_that_count,
     training_rows,
-    warming,
 )
-from kad.evaluation.subject import NS, Subject, subject_of
+from kad.evaluation.subject import subject_of
 from kad.metrics.ranges import mean_of_known
 from kad.metrics.summary import METRICS, evaluate
 from runtime.alarms.budget import severity_threshold
 from runtime.alarms.events import EventDetector, step_numbers
 from runtime.errors import InputError
+from runtime.model.schema import Metadata
 from runtime.streams.scores import Scores
 
 RANDOM = "uniform random"
@@ -78,6 +77,7 @@ def evaluate_run(
             that meets the data; `training` did not train this detector.
     """
     subject = subject_of(Path(run))
+    meta = subject.metadata
     frame, style = read(data, subject, time)
     scores = subject.scores(frame)
     ranges = label_ranges(read_labels(labels, style=style), labels, frame, scores, subject)
@@ -95,62 +95,80 @@ def evaluate_run(
                 f"The training data must hold the rows that trained {run}. Received: others."
             )
         source = other.iloc[rows]
+    judge = _Judge(meta, ranges, keep)
+    figures = {meta.detector: judge.figures(scores, meta.warmup_steps, meta.threshold)}
+    figures[RANDOM] = judge.by_chance(scores, draws)
+    try:
+        figures[BASELINE] = judge.of_baseline(source, frame)
+    except InputError as error:
+        notes.append(str(error))
+    return Evaluation(_table(figures), tuple(notes), meta.threshold, meta.false_alarms)
 
-    def judge(scores: Scores, warmup_steps: int, threshold: float) -> dict[str, float]:
+
+class _Judge(NamedTuple):
+    """Compares scores of one series with its labels."""
+
+    metadata: Metadata
+    """Of the detector, whose budget and alarm policy count for all."""
+    ranges: list[tuple[int, int]]
+    """Half-open ranges of labelled steps."""
+    keep: np.ndarray
+    """Steps that count: bool `(steps,)`."""
+
+    def figures(self, scores: Scores, warmup_steps: int, threshold: float) -> dict[str, float]:
+        """Returns the metrics of scores."""
         score = scores.score.astype("float64")
-        score[warming(scores.restart, warmup_steps)] = score.min()
+        score[scores.warming(warmup_steps)] = score.min()
         return evaluate(
             score,
-            ranges,
+            self.ranges,
             detected=scores.severity >= threshold,
-            events=_events(scores, threshold, subject),
-            keep=keep,
-            period_s=subject.options.period_s,
+            events=self._events(scores, threshold),
+            keep=self.keep,
+            period_s=self.metadata.period_s,
         )
 
-    figures = {subject.name: judge(scores, subject.warmup_steps, subject.threshold)}
-    rng = np.random.default_rng(0)
-    # Neighbouring steps know nothing of each other: nearly every alarm is an event.
-    by_chance = severity_threshold(subject.false_alarms, subject.options.period_s)
-    noise = [judge(_random(scores, rng), 0, by_chance) for _ in range(draws)]
-    figures[RANDOM] = {
-        name: mean_of_known(np.array([draw[name] for draw in noise])) for name in noise[0]
-    }
-    if source is None:
-        notes.append(
-            f"The {BASELINE} needs the rows that trained the detector, which these data do not "
-            "hold: name the file with --training."
+    def by_chance(self, scores: Scores, draws: int) -> dict[str, float]:
+        """Returns the metrics of a random score, averaged over draws."""
+        rng = np.random.default_rng(0)
+        # Neighbouring steps know nothing of each other: nearly every alarm is an event.
+        threshold = severity_threshold(self.metadata.false_alarms, self.metadata.period_s)
+        noise = [self.figures(_random(scores, rng), 0, threshold) for _ in range(draws)]
+        return {name: mean_of_known(np.array([draw[name] for draw in noise])) for name in noise[0]}
+
+    def of_baseline(self, rows: pd.DataFrame | None, frame: pd.DataFrame) -> dict[str, float]:
+        """Returns the metrics of the moving Gaussian.
+
+        Raises:
+            InputError: There is none, and why.
+        """
+        if rows is None:
+            raise InputError(
+                f"The {BASELINE} needs the rows that trained the detector, which these data do not "
+                "hold: name the file with --training."
+            )
+        meta = self.metadata
+        baseline = MovingGaussian(
+            meta.channels, period_s=meta.period_s, grid=meta.grid, max_gap_steps=meta.max_gap_steps
         )
-    else:
         try:
-            baseline = _baseline(subject, source)
+            baseline.fit(rows, false_alarms=meta.false_alarms, policy=meta.alarm)
         except InputError as error:
-            notes.append(f"There is no {BASELINE}: {error}")
-        else:
-            threshold = float(baseline.card["threshold"])
-            figures[BASELINE] = judge(baseline.scores(frame)[0], baseline.warmup_steps, threshold)
-    table = pd.DataFrame(
-        [
-            (detector, METRICS[metric].threshold, metric, value)
-            for detector, values in figures.items()
-            for metric, value in values.items()
-        ],
-        columns=["detector", "threshold", "metric", "value"],
-    )
-    return Evaluation(table, tuple(notes), subject.threshold, subject.false_alarms)
+            raise InputError(f"There is no {BASELINE}: {error}") from error
+        own = baseline.metadata
+        return self.figures(baseline.scores(frame)[0], own.warmup_steps, own.threshold)
 
-
-def _events(scores: Scores, threshold: float, subject: Subject) -> list[tuple[int, int]]:
-    """Returns the events as ranges of rows."""
-    channels = [str(number) for number in range(scores.channel_scores.shape[1])]
-    timed = subject.options.period_s if subject.options.grid == "time" else None
-    numbers = step_numbers(scores, period_s=timed)
-    finder = EventDetector(channels, threshold=threshold, policy=subject.policy, period_s=1 / NS)
-    numbered = replace(scores, times_ns=numbers)
-    events = [*finder.update(numbered), *finder.finish()]
-    first = np.searchsorted(numbers, [event.start_ns for event in events])
-    last = np.searchsorted(numbers, [event.end_ns for event in events])
-    return sorted(zip(first.tolist(), (last + 1).tolist(), strict=True))
+    def _events(self, scores: Scores, threshold: float) -> list[tuple[int, int]]:
+        """Returns the events as half-open ranges of steps."""
+        meta = self.metadata
+        channels = [str(number) for number in range(scores.channel_scores.shape[1])]
+        numbers = step_numbers(scores, period_s=meta.period_s if meta.grid == "time" else None)
+        one_ns = 1e-9  # steps are counted, not timed
+        finder = EventDetector(channels, threshold=threshold, policy=meta.alarm, period_s=one_ns)
+        events = [*finder.update(replace(scores, times_ns=numbers)), *finder.finish()]
+        first = np.searchsorted(numbers, [event.start_ns for event in events])
+        last = np.searchsorted(numbers, [event.end_ns for event in events])
+        return sorted(zip(first.tolist(), (last + 1).tolist(), strict=True))
 
 
 def _random(scores: Scores, rng: np.random.Generator) -> Scores:
@@ -159,12 +177,12 @@ def _random(scores: Scores, rng: np.random.Generator) -> Scores:
     return replace(scores, score=score, severity=-np.log10(1 - score))
 
 
-def _baseline(subject: Subject, rows: pd.DataFrame) -> Detector:
-    baseline = MovingGaussian(
-        subject.channels,
-        period_s=subject.options.period_s,
-        grid=subject.options.grid,
-        max_gap_steps=subject.options.max_gap_steps,
+def _table(figures: dict[str, dict[str, float]]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            (detector, METRICS[metric].threshold, metric, value)
+            for detector, values in figures.items()
+            for metric, value in values.items()
+        ],
+        columns=["detector", "threshold", "metric", "value"],
     )
-    baseline.fit(rows, false_alarms=subject.false_alarms, policy=subject.policy)
-    return baseline

@@ -2,7 +2,6 @@
 
 import os
 from contextlib import suppress
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,8 +11,9 @@ from kad.data.labels import labels_in_time
 from kad.data.rows import select_rows
 from kad.data.tables import read_table
 from kad.detector.series import data_sha256
-from kad.evaluation.subject import NS, REORDER, Subject
+from kad.evaluation.subject import Subject
 from kad.metrics.ranges import windows_to_ranges
+from runtime.clock.grid import RowGrid, TimeGrid
 from runtime.clock.timestamps import TimeStyle
 from runtime.errors import InputError
 from runtime.streams.scores import Scores
@@ -27,17 +27,17 @@ def read(data: Data, subject: Subject, time: str | None) -> tuple[pd.DataFrame, 
         table = read_table(
             data,
             time=time or subject.settings.get("time"),
-            channels=subject.channels,
-            period_s=subject.options.period_s,
+            channels=subject.metadata.channels,
+            period_s=subject.metadata.period_s,
         )
         return table.frame, table.style
-    absent = [name for name in subject.channels if name not in data.columns]
+    absent = [name for name in subject.metadata.channels if name not in data.columns]
     if absent or data.empty:
         raise InputError(
-            f"The data must have rows, and the columns {', '.join(subject.channels)}. "
+            f"The data must have rows, and the columns {', '.join(subject.metadata.channels)}. "
             f"Received: {len(data)} rows, the columns {', '.join(map(str, data.columns))}."
         )
-    return data[list(subject.channels)], None
+    return data[list(subject.metadata.channels)], None
 
 
 def label_ranges(
@@ -48,11 +48,9 @@ def label_ranges(
     subject: Subject,
 ) -> list[tuple[int, int]]:
     """Returns the steps of each labelled window, windows that overlap as one."""
-    period_ns = round(subject.options.period_s * NS)
     windows = labels_in_time(windows, frame)
-    # A row lies in the step that it is nearest to.
-    around = (period_ns - 1) // 2 if subject.options.grid == "time" else 0
-    found = windows_to_ranges(windows, scores.times_ns, around_ns=around)
+    around_ns = subject.metadata.around_ns
+    found = windows_to_ranges(windows, scores.times_ns, around_ns=around_ns)
     if windows and not found:
         raise InputError(
             f"No window of {path} holds a row of the data, which go from {frame.index[0]} to "
@@ -67,19 +65,23 @@ def training_rows(frame: pd.DataFrame, subject: Subject) -> np.ndarray | None:
     candidates = []
     with suppress(InputError):  # they are rows of another, longer file
         candidates.append(select_rows(numbers, subject.settings.get("train"))["row"].to_numpy())
-    times, half = times_ns(frame), round(subject.options.period_s * NS) // 2
-    trained = subject.trained
+    times, half = times_ns(frame), subject.metadata.period_ns // 2
+    trained = subject.metadata.training
     if {"start_ns", "end_ns", "data_sha256"} <= trained.keys():
         inside = (times >= trained["start_ns"] - half) & (times <= trained["end_ns"] + half)
         candidates.append(np.flatnonzero(inside))
-    options = replace(subject.options, reorder=subject.settings.get("reorder", REORDER))
     for rows in candidates:
         if not len(rows):
             continue
-        placed, _ = to_grid(frame.iloc[rows], options)
+        placed, _ = to_grid(frame.iloc[rows], _grid(subject))
         if data_sha256(to_segments(placed)) == trained.get("data_sha256"):
             return np.asarray(rows)
     return None
+
+
+def _grid(subject: Subject) -> TimeGrid | RowGrid:
+    meta = subject.metadata
+    return meta.make_grid(reorder=subject.settings.get("reorder", meta.reorder))
 
 
 def rows_that_count(
@@ -99,8 +101,8 @@ def rows_that_count(
         return keep, [f"{keep.sum()} of {steps} steps count: --test {test}."]
     if trained is not None:
         keep = ~_between(np.isin(scores.rows, trained))
-    elif isinstance(frame.index, pd.DatetimeIndex) and "end_ns" in subject.trained:
-        start, end = subject.trained["start_ns"], subject.trained["end_ns"]
+    elif isinstance(frame.index, pd.DatetimeIndex) and "end_ns" in subject.metadata.training:
+        start, end = subject.metadata.training["start_ns"], subject.metadata.training["end_ns"]
         keep = (scores.times_ns < start) | (scores.times_ns > end)
     else:
         keep = np.ones(steps, bool)
@@ -121,10 +123,3 @@ def _between(mask: np.ndarray) -> np.ndarray:
     if rows.size:
         filled[rows[0] : rows[-1] + 1] = True
     return filled
-
-
-def warming(restart: np.ndarray, warmup_steps: int) -> np.ndarray:
-    """Returns which steps lie in a warm-up."""
-    steps = np.arange(len(restart))
-    since = steps - np.maximum.accumulate(np.where(restart, steps, 0))
-    return np.asarray(since < warmup_steps)

@@ -12,9 +12,10 @@ from kad.detector import Detector
 from kad.metrics.ranges import windows_to_ranges
 from kad.report.words import TimeAxis
 from runtime.alarms.events import Event
+from runtime.model.schema import Metadata
 from runtime.streams.scores import Scores
 
-_NS = 10**9
+NS = 10**9
 
 
 class Window(NamedTuple):
@@ -32,43 +33,31 @@ class Window(NamedTuple):
 class Findings:
     """A scored series, its events, and the labels and training rows that lie in it."""
 
-    channels: tuple[str, ...]
-    """The channels, in the detector's order."""
-    units: tuple[str | None, ...]
-    """Unit of each channel."""
-    period_s: float
-    """Sampling period in seconds."""
-    warmup_steps: int
-    """Steps after a restart without a verdict."""
+    metadata: Metadata
+    """What the detector says about itself."""
     scores: Scores
     """Every step of the time grid."""
     axis: TimeAxis
     """How times are drawn and written."""
-    threshold: float
-    """Severity that opens an event."""
     events: tuple[Event, ...]
     """In order of time."""
     labels: tuple[Window, ...] | None
     """Labelled windows; `None`: there are no labels."""
     training: Window | None
     """The rows that the detector was trained on, where the series contains them."""
-    on_grid: bool
-    """Whether steps are places on a time grid; else every row is one."""
     counts: dict[str, int]
     """Rows received, duplicate, late, missing, and restarts of the warm-up."""
 
     @cached_property
     def warming(self) -> np.ndarray:
         """Steps that are still warming up, without a verdict: bool `(steps,)`."""
-        starts = np.flatnonzero(self.scores.restart)
-        segment = np.searchsorted(starts, np.arange(len(self.scores)), side="right") - 1
-        return np.arange(len(self.scores)) - starts[segment] < self.warmup_steps
+        return self.scores.warming(self.metadata.warmup_steps)
 
     @property
     def seconds(self) -> float:
         """Length of the series in seconds: from the first step to the end of the last."""
         times = self.scores.times_ns
-        return float(times.max() - times.min()) / _NS + self.period_s
+        return float(times.max() - times.min()) / NS + self.metadata.period_s
 
     @cached_property
     def training_rows(self) -> tuple[int, int] | None:
@@ -92,18 +81,15 @@ class Findings:
     @cached_property
     def label_ranges(self) -> list[tuple[int, int]]:
         """Half-open ranges of labelled rows, in order, apart."""
-        around = self._around_ns
+        around = self.metadata.around_ns
         return windows_to_ranges(self.labels or (), self.scores.times_ns, around_ns=around)
 
     def rows_of(self, window: Window) -> tuple[int, int] | None:
         """Returns the half-open range of rows from the first to the last one in a window."""
-        ranges = windows_to_ranges([window], self.scores.times_ns, around_ns=self._around_ns)
+        ranges = windows_to_ranges(
+            [window], self.scores.times_ns, around_ns=self.metadata.around_ns
+        )
         return (ranges[0][0], ranges[-1][1]) if ranges else None
-
-    @property
-    def _around_ns(self) -> int:
-        """A row lies in the step that it is nearest to."""
-        return (round(self.period_s * _NS) - 1) // 2 if self.on_grid else 0
 
     @cached_property
     def band(self) -> np.ndarray:
@@ -112,7 +98,7 @@ class Findings:
         99 of 100 of the samples outside of events lie between expected + first and expected +
         second.
         """
-        normal = ~self.warming & (self.scores.severity < self.threshold)
+        normal = ~self.warming & (self.scores.severity < self.metadata.threshold)
         gaps = (self.scores.values - self.scores.expected)[normal]
         bands = [gap[np.isfinite(gap)] for gap in gaps.T]
         usual = [np.quantile(gap, [0.005, 0.995]) if gap.size else np.zeros(2) for gap in bands]
@@ -124,7 +110,7 @@ class Findings:
         times = self.scores.times_ns
         for length, word in ((86_400, "day"), (3600, "hour")):
             if self.seconds >= 2 * length:
-                first = np.flatnonzero(times > times.max() - length * _NS)[0]
+                first = np.flatnonzero(times > times.max() - length * NS)[0]
                 return {"word": word, "row": int(first)}
         return None
 
@@ -153,16 +139,11 @@ def find(
     """
     scores, counts = detector.scores(frame)
     return Findings(
-        channels=detector.channels,
-        units=detector.channel_units,
-        period_s=detector.period_s,
-        warmup_steps=detector.warmup_steps,
+        metadata=detector.metadata,
         scores=scores,
         axis=TimeAxis(scores.times_ns, frame.index, period_s=detector.period_s),
-        threshold=float(detector.card["threshold"]),
         events=tuple(detector.events_of(scores)),
         labels=None if labels is None else tuple(Window(*label) for label in labels),
         training=training,
-        on_grid=detector.grid == "time",
         counts=counts,
     )

@@ -27,7 +27,7 @@ def slider_range(findings: Findings) -> tuple[float, float]:
     From half the default threshold, or what keeps the page small, to above the highest severity,
     or five thresholds.
     """
-    threshold, severity = findings.threshold, findings.scores.severity
+    threshold, severity = findings.metadata.threshold, findings.scores.severity
     low = min(threshold / 2, 2.0)
     if len(severity) > _MOST_STEPS:
         low = max(low, float(np.partition(severity, -_MOST_STEPS)[-_MOST_STEPS]))
@@ -47,7 +47,7 @@ def scores_at(detector: Detector, severities: np.ndarray) -> np.ndarray:
     """
     severities = np.asarray(severities, "float64")
     top, calibration = float(severities.max()), detector.calibration
-    high = max(float(detector.card["calibration"]["quantiles"]["1"]), 1e-6)
+    high = max(float(detector.metadata.calibration["quantiles"]["1"]), 1e-6)
     while calibration.severity(np.array([high]))[0] < top:
         high *= 2
         if not np.isfinite(high):
@@ -74,16 +74,16 @@ def budget_rates(detector: Detector, low: float, high: float) -> dict[str, Any]:
 
     It is the false-alarm budget read backwards: which budget has this threshold.
     """
-    card = detector.card
+    meta = detector.metadata
     severities = np.linspace(0.5 * low, min(1.5 * high, _RAREST), _RATES)
-    per_second = 10**-severities / detector.period_s
-    pairs = [(card["threshold"], parse_false_alarms(card["false_alarms"]))]
+    per_second = 10**-severities / meta.period_s
+    pairs = [(meta.threshold, parse_false_alarms(meta.false_alarms))]
     for rate in per_second.tolist():
         found = event_threshold(
             f"{rate * _YEAR_S:.18f}/year",
-            period_s=detector.period_s,
-            calibration=card["calibration"],
-            policy=detector.alarm_policy,
+            period_s=meta.period_s,
+            calibration=meta.calibration,
+            policy=meta.alarm,
         )
         pairs.append((found.threshold, rate))
     # From frequent to rare; a threshold never falls on the way.

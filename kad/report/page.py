@@ -60,7 +60,7 @@ def page_of(
         title=run.resolve().name,
         headline=_headline(findings),
         summary=_summary(detector, findings),
-        has_phases=bool(detector.card["training"]["epochs"]),
+        has_phases=bool(detector.metadata.training["epochs"]),
         found=None if findings is None else _found(findings),
         slider=None if data is None else data["slider"],
         notes=_notes(detector, findings),
@@ -82,7 +82,7 @@ def _figures(
     """Returns the charts by name, and what the scripts need to move the threshold."""
     figures: dict[str, go.Figure] = {}
     data = None
-    threshold = float(detector.card["threshold"])
+    threshold = detector.metadata.threshold
     score = float(scores_at(detector, np.array([threshold]))[0])
     if findings is not None:
         chart = SeriesChart(findings, score=score)
@@ -132,11 +132,11 @@ def _headline(findings: Findings | None) -> str:
 
 
 def _summary(detector: Detector, findings: Findings | None) -> list[str]:
-    card = detector.card
+    meta = detector.metadata
     lines = [
         (
-            f"Trained to alarm from severity {card['threshold']:.2f}: "
-            f"about {budget(card['false_alarms'])} on normal data."
+            f"Trained to alarm from severity {meta.threshold:.2f}: "
+            f"about {budget(meta.false_alarms)} on normal data."
         )
     ]
     if findings is None:
@@ -148,14 +148,14 @@ def _summary(detector: Detector, findings: Findings | None) -> list[str]:
     if findings.warming.all():
         lines.append(
             f"The series is too short for a verdict: the detector needs "
-            f"{findings.warmup_steps:,} steps to warm up and got {len(findings.scores):,}."
+            f"{findings.metadata.warmup_steps:,} steps to warm up and got {len(findings.scores):,}."
         )
     return lines
 
 
 def _notes(detector: Detector, findings: Findings | None) -> list[str]:
     """Returns how to read the charts."""
-    odds = _rounded(10 ** detector.card["threshold"])
+    odds = _rounded(10**detector.metadata.threshold)
     notes = [
         (
             "Severity says how rare a score is among normal samples: at severity 3 one normal "
@@ -191,7 +191,7 @@ def _found(findings: Findings) -> dict[str, Any]:
         "skipped": len(scores) - int(findings.counted.sum()),
         "data": [
             ("Period", f"{first} to {last}{' UTC' if axis.title == 'UTC' else ''}"),
-            ("Samples", f"{len(scores):,}, one every {duration(findings.period_s)}"),
+            ("Samples", f"{len(scores):,}, one every {duration(findings.metadata.period_s)}"),
             ("Missing", f"{missing:.2%} of the values" if missing else "nothing"),
             ("Rows", _counts(findings.counts)),
         ],
@@ -199,21 +199,21 @@ def _found(findings: Findings) -> dict[str, Any]:
 
 
 def _facts(detector: Detector) -> list[tuple[str, str]]:
-    card = detector.card
-    training, calibration = card["training"], card["calibration"]
-    score = scores_at(detector, np.array([card["threshold"]]))[0]
+    meta = detector.metadata
+    training, calibration = meta.training, meta.calibration
+    score = scores_at(detector, np.array([meta.threshold]))[0]
     epochs = ", ".join(f"{name} {number}" for name, number in training["epochs"].items())
     versions = ", ".join(f"{name} {version}" for name, version in training["versions"].items())
     return [
-        ("Detector", detector.detector_name),
-        ("Channels", ", ".join(detector.channels)),
-        ("Sampling period", duration(detector.period_s)),
+        ("Detector", meta.detector),
+        ("Channels", ", ".join(meta.channels)),
+        ("Sampling period", duration(meta.period_s)),
         ("Training rows", f"{training['rows']:,}"),
         ("Of these", _counts(training["grid"])),
         ("Calibration", f"{calibration['rows']:,} calibration rows"),
-        ("False alarms", budget(card["false_alarms"])),
-        ("Threshold", f"severity {card['threshold']:.3f}, score {score:.5g}"),
-        ("Events", detector.alarm_policy.text(detector.period_s)),
+        ("False alarms", budget(meta.false_alarms)),
+        ("Threshold", f"severity {meta.threshold:.3f}, score {score:.5g}"),
+        ("Events", meta.alarm.text(meta.period_s)),
         *([("Note", detector.budget.note)] if detector.budget.note else []),
         *([("Epochs", epochs)] if epochs else []),
         ("Backend", training["backend"]),
@@ -221,7 +221,7 @@ def _facts(detector: Detector) -> list[tuple[str, str]]:
         ("Seed", str(training["seed"])),
         (
             "Warm-up",
-            f"{detector.warmup_steps:,} steps, again after {detector.max_gap_steps:,} missing",
+            f"{meta.warmup_steps:,} steps, again after {meta.max_gap_steps:,} missing",
         ),
         ("Training data", f"sha256 {training['data_sha256'][:16]}…"),
     ]

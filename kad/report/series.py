@@ -33,7 +33,6 @@ _LOWEST_PX = 84
 _TOP = 5.0  # thresholds; higher peaks would flatten everything else
 _MARGIN = {"l": 66, "r": 8, "t": 8, "b": 44}
 _HOVER = {"hovertemplate": "%{y:.5g}<extra></extra>"}
-_NS = 10**9
 
 
 class Trace(NamedTuple):
@@ -117,7 +116,7 @@ class SeriesChart:
         self._axes: dict[str, dict[str, Any]] = {}
         self._note_breaks()
         lanes = self._lanes()
-        count = len(findings.channels)
+        count = len(findings.metadata.channels)
         each = next((height for most, height in _CHANNEL_PX if count <= most), _LOWEST_PX)
         heights = [_LANE_PX * len(lanes), *[each] * count, _SCORE_PX, _SEVERITY_PX]
         self._domains, self._height = _panels(heights)
@@ -126,7 +125,7 @@ class SeriesChart:
             self._draw_channel(number)
         scores = findings.scores
         self._draw_level("score", scores.score, score)
-        self._draw_level("severity", scores.severity, findings.threshold)
+        self._draw_level("severity", scores.severity, findings.metadata.threshold)
 
     @property
     def events_lane(self) -> int:
@@ -171,12 +170,12 @@ class SeriesChart:
         """Finds where lines are cut: between segments, and the times at which to cut."""
         scores = self.findings.scores
         self._cuts = np.flatnonzero(scores.restart)[1:]
-        half = round(self.findings.period_s * _NS / 2)
+        half = self.findings.metadata.period_ns // 2
         times = np.insert(scores.times_ns, self._cuts, scores.times_ns[self._cuts - 1] + half)
         self._times_ns = times
         breaks = self._cuts + np.arange(len(self._cuts))
         long = np.abs(times[breaks + 1] - times[breaks - 1])
-        bin_ns = len(times) / BINS * self.findings.period_s * _NS
+        bin_ns = len(times) / BINS * self.findings.metadata.period_ns
         self._keep = np.zeros(len(times), bool)
         for row in breaks[long >= bin_ns]:
             self._keep[row - 1 : row + 2] = True
@@ -193,7 +192,7 @@ class SeriesChart:
         return [*lanes, ("Events", EVENT, [])]
 
     def _draw_lanes(self, lanes: list[tuple[str, str, list[Window]]]) -> None:
-        half = round(self.findings.period_s * _NS / 2)
+        half = self.findings.metadata.period_ns // 2
         for lane, (name, color, windows) in enumerate(lanes[:-1]):
             ends = np.array(windows, "int64").reshape(-1, 2) + np.array([-half, half])
             low, high = self.findings.axis.x(ends).T
@@ -229,8 +228,8 @@ class SeriesChart:
             {"name": "expected", "line": {"width": 1.8, "color": EXPECTED}, **_HOVER},
             {"name": "measured", "line": {"width": 1.1, "color": MEASURED}, **_HOVER},
         ]  # fmt: skip
-        text = f"<b>{escape(findings.channels[number])}</b>"
-        if unit := findings.units[number]:
+        text = f"<b>{escape(findings.metadata.channels[number])}</b>"
+        if unit := findings.metadata.units[number]:
             text += f"  <span style='color:{MUTED}'>{escape(unit)}</span>"
         self._draw(panel, looks, text)
 

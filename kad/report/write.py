@@ -1,7 +1,6 @@
 """`kad report`: one HTML page about a run, and about a series that it scored."""
 
 import os
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,11 @@ from kad.detector.diagnostics import AROUND, Diagnostic
 from kad.report.findings import Findings, Window, find
 from kad.report.page import page_of
 from kad.report.picture import take_picture
-from kad.runs.folder import CONFIG, Run, load
+from kad.runs.folder import REPORT, Run, load, settings
 from runtime.clock.timestamps import to_ns
 from runtime.errors import InputError
 from runtime.files import write_atomically
-
-REPORT = "report.html"
+from runtime.model.schema import Metadata
 
 Data = str | os.PathLike[str] | pd.DataFrame
 Labels = str | os.PathLike[str] | Sequence[tuple[Any, Any]]
@@ -63,19 +61,17 @@ def write_report(
     """
     known = isinstance(run, Run)
     folder, detector = (run.folder, run.detector) if known else (Path(run), load(run))
-    if "threshold" not in detector.card:
-        raise InputError(f"The detector in {folder} is not trained. Train it with kad train.")
-    settings = _settings(folder)
+    meta = detector.metadata
     if labels is not None and data is None:
         raise InputError("Labels are compared with events: give the data too.")
     findings, diagnostics = None, []
     if data is not None:
-        frame = _frame(data, detector, time=settings.get("data", {}).get("time"))
+        frame = _frame(data, detector, time=settings(folder).get("data", {}).get("time"))
         findings = find(
             detector,
             frame,
             labels=None if labels is None else _windows(labels, frame),
-            training=_training_window(detector, frame),
+            training=_training_window(meta, frame),
         )
         diagnostics = _diagnostics(detector, frame, findings)
     page = page_of(folder, detector, findings, diagnostics)
@@ -87,14 +83,6 @@ def write_report(
 
 
 # What goes in
-
-
-def _settings(run: Path) -> dict[str, Any]:
-    path = run / CONFIG
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except (OSError, ValueError) as error:
-        raise InputError(f"The run's {path} cannot be read: {error}.") from error
 
 
 def _frame(data: Data, detector: Detector, *, time: str | None) -> pd.DataFrame:
@@ -113,9 +101,9 @@ def _windows(labels: Labels, frame: pd.DataFrame) -> list[tuple[int, int]]:
     return windows
 
 
-def _training_window(detector: Detector, frame: pd.DataFrame) -> Window | None:
+def _training_window(meta: Metadata, frame: pd.DataFrame) -> Window | None:
     """Returns where the training rows lie in a series, if it covers their time at all."""
-    training = detector.card["training"]
+    training = meta.training
     times = times_ns(frame)
     start, end = training["start_ns"], training["end_ns"]
     inside = times[(times >= start) & (times <= end)]
@@ -129,6 +117,6 @@ def _diagnostics(detector: Detector, frame: pd.DataFrame, findings: Findings) ->
     first = max(0, peak - detector.lookback - AROUND)
     last = min(len(scores) - 1, peak + AROUND)
     start, end = sorted((int(scores.times_ns[first]), int(scores.times_ns[last])))
-    half = round(findings.period_s * 1e9 / 2)  # rows may lie beside their place on the grid
+    half = findings.metadata.period_ns // 2  # rows may lie beside their place on the grid
     times = times_ns(frame)
     return detector.diagnostics(frame[(times >= start - half) & (times <= end + half)])

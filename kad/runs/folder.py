@@ -1,11 +1,14 @@
 """A run folder: the names of its files, and loading from it."""
 
+import json
 import os
+import zipfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
+from kad.data.settings import read_settings
 from kad.detector import Detector
 from kad.detectors import detector_class, detector_names
 from runtime.errors import InputError
@@ -15,6 +18,8 @@ CONFIG = "config.toml"
 HISTORY = "history.csv"
 CALIBRATION = "calibration.csv"
 CHECKPOINT = "checkpoint.npz"
+REPORT = "report.html"
+EXPORTED = "detector.onnx"
 
 
 class Run(NamedTuple):
@@ -49,9 +54,31 @@ def load(path: str | os.PathLike[str]) -> Detector:
             )
             raise InputError(f"{path} holds no {MODEL}.{hint}")
         path = path / MODEL
-    for name in detector_names():
-        detector_class(name)
+    _import_class_of(path)
     return Detector.load(path)
+
+
+def _import_class_of(path: Path) -> None:
+    """Imports the module of a saved detector, which registers its class with Keras."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            module = json.loads(file.read("config.json"))["module"]
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+        return  # Detector.load says what is wrong
+    name = str(module).rpartition(".")[2].replace("_", "-")
+    if name in detector_names():
+        detector_class(name)
+
+
+def settings(run: Path) -> dict[str, Any]:
+    """Returns the configuration of a run, by section; nothing where it has no file of it.
+
+    Raises:
+        InputError: The file cannot be read.
+        ConfigError: It is damaged.
+    """
+    path = run / CONFIG
+    return read_settings(path) if path.is_file() else {}
 
 
 def make_room(folder: Path, *, overwrite: bool) -> None:
@@ -61,5 +88,5 @@ def make_room(folder: Path, *, overwrite: bool) -> None:
     except OSError as error:
         raise InputError(f"The run folder {folder} cannot be made: {error.strerror}.") from error
     if overwrite:
-        for name in (CHECKPOINT, MODEL, HISTORY, CALIBRATION, "report.html", "detector.onnx"):
+        for name in (CHECKPOINT, MODEL, HISTORY, CALIBRATION, REPORT, EXPORTED):
             (folder / name).unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from runtime.streams.scores import Scores
 
 __all__ = ["Event", "EventDetector", "step_numbers"]
 
-SNAPSHOT_VERSION = 1
+EVENTS_SNAPSHOT = 1
 _BLAMED_SHARE = 0.8
 
 
@@ -133,7 +133,7 @@ class EventDetector:
     def snapshot(self) -> bytes:
         """Returns the whole state, JSON, to be given to `restore`."""
         state = {
-            "version": SNAPSHOT_VERSION,
+            "version": EVENTS_SNAPSHOT,
             "channels": self._channels,
             "threshold": self.threshold,
             "policy": asdict(self.policy),
@@ -167,7 +167,7 @@ class EventDetector:
         try:
             state: dict[str, Any] = json.loads(blob)
             version, names = state["version"], tuple(state["channels"])
-            if version == SNAPSHOT_VERSION and names == tuple(channels):
+            if version == EVENTS_SNAPSHOT and names == tuple(channels):
                 events = cls(
                     channels,
                     threshold=state["threshold"] if threshold is None else threshold,
@@ -184,7 +184,7 @@ class EventDetector:
                 f"Received: {len(blob)} bytes, {type(error).__name__}. Start anew."
             ) from error
         raise InputError(
-            f"A snapshot of events must be of version {SNAPSHOT_VERSION} and of the channels "
+            f"A snapshot of events must be of version {EVENTS_SNAPSHOT} and of the channels "
             f"{', '.join(channels)}. Received: version {version!r}, {', '.join(map(str, names))}. "
             "Start anew."
         )

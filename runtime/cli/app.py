@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from runtime.cli.info import run_info, run_verify
 from runtime.cli.say import say
-from runtime.cli.score import FILE_REORDER, POLICY, SHARES, run_score
+from runtime.cli.score import POLICY, SHARES, run_score
 from runtime.clock.durations import parse_duration
 from runtime.errors import InputError, KadError
 
@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         "--reorder",
         type=_count,
         metavar="STEPS",
-        help=f"wait this long for late rows; default {FILE_REORDER} for files, 0 for stdin",
+        help="wait this long for late rows; default: as in training for files, 0 for stdin",
     )
     score.add_argument("--threads", type=int, default=1, metavar="N", help="of onnxruntime")
     score.set_defaults(command=run_score)

@@ -27,9 +27,6 @@ from runtime.streams.stream import Stream
 from runtime.tables.reader import TableReader
 from runtime.tables.writers import EventWriter, Format, ScoreWriter
 
-FILE_REORDER = 16
-
-
 POLICY = {
     "release": "an event ends below this share of the threshold",
     "merge_gap": "an event goes on where the threshold is met again within this time",
@@ -52,7 +49,7 @@ def run_score(args: argparse.Namespace) -> int:
     policy, threshold = _alarm(args, detector.metadata)
     reorder = args.reorder
     if reorder is None:
-        reorder = 0 if live else FILE_REORDER
+        reorder = 0 if live else detector.metadata.reorder
     if args.output == "-" and args.events == "-":
         raise InputError("Only one of the outputs can be stdout. Received: - for both.")
     stream = Stream(detector, reorder=reorder, threshold=threshold)

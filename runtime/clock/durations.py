@@ -55,3 +55,8 @@ def parse_duration(duration: str | float) -> float:
 def steps_of(seconds: float, period_s: float) -> int:
     """Returns how many steps of a time grid cover a duration, rounded up."""
     return math.ceil(seconds / period_s - 1e-9)
+
+
+def nanoseconds(seconds: float) -> int:
+    """Returns seconds as whole nanoseconds, the unit of all times."""
+    return round(seconds * 1e9)

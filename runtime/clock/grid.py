@@ -6,17 +6,23 @@ the same slots, values and counts.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from runtime.clock.durations import nanoseconds
 from runtime.errors import InputError
 
-__all__ = ["GridCounts", "Placed", "RowGrid", "TimeGrid"]
+__all__ = ["FILE_REORDER", "GridCounts", "GridKind", "Placed", "RowGrid", "TimeGrid", "make_grid"]
 
 Times = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
+GridKind = Literal["time", "rows"]
+"""`time`: rows are placed on a regular time grid; `rows`: every row is one step."""
+
+FILE_REORDER = 16
+"""Rows of a file may arrive this many periods late, where nothing else was said in training."""
 
 # Differences of two such times fit int64: 1823 to 2116.
 _TIME_LIMIT = 2**62
@@ -290,6 +296,23 @@ class RowGrid:
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Takes the state that `snapshot` returned."""
         self._received = int(snapshot["received"])
+
+
+def make_grid(
+    kind: GridKind, *, period_s: float, channels: int, max_gap: int, reorder: int
+) -> TimeGrid | RowGrid:
+    """Returns the grid that a detector's rows are placed on.
+
+    Args:
+        kind: `time` or `rows`.
+        period_s: Sampling period in seconds.
+        channels: Values per row.
+        max_gap: A gap of more missing rows than this restarts the warm-up.
+        reorder: Rows may arrive this many periods late.
+    """
+    if kind == "rows":
+        return RowGrid(channels)
+    return TimeGrid(nanoseconds(period_s), channels, reorder=reorder, max_gap=max_gap)
 
 
 class _Rows(NamedTuple):

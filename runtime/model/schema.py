@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, Self, get_args
 
+from runtime.clock.durations import nanoseconds
+from runtime.clock.grid import FILE_REORDER, GridKind, RowGrid, TimeGrid, make_grid
 from runtime.errors import InputError, ModelFileError, SchemaError
 from runtime.model.policy import AlarmPolicy
 
@@ -28,7 +30,6 @@ GOLDEN_KEY = "kad.golden"
 INPUTS = ("x", "state")
 
 Role = Literal["channel", "context"]
-Grid = Literal["time", "rows"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +54,12 @@ class Metadata:
     """The columns of `x` in order: all channels, then context columns."""
     period_s: float
     """Sampling period in seconds."""
-    grid: Grid = "time"
+    grid: GridKind = "time"
     """`time`: rows are placed on a regular time grid; `rows`: every row is one step."""
     max_gap_steps: int
     """A gap longer than this many steps restarts the warm-up."""
+    reorder: int = FILE_REORDER
+    """Rows of a file may arrive this many periods late; a live stream waits for none."""
     warmup_steps: int
     """Steps after a start or restart whose severity is 0."""
     max_steps: int
@@ -88,6 +91,31 @@ class Metadata:
         """Units of the channels, in order."""
         return tuple(column.unit for column in self.inputs if column.role == "channel")
 
+    @property
+    def period_ns(self) -> int:
+        """Sampling period in nanoseconds."""
+        return nanoseconds(self.period_s)
+
+    @property
+    def around_ns(self) -> int:
+        """How far a moment may lie from a step that it still belongs to: the nearest one's."""
+        return (self.period_ns - 1) // 2 if self.grid == "time" else 0
+
+    def make_grid(self, *, reorder: int, max_gap: int | None = None) -> TimeGrid | RowGrid:
+        """Returns the grid that the detector's rows are placed on.
+
+        Args:
+            reorder: Rows may arrive this many periods late.
+            max_gap: Instead of `max_gap_steps`.
+        """
+        return make_grid(
+            self.grid,
+            period_s=self.period_s,
+            channels=len(self.channels),
+            max_gap=self.max_gap_steps if max_gap is None else max_gap,
+            reorder=reorder,
+        )
+
     def to_json(self) -> str:
         """Returns the metadata as JSON without NaN or infinity."""
         return json.dumps(asdict(self), allow_nan=False, ensure_ascii=False)
@@ -115,7 +143,7 @@ class Metadata:
                 "Install the kad-anomaly release that wrote the file, or export it again."
             )
         known = {f.name for f in fields(cls)}
-        required = known - {"grid", "alarm", "calibration", "training", "schema"}
+        required = known - {"grid", "reorder", "alarm", "calibration", "training", "schema"}
         missing = sorted(required - raw.keys())
         if missing:
             raise ModelFileError(
@@ -136,7 +164,13 @@ class Metadata:
     def _check(self) -> None:
         roles = [column.role for column in self.inputs]
         names = [column.name for column in self.inputs]
-        steps = (self.max_steps, self.state_size, self.warmup_steps, self.max_gap_steps)
+        steps = (
+            self.max_steps,
+            self.state_size,
+            self.warmup_steps,
+            self.max_gap_steps,
+            self.reorder,
+        )
         wrong = None
         if "channel" not in roles:
             wrong = "inputs must list at least one channel"
@@ -146,18 +180,18 @@ class Metadata:
             wrong = "context columns must come after the channels"
         elif len(set(names)) < len(names):
             wrong = f"input names must differ, not {names}"
-        elif self.grid not in get_args(Grid):
-            wrong = f"grid must be one of {get_args(Grid)}, not {self.grid!r}"
+        elif self.grid not in get_args(GridKind):
+            wrong = f"grid must be one of {get_args(GridKind)}, not {self.grid!r}"
         elif not 0 < self.period_s < math.inf:
             wrong = f"period_s must be above 0, not {self.period_s}"
         elif not 0 < self.threshold < math.inf:
             wrong = f"threshold must be above 0, not {self.threshold}"
         elif not all(type(count) is int for count in steps):
-            wrong = "max_steps, state_size, warmup_steps and max_gap_steps must be whole numbers"
+            wrong = "counts of steps must be whole numbers"
         elif min(steps[:2]) < 1 or min(steps[2:]) < 0:
             wrong = (
                 "max_steps and state_size must be above 0, "
-                "warmup_steps and max_gap_steps at least 0"
+                "warmup_steps, max_gap_steps and reorder at least 0"
             )
         if wrong:
             raise ModelFileError(f"The detector's metadata is damaged: {wrong}. Export it again.")

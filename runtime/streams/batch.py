@@ -13,7 +13,6 @@ from runtime.model.detector import Detector
 from runtime.model.outputs import of_first_step
 from runtime.streams.rounds import Rounds
 from runtime.streams.scores import Scores
-from runtime.streams.stream import make_grid
 
 __all__ = ["BatchScores", "StreamBatch"]
 
@@ -78,12 +77,12 @@ class StreamBatch:
         self.threshold = meta.threshold if threshold is None else threshold
         self._names = tuple(names)
         self._index = {name: index for index, name in enumerate(names)}
-        self._grids = [make_grid(detector, reorder=reorder, max_gap=gap) for _ in names]
+        self._grids = [meta.make_grid(reorder=reorder, max_gap=gap) for _ in names]
         self._rounds = Rounds(detector, len(names))
         self._channels = len(meta.channels)
         # For the fast path: when each stream's next row is due, how many rows it has received,
         # and how many of them its grid has not yet been told of.
-        self._period = round(meta.period_s * 1e9)
+        self._period = meta.period_ns
         self._due = np.full(len(names), _NEVER)
         self._received = np.zeros(len(names), np.int64)
         self._untold = np.zeros(len(names), np.int64)
@@ -202,7 +201,7 @@ class StreamBatch:
         each = [Scores.of(p, out, self.threshold) for p, out in zip(placed, outputs, strict=True)]
         numbers = np.repeat(streams, [len(scores) for scores in each])
         none = self._rounds.none
-        scores = _joined([*each, Scores.of(none[0], none[1], self.threshold)])
+        scores = Scores.joined([*each, Scores.of(none[0], none[1], self.threshold)])
         return BatchScores(names=self._names, streams=numbers, scores=scores)
 
     def _numbers(self, streams: Sequence[str] | npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
@@ -224,11 +223,6 @@ class StreamBatch:
         return numbers
 
 
-def _joined(parts: Sequence[Scores]) -> Scores:
-    columns = {f.name: [getattr(scores, f.name) for scores in parts] for f in fields(Scores)}
-    return Scores(**{name: np.concatenate(arrays) for name, arrays in columns.items()})
-
-
 def _taken(scores: Scores, at: npt.NDArray[Any]) -> Scores:
     return Scores(**{f.name: getattr(scores, f.name)[at] for f in fields(Scores)})
 
@@ -236,5 +230,5 @@ def _taken(scores: Scores, at: npt.NDArray[Any]) -> Scores:
 def _merged(a: BatchScores, b: BatchScores) -> BatchScores:
     streams = np.concatenate([a.streams, b.streams])
     order = np.argsort(streams, kind="stable")
-    scores = _taken(_joined([a.scores, b.scores]), order)
+    scores = _taken(Scores.joined([a.scores, b.scores]), order)
     return BatchScores(names=a.names, streams=streams[order], scores=scores)

@@ -1,6 +1,7 @@
 """Scored steps of one stream."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Self
 
 import numpy as np
@@ -45,6 +46,12 @@ class Scores(PerStep):
             restart=placed.restart,
             rows=placed.rows,
         )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Joins scores that follow each other, at least one."""
+        columns = {f.name: [getattr(scores, f.name) for scores in parts] for f in fields(cls)}
+        return cls(**{name: np.concatenate(arrays) for name, arrays in columns.items()})
 
     def warming(self, steps: int) -> npt.NDArray[np.bool_]:
         """Returns which steps lie in a warm-up.

@@ -8,14 +8,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from runtime.clock.grid import GridCounts, Placed, RowGrid, TimeGrid, Times, Values
+from runtime.clock.grid import GridCounts, Placed, Times, Values
 from runtime.clock.timestamps import to_ns
 from runtime.errors import InputError
 from runtime.model.detector import Detector
 from runtime.streams.rounds import Rounds
 from runtime.streams.scores import Scores
 
-SNAPSHOT_VERSION = 1
+STREAM_SNAPSHOT = 1
 
 
 class Stream:
@@ -51,7 +51,7 @@ class Stream:
         self._reorder = reorder
         self._max_gap = detector.metadata.max_gap_steps if max_gap is None else max_gap
         self.threshold = detector.metadata.threshold if threshold is None else threshold
-        self._grid = make_grid(detector, reorder=reorder, max_gap=self._max_gap)
+        self._grid = detector.metadata.make_grid(reorder=reorder, max_gap=self._max_gap)
         self._rounds = Rounds(detector, 1)
 
     @property
@@ -90,7 +90,7 @@ class Stream:
     def snapshot(self) -> bytes:
         """Returns the whole state: an npz without pickle, to be given to `restore`."""
         header = {
-            "version": SNAPSHOT_VERSION,
+            "version": STREAM_SNAPSHOT,
             "weights_sha256": self._detector.metadata.weights_sha256,
             "reorder": self._reorder,
             "max_gap": self._max_gap,
@@ -144,22 +144,12 @@ def _read_snapshot(blob: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
             "A stream's snapshot must be the bytes that `snapshot` returned. "
             f"Received: {len(blob)} bytes, {type(error).__name__}. Start the stream anew."
         ) from error
-    if version != SNAPSHOT_VERSION:
+    if version != STREAM_SNAPSHOT:
         raise InputError(
-            f"A stream's snapshot must be of version {SNAPSHOT_VERSION}. "
+            f"A stream's snapshot must be of version {STREAM_SNAPSHOT}. "
             f"Received: {version!r}. Start the stream anew."
         )
     return header, arrays
-
-
-def make_grid(detector: Detector, *, reorder: int, max_gap: int) -> TimeGrid | RowGrid:
-    """Returns the grid that a detector's metadata asks for."""
-    meta = detector.metadata
-    if meta.grid == "rows":
-        return RowGrid(len(meta.channels))
-    return TimeGrid(
-        round(meta.period_s * 1e9), len(meta.channels), reorder=reorder, max_gap=max_gap
-    )
 
 
 def row_of(values: Sequence[float] | Mapping[str, float], channels: Sequence[str]) -> Values:

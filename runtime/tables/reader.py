@@ -11,6 +11,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from runtime.clock.durations import nanoseconds
 from runtime.clock.timestamps import TimestampParser, TimeStyle
 from runtime.errors import InputError
 
@@ -64,7 +65,7 @@ class TableReader:
     ) -> None:
         self._file = file
         self._channels = tuple(channels)
-        self._period_ns = round(period_s * 1e9)
+        self._period_ns = nanoseconds(period_s)
         self._time = time
         self.name = name
         self._times = TimestampParser()
