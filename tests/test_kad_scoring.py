@@ -287,7 +287,7 @@ def test_a_start_is_no_more_remarkable_than_what_follows():
 
 def test_ranges_are_those_of_all_training_rows(monkeypatch):
     """Error statistics come from the newest rows alone, ranges from all."""
-    monkeypatch.setattr(detector_module, "STATISTICS_ROWS", 100)
+    monkeypatch.setattr(detector_module, "FIRST_ROWS", 100)
     frame = wave(600, seed=5)
     frame.iloc[20, 0] += 30.0
     detector = Distance(["a", "b"], period_s=60.0)

@@ -11,24 +11,21 @@ from keras import ops
 
 from kad.data.frames import Segment
 from kad.detector.running import Running
-from kad.detector.series import Prepared, TrainingSeries, _finite
+from kad.detector.series import Prepared, TrainingSeries, finite
 from kad.graph.calibration import Calibration
 from kad.options import FitOptions, NetworkOptions
 from runtime.alarms.budget import event_threshold
 from runtime.alarms.calibration_rows import CalibrationRows
 
-STATISTICS_ROWS = 50_000
+FIRST_ROWS = 50_000
 """Newest training rows whose errors the scoring layer's first statistics come from; its ranges come
 from all."""
-
 
 CALIBRATION_ROWS = 100_000
 """Newest training rows that calibrate, at most, or the held-out ones where they are more."""
 
-
 LEAD = 0.1
 """Share of the training rows, the first ones, that does not calibrate: a stream is young there."""
-
 
 NEW = 0.1
 """Share of the training rows, the newest, whose extremes the calibration does not know: there they
@@ -39,7 +36,7 @@ class Calibrating(Running):
     """Adds what is learnt after the networks: statistics, ranges, severity, threshold."""
 
     def _fit_scoring(self, segments: Sequence[Segment]) -> None:
-        """Sets the statistics and ranges that new streams start with.
+        """Sets the statistics that new streams start with.
 
         Args:
             segments: Training rows on the grid.
@@ -48,27 +45,23 @@ class Calibrating(Running):
         self.scoring.reset(rows=rows)
         if not self.scoring.is_adaptive:
             return
-        before = max(0, rows - STATISTICS_ROWS)
+        before = max(0, rows - FIRST_ROWS)
         for segment in segments:
             inputs = self.inputs(segment)[max(before, 0) :]
             before -= len(segment.values)
             if len(inputs):
                 state = self.last_state(inputs)
                 self.scoring.start_from(self.layout.unpack(state))
-        self._fit_ranges(segments)
 
-    def _fit_ranges(self, segments: Sequence[Segment], *, without: int = 0) -> None:
-        """Sets the ranges that new streams start with.
-
-        Args:
-            segments: Training rows on the grid.
-            without: How many of the last rows are left out.
-        """
+    def _calibrate_as_new(self, prepared: Prepared, *, training: Mapping[str, Any]) -> None:
+        """Calibrates with the ranges that were known before the newest rows, then sets all."""
         if not self.scoring.is_adaptive:
+            self.calibrate(prepared, training=training)
             return
-        values = np.concatenate([s.values for s in segments])
-        values = _finite(values[: len(values) - without]).astype("float32")
+        values = finite(np.concatenate([s.values for s in prepared.segments])).astype("float32")
         z = ops.convert_to_numpy(self.scaler(ops.convert_to_tensor(values)))
+        self.scoring.set_ranges(z[: len(z) - round(NEW * len(z))])
+        self.calibrate(prepared, training=training)
         self.scoring.set_ranges(z)
 
     @property

@@ -9,8 +9,8 @@ import pandas as pd
 
 from kad.backend.select import backend_versions
 from kad.data import frames
-from kad.detector.calibrating import NEW, Calibrating
-from kad.detector.series import Prepared, TrainingSeries, _finite, data_sha256
+from kad.detector.calibrating import Calibrating
+from kad.detector.series import Prepared, TrainingSeries, data_sha256, finite
 from kad.graph.calibration import Calibration
 from kad.options import FitOptions, NetworkOptions
 from kad.training.session import Progress, TrainingInterruptedError, TrainingSession
@@ -103,7 +103,7 @@ class Fitting(Calibrating):
                 f"has {longest}. Give more rows{smaller}."
             )
         self.scaler.fit(
-            _finite(np.concatenate([s.values for s in segments])),
+            finite(np.concatenate([s.values for s in segments])),
             names=self.channels,
             constant=self.scoring.is_adaptive,
         )
@@ -172,9 +172,7 @@ class Fitting(Calibrating):
                 "end_ns": int(segments[-1].times_ns[-1]),
                 "data_sha256": fingerprint,
             }
-            self._fit_ranges(segments, without=round(NEW * len(prepared.series.values)))
-            self.calibrate(prepared, training=summary)
-            self._fit_ranges(segments)
+            self._calibrate_as_new(prepared, training=summary)
             if interrupted:
                 raise interrupted
         return session.history

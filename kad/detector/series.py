@@ -36,7 +36,7 @@ class TrainingSeries:
         mean = keras.ops.convert_to_numpy(scaler.mean.value).astype("float64")
         std = keras.ops.convert_to_numpy(scaler.std.value).astype("float64")
         z = [
-            np.clip((_finite(s.values) - mean) / std, -Scaler.LIMIT, Scaler.LIMIT) for s in segments
+            np.clip((finite(s.values) - mean) / std, -Scaler.LIMIT, Scaler.LIMIT) for s in segments
         ]
         self.observed = np.concatenate([~np.isnan(v) for v in z]).astype("float32")
         """float32 `(rows, channels)`: 1 where a sample was measured."""
@@ -88,7 +88,8 @@ class Prepared(NamedTuple):
     """Rows may arrive this many periods late."""
 
 
-def _finite(values: np.ndarray) -> np.ndarray:
+def finite(values: np.ndarray) -> np.ndarray:
+    """Returns values with NaN in the place of infinities."""
     return np.where(np.isfinite(values), values, np.nan)
 
 
