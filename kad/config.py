@@ -22,9 +22,9 @@ from kad.detectors import detector_class
 from kad.options import (
     AlarmOptions,
     DataOptions,
+    FitOptions,
     Options,
     ScoringOptions,
-    TrainingOptions,
     arguments_model,
     merged,
 )
@@ -46,7 +46,7 @@ class Config:
     detector: type[Detector]
     arguments: dict[str, Any]
     """Constructor arguments of the detector, without those that come from the data."""
-    training: TrainingOptions
+    training: FitOptions
     scoring: ScoringOptions
     alarm: AlarmOptions
     sources: "Sources | None" = field(default=None, compare=False, repr=False)

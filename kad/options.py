@@ -157,7 +157,7 @@ def arguments_model(cls: type, *, without: Collection[str] = (), **defaults: Any
     """
     fields: dict[str, Any] = {
         name: (parameter.annotation, defaults.get(name, parameter.default))
-        for name, parameter in inspect.signature(cls.__init__).parameters.items()
+        for name, parameter in inspect.signature(cls.__init__).parameters.items()  # type: ignore[misc]
         if name not in {"self", "channels", "kwargs", *without}
     }
     return create_model(f"{cls.__name__}Arguments", __base__=Options, **fields)

@@ -27,7 +27,8 @@ def _jax_scan(step: Any, carry: Any, xs: Any) -> tuple[Any, Any]:
 
     # JAX keeps what it traced for a function it has seen: it would miss that weights it read
     # then are to be differentiated, or have other values, now.
-    return jax.lax.scan(lambda past, now: step(past, now), carry, xs)  # noqa: PLW0108
+    last, outputs = jax.lax.scan(lambda past, now: step(past, now), carry, xs)  # noqa: PLW0108
+    return last, outputs
 
 
 def _tensorflow_scan(step: Any, carry: Any, xs: Any) -> tuple[Any, Any]:

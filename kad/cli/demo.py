@@ -1,7 +1,7 @@
 """`kad demo`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -30,7 +30,7 @@ def demo(
     data, labels = out / "pump.csv", out / "labels.csv"
     write_atomically(data, frame.to_csv(index_label="time"))
     write_atomically(labels, faults.to_csv(index=False))
-    overrides = {
+    overrides: dict[str, dict[str, Any]] = {
         "data": {"train": f"0:{len(frame) // 2}", "units": dict(UNITS)},
         "training": {"seed": seed, "backend": chosen},
     }

@@ -93,7 +93,11 @@ def train(
     from kad.runs.checkout import named_series
 
     with named_series(data) as series:
-        options = {"resume": resume, "overwrite": overwrite, "pretrained": pretrained}
+        options: dict[str, Any] = {
+            "resume": resume,
+            "overwrite": overwrite,
+            "pretrained": pretrained,
+        }
         if series is None:
             run_training(settings, data, folder, **options)
             return

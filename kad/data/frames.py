@@ -99,7 +99,11 @@ def time_index(times: Iterable[int] | np.ndarray, like: pd.Index) -> pd.Index:
     times = np.asarray(times, "int64")
     if isinstance(like, pd.DatetimeIndex):
         index = pd.DatetimeIndex(times.view("M8[ns]"), name=like.name)
-        return index if like.tz is None else index.tz_localize("UTC").tz_convert(like.tz)
+        if like.tz is None:
+            return index
+        local: pd.DatetimeIndex = index.tz_localize("UTC").tz_convert(like.tz)
+        return local
     if pd.api.types.is_integer_dtype(like) and not (times % 1_000_000_000).any():
-        return pd.Index(times // 1_000_000_000, name=like.name)
+        whole: pd.Index = pd.Index(times // 1_000_000_000, name=like.name)
+        return whole
     return pd.Index(times / 1e9, name=like.name)

@@ -50,7 +50,7 @@ class Scored(Fitting):
             default threshold.
         """
         scores, _ = self.scores(frame)
-        columns = {}
+        columns: dict[str, np.ndarray] = {}
         for output, names in score_columns(self.channels).items():
             array = getattr(scores, output)
             columns |= dict(zip(names, np.atleast_2d(array.T), strict=True))

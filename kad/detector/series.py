@@ -64,7 +64,7 @@ class TrainingSeries:
         inside = rows[rows + length <= self.ends]
         total = np.concatenate([[0.0], np.cumsum(self.observed.mean(axis=1), dtype="float64")])
         share = (total[inside + length] - total[inside]) / length
-        return inside[share >= 0.5]
+        return np.asarray(inside[share >= 0.5])
 
 
 class Prepared(NamedTuple):

@@ -124,7 +124,8 @@ def _overlap(ranges: Ranges, others: Ranges, *, fragments: str, bias: Bias) -> n
 
     def rising(start: np.ndarray, end: np.ndarray) -> np.ndarray:
         """The covered rows' places in their range, from 1, summed."""
-        return (places[end] - places[start]) - (start - 1) * (rows[end] - rows[start])
+        sums = (places[end] - places[start]) - (start - 1) * (rows[end] - rows[start])
+        return np.asarray(sums)
 
     length = ends - starts
     half = starts + length // 2
@@ -142,7 +143,7 @@ def _overlap(ranges: Ranges, others: Ranges, *, fragments: str, bias: Bias) -> n
         down = (length + 1 - length // 2) * right - rising(half, ends)
         low, high = length // 2, length - length // 2
         share = (rising(starts, half) + down) / (low * (low + 1) / 2 + high * (high + 1) / 2)
-    return share / np.maximum(count, 1) if fragments == "reciprocal" else share
+    return np.asarray(share / np.maximum(count, 1) if fragments == "reciprocal" else share)
 
 
 def mean_of_known(values: np.ndarray) -> float:

@@ -207,6 +207,6 @@ def aggregate(
         spread["series"] = [int(rows.loc[rows[name].notna(), series].nunique()) for name in names]
         spread["seeds"] = len(means)
         for column, value in zip(reversed(by), reversed(key), strict=True):
-            spread.insert(0, column, value)
+            spread.insert(0, column, [value] * len(spread))
         parts.append(spread)
     return pd.concat(parts, ignore_index=True)

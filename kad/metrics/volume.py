@@ -101,7 +101,7 @@ def _distance(rows: np.ndarray, labels: Ranges) -> np.ndarray:
     number = np.searchsorted(ends, rows, side="right")
     to_next = np.append(starts, np.inf)[number] - rows
     from_last = rows - np.append(-np.inf, ends - 1)[number]
-    return np.maximum(np.minimum(to_next, from_last), 0)
+    return np.asarray(np.maximum(np.minimum(to_next, from_last), 0))
 
 
 def _labels_within(rows: np.ndarray, labels: Ranges, reach: int) -> np.ndarray:
@@ -114,4 +114,4 @@ def _widened(labels: Ranges, reach: int) -> np.ndarray:
     """Returns where labels start that are widened on both sides, and joined if they then touch."""
     starts, ends = np.asarray(labels).T
     apart = ends[:-1] + reach <= starts[1:] - reach
-    return np.maximum(starts[np.append(True, apart)] - reach, 0)
+    return np.asarray(np.maximum(starts[np.append(True, apart)] - reach, 0))

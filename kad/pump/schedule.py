@@ -56,7 +56,7 @@ def speed_of(
             to.append(value)
             ramp.append(ramp_min * 60 * ramps[number % 12])
     speed = _ramps(second, np.array(at), np.array(to), np.array(ramp))
-    return speed * _changeovers(second, days, rng["changeovers"])
+    return np.asarray(speed * _changeovers(second, days, rng["changeovers"]))
 
 
 def _changeovers(second: np.ndarray, days: int, rng: np.random.Generator) -> np.ndarray:
@@ -79,4 +79,4 @@ def _ramps(second: np.ndarray, at: np.ndarray, to: np.ndarray, ramp: np.ndarray)
     ramp = np.minimum(ramp, np.append(np.diff(at), np.inf))
     before = np.append(to[0], to[:-1])
     knots = np.column_stack([at, at + ramp]).ravel()
-    return np.interp(second, knots, np.column_stack([before, to]).ravel())
+    return np.asarray(np.interp(second, knots, np.column_stack([before, to]).ravel()))

@@ -151,7 +151,7 @@ def _grid(start: str, days: float, period_s: float) -> pd.DatetimeIndex:
         first = pd.Timestamp(start)
     except ValueError as error:
         raise InputError(f"`start` must be a date or time. Received: {start!r}.") from error
-    if first is pd.NaT or first.tz is not None:
+    if pd.isna(first) or first.tz is not None:
         raise InputError(f"`start` must be a time without a time zone. Received: {start!r}.")
     rows = round(days * DAY_S / period_s)
     step = pd.Timedelta(period_s, unit="s")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -105,7 +105,7 @@ class Findings:
         return np.array(usual)
 
     @property
-    def recent(self) -> dict[str, object] | None:
+    def recent(self) -> dict[str, Any] | None:
         """The last day or hour, where the series is long enough to single it out."""
         times = self.scores.times_ns
         for length, word in ((86_400, "day"), (3600, "hour")):

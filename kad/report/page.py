@@ -178,7 +178,7 @@ def _notes(detector: Detector, findings: Findings | None) -> list[str]:
 
 def _rounded(number: float) -> int:
     digits = max(0, math.floor(math.log10(number)) - 1)
-    return round(number / 10**digits) * 10**digits
+    return int(round(number / 10**digits) * 10**digits)
 
 
 def _found(findings: Findings) -> dict[str, Any]:

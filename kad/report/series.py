@@ -38,7 +38,7 @@ _HOVER = {"hovertemplate": "%{y:.5g}<extra></extra>"}
 class Trace(NamedTuple):
     """How a trace of the chart follows from a line of its panel."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # the method of tuples is not missed
     """Number of the trace."""
     line: int
     """Number of the line in the panel."""

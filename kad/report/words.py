@@ -1,5 +1,7 @@
 """Numbers, times and durations as an operator reads them."""
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 
@@ -28,7 +30,7 @@ class TimeAxis:
     def __init__(self, times_ns: np.ndarray, index: pd.Index, *, period_s: float) -> None:
         dates = isinstance(index, pd.DatetimeIndex)
         self.is_calendar = dates or int(times_ns[0]) > _CALENDAR_NS
-        self.fine = "ms" if period_s < 1 else "s" if period_s % 60 else "m"
+        self.fine: Literal["ms", "s", "m"] = "ms" if period_s < 1 else "s" if period_s % 60 else "m"
         span_s = float(times_ns.max() - times_ns.min()) / _NS
         seconds, name = 1.0, "second"
         for step, word, _ in _STEPS:
@@ -39,7 +41,7 @@ class TimeAxis:
         self.unit = name
         if not self.is_calendar:
             self.title = f"{name}s"
-        elif dates and index.tz is None:
+        elif isinstance(index, pd.DatetimeIndex) and index.tz is None:
             self.title = ""
         else:
             self.title = "UTC"
@@ -55,8 +57,8 @@ class TimeAxis:
     def text(self, time_ns: int) -> str:
         """Returns one time as text."""
         if self.is_calendar:
-            moment = np.datetime64(int(time_ns), "ns")
-            return str(np.datetime_as_string(moment, unit=self.fine)).replace("T", " ")
+            moment = np.array([int(time_ns)], "M8[ns]")
+            return str(np.datetime_as_string(moment, unit=self.fine)[0]).replace("T", " ")
         return f"{time_ns / self._scale:.7g} {self.unit}s"
 
 

@@ -59,8 +59,10 @@ def write_report(
         InputError: No run, a run without training, data or labels that cannot be used, a place
             that cannot be written, no browser for the picture.
     """
-    known = isinstance(run, Run)
-    folder, detector = (run.folder, run.detector) if known else (Path(run), load(run))
+    if isinstance(run, Run):
+        folder, detector = run.folder, run.detector
+    else:
+        folder, detector = Path(run), load(run)
     meta = detector.metadata
     if labels is not None and data is None:
         raise InputError("Labels are compared with events: give the data too.")

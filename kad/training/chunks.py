@@ -34,7 +34,8 @@ def training_chunks(
         that has rows to predict, float32.
     """
     steps = chunk_steps(length=length, streams=streams, rows=rows)
-    parts, count = [], 0
+    parts: list[np.ndarray] = []
+    count = 0
     while count < steps * streams:
         shift = int(rng.integers(length)) if parts else 0
         part = _cut(segments, length, shift)
