@@ -10,9 +10,17 @@ does no work: Keras and its backend load with the first name that needs them.
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kad.version import __version__
+
+if TYPE_CHECKING:
+    from kad.backend import select_backend
+    from kad.config import build_config
+    from kad.detector import Detector
+    from kad.runs.api import save, score
+    from kad.runs.folder import load
+    from kad.runs.train import train
 
 __all__ = [
     "Detector",
@@ -57,4 +65,6 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    from kad.detectors import class_names
+
+    return sorted([*__all__, *class_names()])

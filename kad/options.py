@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 from runtime.alarms.budget import parse_false_alarms
 from runtime.clock.durations import parse_duration
 from runtime.clock.grid import FILE_REORDER, GridKind
-from runtime.model.policy import AlarmPolicy
+from runtime.model.policy import OPTIONS, AlarmPolicy
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -119,22 +119,16 @@ class AlarmOptions(Options):
 
     false_alarms: str = "1/week"
     """Budget of events, such as `1/week` or `2/day`; it becomes the threshold on severity."""
-    release: Annotated[float, Field(gt=0, le=1)] = 0.7
-    """An event ends where severity falls below this share of the threshold; 1: no hysteresis."""
-    merge_gap: Duration = 0.0
-    """An event goes on where severity reaches the threshold again within this time."""
-    min_duration: Duration = 0.0
-    """Shorter events are dropped."""
-    max_duration: Duration = 0.0
-    """A longer event ends after this time, and what lasts is reported as another; 0: no limit."""
-    refractory: Duration = 0.0
-    """Least time from the start of an event to the start of the next."""
-    cool_down: Duration = 0.0
-    """Least time from the end of an event to the start of the next."""
-    habituation: Duration = 0.0
-    """Half-life of the memory of earlier events, which raises the threshold; 0: none."""
-    habituation_rise: Annotated[float, Field(ge=0, le=100)] = 0.2
-    """How much each remembered event raises it, as a share of the threshold."""
+    release: Annotated[float, Field(gt=0, le=1, description=OPTIONS["release"])] = 0.7
+    merge_gap: Duration = Field(0.0, description=OPTIONS["merge_gap"])
+    min_duration: Duration = Field(0.0, description=OPTIONS["min_duration"])
+    max_duration: Duration = Field(0.0, description=OPTIONS["max_duration"])
+    refractory: Duration = Field(0.0, description=OPTIONS["refractory"])
+    cool_down: Duration = Field(0.0, description=OPTIONS["cool_down"])
+    habituation: Duration = Field(0.0, description=OPTIONS["habituation"])
+    habituation_rise: Annotated[
+        float, Field(ge=0, le=100, description=OPTIONS["habituation_rise"])
+    ] = 0.2
 
     @field_validator("false_alarms")
     @classmethod

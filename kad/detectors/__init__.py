@@ -3,10 +3,12 @@
 A new detector needs its module here and nothing else: see `docs/adding-a-detector.md`.
 """
 
+import ast
 import difflib
 import importlib
 import inspect
 import pkgutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runtime.errors import ConfigError
@@ -14,7 +16,7 @@ from runtime.errors import ConfigError
 if TYPE_CHECKING:
     from kad.detector import Detector
 
-__all__ = ["detector_class", "detector_names"]
+__all__ = ["class_names", "detector_class", "detector_names"]
 
 
 def detector_names() -> list[str]:
@@ -49,3 +51,15 @@ def detector_class(name: str) -> "type[Detector]":
             f"Received: {', '.join(cls.__name__ for cls in found) or 'none'}."
         )
     return found[0]
+
+
+def class_names() -> list[str]:
+    """Returns the names of the detectors' classes without importing them, for completion."""
+    return [
+        node.name
+        for folder in map(Path, __path__)
+        for file in sorted(folder.glob("[!_]*.py"))
+        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef)
+        and any(isinstance(base, ast.Name) and base.id == "Detector" for base in node.bases)
+    ]

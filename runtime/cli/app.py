@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 
 from runtime.cli.info import run_info, run_verify
 from runtime.cli.say import say
-from runtime.cli.score import POLICY, SHARES, run_score
+from runtime.cli.score import run_score
 from runtime.clock.durations import parse_duration
 from runtime.errors import InputError, KadError
+from runtime.model.policy import OPTIONS, SHARES
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -86,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     events = score.add_argument_group(
         "what makes an event", "Default: as the file says. TIME is in seconds, or such as 2h."
     )
-    for name, text in POLICY.items():
+    for name, text in OPTIONS.items():
         is_share = name in SHARES
         events.add_argument(
             f"--{name.replace('_', '-')}",

@@ -20,26 +20,12 @@ from runtime.errors import InputError
 from runtime.files import open_output
 from runtime.interrupt import Interruptible
 from runtime.model.detector import Detector
-from runtime.model.policy import AlarmPolicy
+from runtime.model.policy import OPTIONS, AlarmPolicy
 from runtime.model.schema import Metadata
 from runtime.streams.scores import Scores
 from runtime.streams.stream import Stream
 from runtime.tables.reader import TableReader
 from runtime.tables.writers import EventWriter, Format, ScoreWriter
-
-POLICY = {
-    "release": "an event ends below this share of the threshold",
-    "merge_gap": "an event goes on where the threshold is met again within this time",
-    "min_duration": "shorter events are dropped",
-    "max_duration": "longer events end, and what lasts is reported as another; 0: no limit",
-    "refractory": "least time from the start of an event to the next one's",
-    "cool_down": "least time from the end of an event to the next one's start",
-    "habituation": "half-life of the memory of events, which raises the threshold; 0: none",
-    "habituation_rise": "share of the threshold that each remembered event adds",
-}
-
-
-SHARES = ("release", "habituation_rise")
 
 
 def run_score(args: argparse.Namespace) -> int:
@@ -91,7 +77,7 @@ def _alarm(args: argparse.Namespace, meta: Metadata) -> tuple[AlarmPolicy, float
 
     Another budget or policy is another threshold, by the rule that the file's own came from.
     """
-    policy = meta.alarm.changed(meta.period_s, **{name: getattr(args, name) for name in POLICY})
+    policy = meta.alarm.changed(meta.period_s, **{name: getattr(args, name) for name in OPTIONS})
     if args.threshold is not None:
         return policy, args.threshold
     is_as_filed = policy == meta.alarm or "severest" not in meta.calibration

@@ -7,7 +7,21 @@ from typing import Any, Self
 from runtime.clock.durations import parse_duration, steps_of
 from runtime.errors import InputError
 
-__all__ = ["AlarmPolicy"]
+__all__ = ["OPTIONS", "SHARES", "AlarmPolicy"]
+
+OPTIONS = {
+    "release": "an event ends below this share of the threshold; 1: no hysteresis",
+    "merge_gap": "an event goes on where the threshold is met again within this time",
+    "min_duration": "shorter events are dropped",
+    "max_duration": "longer events end, and what lasts is reported as another; 0: no limit",
+    "refractory": "least time from the start of an event to the next one's",
+    "cool_down": "least time from the end of an event to the next one's start",
+    "habituation": "half-life of the memory of events, which raises the threshold; 0: none",
+    "habituation_rise": "share of the threshold that each remembered event adds",
+}
+"""A policy as people write it, in words: times as durations, which become steps."""
+SHARES = ("release", "habituation_rise")
+"""Those that are no times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
