@@ -1,10 +1,7 @@
 """Training phases: epochs, early stopping, best weights, checkpoints, Ctrl+C."""
 
-import io
-import json
 import os
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,9 +13,9 @@ import pandas as pd
 
 from kad.backend.loop import Arrays, Loss, TrainingLoop
 from kad.options import FitOptions, TrainingOptions
+from kad.training.checkpoint import Checkpoint
 from kad.training.optimiser import Adam
 from runtime.errors import InputError, KadError
-from runtime.files import write_atomically
 from runtime.interrupt import Interruptible
 
 STEPS_PER_CALL = 64
@@ -269,13 +266,9 @@ class TrainingSession:
     def _write(self, *, at_most_every: float = 0.0) -> None:
         if not self.checkpoint or time.monotonic() - self._written < at_most_every:
             return
-        meta = json.dumps(
-            {"phases": self.phases, "rows": self.rows, "fingerprint": self.fingerprint}
+        Checkpoint(self.phases, self.rows, self._arrays, self.fingerprint).write(
+            self.checkpoint, shapes=self._shapes()
         )
-        shapes = np.array(json.dumps(self._shapes()))
-        buffer = io.BytesIO()
-        np.savez(buffer, meta=np.array(meta), shapes=shapes, **self._arrays)  # type: ignore[arg-type]
-        write_atomically(self.checkpoint, buffer.getvalue())
         self._written = time.monotonic()
 
     def _shapes(self) -> list[list[int]]:
@@ -286,29 +279,8 @@ class TrainingSession:
             raise InputError(
                 f"There is no checkpoint to resume at {self.checkpoint}. Train without --resume."
             )
-        try:
-            with (
-                self.checkpoint.open("rb") as file,
-                np.load(file, allow_pickle=False) as archive,
-            ):
-                arrays = {k: archive[k] for k in archive.files}
-            meta = json.loads(str(arrays.pop("meta")))
-            shapes = json.loads(str(arrays.pop("shapes")))
-        except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
-            raise InputError(
-                f"The checkpoint {self.checkpoint} is damaged: {error}. Train without --resume."
-            ) from error
-        if shapes != self._shapes():
-            raise InputError(
-                f"The checkpoint {self.checkpoint} belongs to a detector of another shape. "
-                "Resume with the configuration of that run."
-            )
-        if meta["fingerprint"] != self.fingerprint:
-            raise InputError(
-                f"The checkpoint {self.checkpoint} belongs to other training rows. Resume with "
-                "the data of that run, or train into another --out."
-            )
-        self.phases, self.rows, self._arrays = meta["phases"], meta["rows"], arrays
+        kept = Checkpoint.read(self.checkpoint, fingerprint=self.fingerprint, shapes=self._shapes())
+        self.phases, self.rows, self._arrays = kept.phases, kept.rows, kept.arrays
 
 
 def _copies(prefix: str, variables: Any) -> dict[str, np.ndarray]:
