@@ -65,22 +65,20 @@ class Described(Own):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if isinstance(channels, str) or not channels or len(set(channels)) < len(channels):
-            raise InputError(
-                f"`channels` must be a list of distinct column names. Received: {channels!r}."
-            )
-        columns = [name for names in score_columns(channels).values() for name in names]
-        if len(set(columns)) < len(columns):
-            twice = next(name for name in columns if columns.count(name) > 1)
-            raise InputError(
-                f"The scores would have two columns {twice!r}: the channel of that name and the "
-                "detector's own. Rename the channel."
-            )
-        if channel_units is not None and len(channel_units) != len(channels):
-            raise InputError(
-                f"`channel_units` must have one entry for each of {len(channels)} channels. "
-                f"Received: {channel_units!r}."
-            )
+        _check_names(channels, channel_units)
+        self._check(period_s, context)
+        self.channels = tuple(channels)
+        self.context = tuple(context)
+        self.channel_units = tuple(channel_units or (None,) * len(channels))
+        self.period_s = float(period_s)
+        self.grid = grid
+        self._max_gap_steps = max_gap_steps
+        self._card = card
+        self.scaler = Scaler(len(channels), name="scaler")
+        self.calibration = Calibration(name="calibration")
+        self.scoring = self._scoring(scoring, importance)
+
+    def _check(self, period_s: float, context: Sequence[str]) -> None:
         if not period_s > 0:
             raise InputError(f"`period_s` must be above 0. Received: {period_s}.")
         if context and not self.takes_context:
@@ -91,15 +89,10 @@ class Described(Own):
             raise ConfigError(
                 f"`context` must be empty or {', '.join(CONTEXT_COLUMNS)}. Received: {context!r}."
             )
-        self.channels = tuple(channels)
-        self.context = tuple(context)
-        self.channel_units = tuple(channel_units or (None,) * len(channels))
-        self.period_s = float(period_s)
-        self.grid = grid
-        self._max_gap_steps = max_gap_steps
-        self._card = card
-        self.scaler = Scaler(len(channels), name="scaler")
-        self.calibration = Calibration(name="calibration")
+
+    def _scoring(
+        self, options: Mapping[str, Any] | None, importance: Sequence[float] | None
+    ) -> Scoring:
         usual = self.presets["default"].get("scoring", {})
         weights = [stream.weight for stream in self.streams] if importance is None else importance
         if len(weights) != len(self.streams) or not all(0 <= weight < inf for weight in weights):
@@ -107,13 +100,13 @@ class Described(Own):
                 f"`importance` must be {len(self.streams)} weights of at least 0, one for each of: "
                 f"{', '.join(stream.meaning for stream in self.streams)}. Received: {importance!r}."
             )
-        self.scoring = Scoring(
+        return Scoring(
             len(self.channels),
             streams=[
                 stream._replace(weight=float(weight))
                 for stream, weight in zip(self.streams, weights, strict=True)
             ],
-            options=ScoringOptions(**(usual if scoring is None else scoring)),
+            options=ScoringOptions(**(usual if options is None else options)),
             name="scoring",
         )
 
@@ -217,6 +210,25 @@ class Described(Own):
             "scoring": self.scoring.options.model_dump(),
             "card": self._card,
         }
+
+
+def _check_names(channels: Sequence[str], channel_units: Sequence[str | None] | None) -> None:
+    if isinstance(channels, str) or not channels or len(set(channels)) < len(channels):
+        raise InputError(
+            f"`channels` must be a list of distinct column names. Received: {channels!r}."
+        )
+    columns = [name for names in score_columns(channels).values() for name in names]
+    if len(set(columns)) < len(columns):
+        twice = next(name for name in columns if columns.count(name) > 1)
+        raise InputError(
+            f"The scores would have two columns {twice!r}: the channel of that name and the "
+            "detector's own. Rename the channel."
+        )
+    if channel_units is not None and len(channel_units) != len(channels):
+        raise InputError(
+            f"`channel_units` must have one entry for each of {len(channels)} channels. "
+            f"Received: {channel_units!r}."
+        )
 
 
 # Keras reads every public property while it saves and loads, and a card has up to 100 kB.

@@ -9,6 +9,7 @@ import pandas as pd
 
 from kad.backend.select import backend_versions
 from kad.data import frames
+from kad.data.frames import Segment
 from kad.detector.calibrating import Calibrating
 from kad.detector.series import Prepared, TrainingSeries, data_sha256, finite
 from kad.graph.calibration import Calibration
@@ -16,7 +17,7 @@ from kad.options import FitOptions, NetworkOptions
 from kad.training.session import Progress, TrainingInterruptedError, TrainingSession
 from kad.version import __version__
 from runtime.alarms.budget import severity_threshold
-from runtime.clock.grid import FILE_REORDER
+from runtime.clock.grid import FILE_REORDER, GridCounts
 from runtime.errors import InputError
 from runtime.interrupt import Interruptible
 from runtime.model.policy import AlarmPolicy
@@ -87,21 +88,7 @@ class Fitting(Calibrating):
         severity_threshold(false_alarms, self.period_s)
         placed, counts = frames.to_grid(self.columns_of(frame), self.make_grid(reorder=reorder))
         segments = frames.to_segments(placed)
-        if counts.is_unsorted:
-            raise InputError(
-                f"Training rows must be sorted by time. Received: timestamps that are not sorted, "
-                f"{counts.unsorted} of {len(frame)} rows come too late. Sort the file, or raise "
-                "[data] reorder, or ignore the timestamps with [data] grid = 'rows'."
-            )
-        longest = max((len(s.values) for s in segments), default=0)
-        needed = self.rows_needed(training)
-        if longest < needed:
-            smaller = ", or a smaller detector (--preset tiny)" if "tiny" in self.presets else ""
-            raise InputError(
-                f"Training needs at least {needed} rows without a gap of more than "
-                f"{self.max_gap_steps} rows. Received: {len(frame)} rows, the longest such part "
-                f"has {longest}. Give more rows{smaller}."
-            )
+        self._check_rows(segments, counts, training)
         self.scaler.fit(
             finite(np.concatenate([s.values for s in segments])),
             names=self.channels,
@@ -112,13 +99,7 @@ class Fitting(Calibrating):
         self.check_series(series, training)
         rows = self._calibration_row_count(series)
         calibrating = self._newest(segments, rows)
-        usable = sum(int(mask.sum()) for _, mask in calibrating)
-        if usable < Calibration.FEWEST:
-            raise InputError(
-                f"Calibration needs at least {Calibration.FEWEST} observed rows, each after "
-                f"{self.warmup_steps} rows without a long gap. Received: {usable} in the last "
-                f"{rows} training rows, which calibrate. {self._more_rows(training)}"
-            )
+        self._check_calibrating(calibrating, rows, training)
         return Prepared(
             segments,
             asdict(counts),
@@ -129,6 +110,36 @@ class Fitting(Calibrating):
             policy or AlarmPolicy(),
             reorder,
         )
+
+    def _check_rows(
+        self, segments: list[Segment], counts: GridCounts, training: FitOptions
+    ) -> None:
+        if counts.is_unsorted:
+            raise InputError(
+                f"Training rows must be sorted by time. Received: timestamps that are not sorted, "
+                f"{counts.unsorted} of {counts.received} rows come too late. Sort the file, or "
+                "raise [data] reorder, or ignore the timestamps with [data] grid = 'rows'."
+            )
+        longest = max((len(s.values) for s in segments), default=0)
+        needed = self.rows_needed(training)
+        if longest < needed:
+            smaller = ", or a smaller detector (--preset tiny)" if "tiny" in self.presets else ""
+            raise InputError(
+                f"Training needs at least {needed} rows without a gap of more than "
+                f"{self.max_gap_steps} rows. Received: {counts.received} rows, the longest such "
+                f"part has {longest}. Give more rows{smaller}."
+            )
+
+    def _check_calibrating(
+        self, calibrating: list[tuple[np.ndarray, np.ndarray]], rows: int, training: FitOptions
+    ) -> None:
+        usable = sum(int(mask.sum()) for _, mask in calibrating)
+        if usable < Calibration.FEWEST:
+            raise InputError(
+                f"Calibration needs at least {Calibration.FEWEST} observed rows, each after "
+                f"{self.warmup_steps} rows without a long gap. Received: {usable} in the last "
+                f"{rows} training rows, which calibrate. {self._more_rows(training)}"
+            )
 
     def fit_prepared(
         self,

@@ -49,26 +49,8 @@ def train(
         TrainingInterruptedError: Ctrl+C; what was learnt so far is kept in `out`.
     """
     folder = Path(out)
-    if (folder / MODEL).exists() and not (resume or overwrite):
-        raise InputError(
-            f"{folder} holds a finished run. Choose another --out, or say --overwrite to replace "
-            "it or --resume to train it further."
-        )
-    if resume and not (folder / CHECKPOINT).is_file():
-        raise InputError(f"There is nothing to resume in {folder}. Train without --resume.")
-    if resume and pretrained:
-        raise ConfigError("Leave out --pretrained: --resume continues with the run's own weights.")
-    if isinstance(data, pd.DataFrame):
-        names = config.data.channels or tuple(data.columns)
-        frame = data
-    else:
-        frame = read_table(
-            data,
-            time=config.data.time,
-            channels=config.data.channels,
-            period_s=config.data.period,
-        ).frame
-        names = tuple(frame.columns)
+    _check_folder(folder, resume=resume, overwrite=overwrite, pretrained=bool(pretrained))
+    frame, names = _read(config, data)
     rows = select_rows(frame, config.data.train)
     config = config.for_channels(len(names))
 
@@ -104,3 +86,30 @@ def train(
     if interrupted:
         raise interrupted
     return Run(folder, detector, history, frame)
+
+
+def _check_folder(folder: Path, *, resume: bool, overwrite: bool, pretrained: bool) -> None:
+    if (folder / MODEL).exists() and not (resume or overwrite):
+        raise InputError(
+            f"{folder} holds a finished run. Choose another --out, or say --overwrite to replace "
+            "it or --resume to train it further."
+        )
+    if resume and not (folder / CHECKPOINT).is_file():
+        raise InputError(f"There is nothing to resume in {folder}. Train without --resume.")
+    if resume and pretrained:
+        raise ConfigError("Leave out --pretrained: --resume continues with the run's own weights.")
+
+
+def _read(
+    config: Config, data: str | os.PathLike[str] | pd.DataFrame
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Returns the whole series and the names of its channels."""
+    if isinstance(data, pd.DataFrame):
+        return data, config.data.channels or tuple(data.columns)
+    frame = read_table(
+        data,
+        time=config.data.time,
+        channels=config.data.channels,
+        period_s=config.data.period,
+    ).frame
+    return frame, tuple(frame.columns)
