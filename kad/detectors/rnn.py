@@ -21,52 +21,21 @@ from kad.graph.scoring import ErrorStream, Measured, Samples
 from kad.networks.rnn.error_gaussian import ErrorGaussian, Gaussian
 from kad.networks.rnn.predictor import Head, Predictor
 from kad.networks.rnn.recurrent import Activation, Cell
+from kad.networks.rnn.states import state_parts
+from kad.networks.rnn.training import KEEP, RNNTraining, mean_loss
 from kad.networks.rnn.usual_distance import UsualDistance
-from kad.options import Count, Positive, TrainingOptions, Weight
+from kad.options import Count, TrainingOptions
 from kad.training.chunks import Segments, chunk_steps, held_out_chunks, training_chunks
 from kad.training.optimiser import Adam
 from kad.training.session import TrainingSession
 from runtime.errors import ConfigError, InputError
 
+__all__ = ["RNNPredictor", "RNNTraining"]
+
 STATISTICS_ROWS = 200_000
 """Most rows whose errors the Gaussian is fitted on: bounds memory for long series."""
 FEWEST_ERRORS = 50
 """Rows after the warm-up that the Gaussian is fitted on at least."""
-_KEEP = 256
-"""Dropout masks are drawn as bytes."""
-
-
-class RNNTraining(TrainingOptions):
-    """`[training]` of the RNN predictor."""
-
-    epochs: Count = 60
-    """Longest training in epochs."""
-    batch_size: Count = 64
-    """Parallel streams that the training rows are cut into."""
-    examples_per_epoch: Count = 100_000
-    """Rows of an epoch: a shorter series is repeated with noise, a longer one drawn from."""
-    chunk: Annotated[int, Field(ge=2)] = 50
-    """Steps of truncated back-propagation; the state is carried from chunk to chunk."""
-    learning_rate: Positive = 2e-3
-    """Adam's learning rate in the first epoch."""
-    loss: Literal["squared", "absolute"] = "squared"
-    """Of a prediction error; with `absolute`, the spikes of a series teach less."""
-    free_running: Weight = 1.0
-    """Weight of the loss of a run that is fed its own predictions from the chunk's first row."""
-    teacher_forced: Weight = 1.0
-    """Weight of the loss of a run that is fed the rows."""
-    professor_forced: Weight = 1.0
-    """Weight of the distance between the hidden states of both runs."""
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
-    """Share dropped after the encoder, between recurrent layers and before the decoder."""
-    noise: Weight = 0.05
-    """Most noise that is added to repeated rows, in standard deviations of the channel."""
-    gradient_norm: Positive = 10.0
-    """The norm of all gradients together is clipped to this value."""
-    weight_decay: Weight = 1e-4
-    """Share of every weight that is taken off per unit of learning rate and step."""
-    split: Literal["chronological"] = "chronological"
-    """Held-out rows are the last ones."""
 
 
 @keras.saving.register_keras_serializable("kad")
@@ -213,7 +182,7 @@ class RNNPredictor(Detector):
         self._ready(
             pending=(horizon, horizon, features),
             known=(self._context_steps - 1, features),
-            **_parts([[(units,)] * layer.states for layer in self.predictor.recurrent]),
+            **state_parts([[(units,)] * layer.states for layer in self.predictor.recurrent]),
             **(dict.fromkeys(("roots", "counts"), (smooth - 1, features)) if smooth > 1 else {}),
         )
 
@@ -331,7 +300,7 @@ class RNNPredictor(Detector):
         row = ops.arange(steps)[:, None] + (horizon - ahead)[None]
         forecasts = ops.take(made, row * horizon + (ahead - 1)[None], axis=1)
         before = ops.concatenate([states[-1][0][:, None], read.hidden[:, :-1]], axis=1)
-        following = {"pending": pending[:, steps:], **_parts(read.states)}
+        following = {"pending": pending[:, steps:], **state_parts(read.states)}
         return following, {
             "z": z,
             "observed": samples.observed,
@@ -462,7 +431,7 @@ class RNNPredictor(Detector):
 
     def _zero_states(self, streams: int) -> dict[str, np.ndarray]:
         zeros = np.zeros((streams, self.units), "float32")
-        return _parts([[zeros] * layer.states for layer in self.predictor.recurrent])
+        return state_parts([[zeros] * layer.states for layer in self.predictor.recurrent])
 
     def _states(self, parts: Mapping[str, Any]) -> list[list[Any]]:
         """Returns the states of each recurrent layer, which `_parts` named."""
@@ -478,7 +447,7 @@ class RNNPredictor(Detector):
         """
         chunk, ahead, depth = options.chunk, self.predictor.ahead, self.depth
         two = bool(options.free_running or options.professor_forced)
-        kept = max(1, round((1 - options.dropout) * _KEEP))
+        kept = max(1, round((1 - options.dropout) * KEEP))
 
         def loss(data: Any, batch: Any, carry: Any) -> tuple[dict[str, Any], dict[str, Any]]:
             rows = batch["start"][:, None] + ops.arange(chunk + ahead, dtype="int32")
@@ -505,7 +474,7 @@ class RNNPredictor(Detector):
                 if "dropout0" in now:
                     dropout = [
                         doubled(ops.cast(ops.cast(now[f"dropout{i}"], "int32") < kept, "float32"))
-                        * (_KEEP / kept)
+                        * (KEEP / kept)
                         for i in range(1 + depth)
                     ]
                 x = ops.concatenate([now["x"], own], axis=0) if two else now["x"]
@@ -516,19 +485,19 @@ class RNNPredictor(Detector):
             (states, _), (predicted, hidden) = scan(advance, (states, z[:, 0]), fed)
             streams = ops.shape(z)[0]
             forced, free = predicted[:, :streams], predicted[:, -streams:, :1]
-            mean_loss = partial(
-                _mean_loss, options.loss, chunk, z=steps_first(z), mask=steps_first(mask)
+            mean_of = partial(
+                mean_loss, options.loss, chunk, z=steps_first(z), mask=steps_first(mask)
             )
-            parts = {"teacher_forced": mean_loss(forced)}
+            parts = {"teacher_forced": mean_of(forced)}
             if two:
-                parts["free_running"] = mean_loss(free)
+                parts["free_running"] = mean_of(free)
                 gap = hidden[:, -streams:] - ops.stop_gradient(hidden[:, :streams])
                 there = steps_first(inside[:, 1 : chunk + 1])[..., None]
                 parts["professor_forced"] = ops.sum(ops.square(gap) * there, axis=(0, 2)) / (
                     ops.sum(there, axis=(0, 2)) * self.units + 1e-6
                 )
             total = sum(getattr(options, name) * value for name, value in parts.items())
-            following = _parts([[part[:streams] for part in layer] for layer in states])
+            following = state_parts([[part[:streams] for part in layer] for layer in states])
             return {"loss": total, **parts}, following
 
         return loss
@@ -587,30 +556,6 @@ class RNNPredictor(Detector):
             "clip": self.clip,
             "uniform": self.uniform,
         }
-
-
-def _parts(layers: Sequence[Sequence[Any]]) -> dict[str, Any]:
-    """Names what there is for each state of each recurrent layer."""
-    return {f"layer{i}_{j}": part for i, layer in enumerate(layers) for j, part in enumerate(layer)}
-
-
-def _mean_loss(kind: str, chunk: int, predicted: Any, *, z: Any, mask: Any) -> Any:
-    """Mean squared or absolute error per stream over steps, predictions ahead, and channels.
-
-    Args:
-        kind: `squared` or `absolute`.
-        chunk: Steps.
-        predicted: `(chunk, streams, ahead, channels)`.
-        z: `(chunk + ahead, streams, channels)`, or longer.
-        mask: As `z`; 0 where a sample does not count.
-    """
-    size = ops.square if kind == "squared" else ops.abs
-    total, count = 0.0, 0.0
-    for k in range(predicted.shape[2]):
-        target, counts = z[k + 1 : k + 1 + chunk], mask[k + 1 : k + 1 + chunk]
-        total = total + ops.sum(size(predicted[:, :, k] - target) * counts, axis=(0, 2))
-        count = count + ops.sum(counts, axis=(0, 2))
-    return total / (count + 1e-6)
 
 
 def _stretches(inputs: np.ndarray, most: int) -> list[np.ndarray]:

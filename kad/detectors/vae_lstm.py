@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, cast
 import keras
 import numpy as np
 import pandas as pd
-from keras import layers, ops
+from keras import ops
 from pydantic import Field
 
 from kad.backend.compiled import compile_function
@@ -18,64 +18,19 @@ from kad.graph.missing import trust
 from kad.graph.rolling import rolling
 from kad.graph.scoring import ErrorStream, Measured, Samples
 from kad.networks.vae_lstm.conv_plan import conv_plan
+from kad.networks.vae_lstm.elbo import SigmaSquared
+from kad.networks.vae_lstm.training import VAELSTMTraining
 from kad.networks.vae_lstm.vae import Head, embedding_lstm, vae_decoder, vae_encoder
-from kad.options import Count, Fraction, Positive, TrainingOptions, Weight
+from kad.options import Count, Positive, TrainingOptions, Weight
 from kad.training.examples import batch_steps, epoch_batches, padded_batches, split_starts
 from kad.training.optimiser import Adam
 from kad.training.session import TrainingSession
 from runtime.errors import ConfigError, InputError
 
+__all__ = ["VAELSTM", "VAELSTMTraining"]
+
 EMBEDDING_BATCH = 4096
 """Windows that are embedded in one call: bounds memory for long series."""
-
-
-class VAELSTMTraining(TrainingOptions):
-    """`[training]` of the VAE-LSTM; `epochs`, `batch_size` and `learning_rate` are the VAE's."""
-
-    epochs_lstm: Count = 60
-    """Longest training of the LSTM in epochs."""
-    batch_size_lstm: Count = 64
-    """Sequences of one optimiser step of the LSTM."""
-    learning_rate_lstm: Positive = 2e-3
-    """Adam's learning rate for the LSTM in the first epoch."""
-    learning_rate_decay_lstm: Annotated[float, Field(gt=0, le=1)] = 0.98
-    """Factor on the LSTM's learning rate after every epoch."""
-    beta_2: Fraction = 0.95
-    """Adam's second decay rate for the VAE."""
-    gradient_clip: Positive = 1.0
-    """Each gradient of the VAE is clipped to ± this value."""
-
-
-@keras.saving.register_keras_serializable("kad")
-class SigmaSquared(layers.Layer):
-    """The variance of the VAE's reconstruction, fixed or learnt.
-
-    Args:
-        sigma: Standard deviation, in standardised units: fixed, or where learning starts.
-        learn: Whether it is a trainable weight.
-        offset: Added to the learnt variance so that it stays above zero.
-    """
-
-    def __init__(self, sigma: float, *, learn: bool, offset: float, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.sigma, self.learn, self.offset = sigma, learn, offset
-        self.weight = self.add_weight(
-            name="sigma", shape=(), initializer=keras.initializers.Constant(sigma), trainable=learn
-        )
-        self.built = True
-
-    def variance(self) -> Any:
-        """Returns the variance, a scalar."""
-        return ops.square(self.weight) + (self.offset if self.learn else 0.0)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "sigma": self.sigma,
-            "learn": self.learn,
-            "offset": self.offset,
-        }
 
 
 @keras.saving.register_keras_serializable("kad")
