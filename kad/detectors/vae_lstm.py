@@ -20,7 +20,7 @@ from kad.networks.vae_lstm import measures, pictures, training
 from kad.networks.vae_lstm.conv_plan import conv_plan
 from kad.networks.vae_lstm.elbo import SigmaSquared
 from kad.networks.vae_lstm.networks import Networks
-from kad.networks.vae_lstm.training import VAELSTMTraining
+from kad.networks.vae_lstm.options import VAELSTMTraining
 from kad.networks.vae_lstm.vae import Head, embedding_lstm, vae_decoder, vae_encoder
 from kad.options import Count, FitOptions, Positive, Weight
 from kad.training.session import TrainingSession

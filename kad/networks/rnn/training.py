@@ -1,63 +1,60 @@
 """Training of the RNN predictor's network."""
 
-from typing import Annotated, Any, Literal
+import numpy as np
 
-from keras import ops
-from pydantic import Field
-
-from kad.options import Count, Positive, TrainingOptions, Weight
-
-KEEP = 256
-"""Dropout masks are drawn as bytes."""
-
-
-class RNNTraining(TrainingOptions):
-    """`[training]` of the RNN predictor."""
-
-    epochs: Count = 60
-    """Longest training in epochs."""
-    batch_size: Count = 64
-    """Parallel streams that the training rows are cut into."""
-    examples_per_epoch: Count = 100_000
-    """Rows of an epoch: a shorter series is repeated with noise, a longer one drawn from."""
-    chunk: Annotated[int, Field(ge=2)] = 50
-    """Steps of truncated back-propagation; the state is carried from chunk to chunk."""
-    learning_rate: Positive = 2e-3
-    """Adam's learning rate in the first epoch."""
-    loss: Literal["squared", "absolute"] = "squared"
-    """Of a prediction error; with `absolute`, the spikes of a series teach less."""
-    free_running: Weight = 1.0
-    """Weight of the loss of a run that is fed its own predictions from the chunk's first row."""
-    teacher_forced: Weight = 1.0
-    """Weight of the loss of a run that is fed the rows."""
-    professor_forced: Weight = 1.0
-    """Weight of the distance between the hidden states of both runs."""
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
-    """Share dropped after the encoder, between recurrent layers and before the decoder."""
-    noise: Weight = 0.05
-    """Most noise that is added to repeated rows, in standard deviations of the channel."""
-    gradient_norm: Positive = 10.0
-    """The norm of all gradients together is clipped to this value."""
-    weight_decay: Weight = 1e-4
-    """Share of every weight that is taken off per unit of learning rate and step."""
-    split: Literal["chronological"] = "chronological"
-    """Held-out rows are the last ones."""
+from kad.detector.detector import TrainingSeries
+from kad.networks.rnn.loss import chunk_loss
+from kad.networks.rnn.options import RNNTraining
+from kad.networks.rnn.predictor import Predictor
+from kad.networks.rnn.states import zero_states
+from kad.training.chunks import Segments, chunk_steps, held_out_chunks, training_chunks
+from kad.training.optimiser import Adam
+from kad.training.session import TrainingSession
 
 
-def mean_loss(kind: str, chunk: int, predicted: Any, *, z: Any, mask: Any) -> Any:
-    """Mean squared or absolute error per stream over steps, predictions ahead, and channels.
+def fit_predictor(
+    predictor: Predictor, series: TrainingSeries, session: TrainingSession, options: RNNTraining
+) -> None:
+    """Trains the predictor by truncated back-propagation through parallel streams."""
+    train, held_out = split(series)
+    layout = {"length": options.chunk, "streams": options.batch_size}
+    rows = options.examples_per_epoch
 
-    Args:
-        kind: `squared` or `absolute`.
-        chunk: Steps.
-        predicted: `(chunk, streams, ahead, channels)`.
-        z: `(chunk + ahead, streams, channels)`, or longer.
-        mask: As `z`; 0 where a sample does not count.
-    """
-    size = ops.square if kind == "squared" else ops.abs
-    total, count = 0.0, 0.0
-    for k in range(predicted.shape[2]):
-        target, counts = z[k + 1 : k + 1 + chunk], mask[k + 1 : k + 1 + chunk]
-        total = total + ops.sum(size(predicted[:, :, k] - target) * counts, axis=(0, 2))
-        count = count + ops.sum(counts, axis=(0, 2))
-    return total / (count + 1e-6)
+    def batches(rng: np.random.Generator) -> dict[str, np.ndarray]:
+        drawn = training_chunks(train, **layout, rows=rows, rng=rng)
+        shape = (*drawn["start"].shape, options.chunk)
+        if options.noise:
+            size = (*shape[:2], options.chunk + predictor.ahead, predictor.channels)
+            level = rng.uniform(0, options.noise, (*shape[:2], 1, 1)).astype("float32")
+            drawn["noise"] = level * rng.standard_normal(size, dtype="float32")
+        if options.dropout:
+            for i, width in enumerate(predictor.dropout_widths):
+                drawn[f"dropout{i}"] = rng.integers(0, 256, (*shape, width), dtype="uint8")
+        return drawn
+
+    session.run_phase(
+        "predictor",
+        loss=chunk_loss(predictor, options),
+        network=predictor.trainable_variables,
+        data={"z": series.values, "mask": series.observed, "context": series.context},
+        batches=batches,
+        validation=held_out_chunks(held_out, **layout),
+        epochs=options.epochs,
+        optimizer=Adam(
+            options.learning_rate,
+            options.learning_rate_decay,
+            clip_norm=options.gradient_norm,
+            weight_decay=options.weight_decay or None,
+        ),
+        last=True,
+        steps=chunk_steps(**layout, rows=rows),
+        carry=lambda streams: zero_states(predictor, streams),
+    )
+
+
+def split(series: TrainingSeries) -> tuple[Segments, Segments]:
+    """Returns the rows to train on and the held-out rows, in segments of two rows or more."""
+    cut = len(series.values) - series.held_out_rows
+    train = [(a, min(b, cut)) for a, b in series.ranges]
+    held_out = [(max(a, cut), b) for a, b in series.ranges]
+    return [(a, b) for a, b in train if b - a >= 2], [(a, b) for a, b in held_out if b - a >= 2]
