@@ -146,18 +146,6 @@ class VAELSTM(Detector):
         self.hidden_units, self.lstm_units, self.head = hidden_units, lstm_units, head
         self.sigma, self.learn_sigma, self.sigma_offset = sigma, learn_sigma, sigma_offset
         self.score_windows, self.clip = score_windows, clip
-        self._networks = Networks(
-            scaler=self.scaler,
-            encoder=self.encoder,
-            decoder=self.decoder,
-            lstm=self.lstm,
-            sigma_squared=self.sigma_squared,
-            channels=features,
-            l_win=l_win,
-            l_seq=l_seq,
-            code_size=code_size,
-            clip=clip,
-        )
         self.warmup_steps = l_seq * l_win - 1
         self.max_steps = l_win
         self._history = score_windows * l_win - 1
@@ -165,6 +153,21 @@ class VAELSTM(Detector):
             values=(self._history, features),
             observed=(self.warmup_steps, features),
             codes=((l_seq - 1) * l_win, code_size),
+        )
+
+    @property
+    def _networks(self) -> Networks:
+        return Networks(
+            scaler=self.scaler,
+            encoder=self.encoder,
+            decoder=self.decoder,
+            lstm=self.lstm,
+            sigma_squared=self.sigma_squared,
+            channels=len(self.channels),
+            l_win=self.l_win,
+            l_seq=self.l_seq,
+            code_size=self.code_size,
+            clip=self.clip,
         )
 
     # The detector itself
