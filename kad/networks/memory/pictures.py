@@ -37,20 +37,12 @@ def nearest_windows(
         if not distances[newest, channel]:
             continue
         windows = sliding_window_view(values[: newest + 1, channel], window)
-        means = windows.reshape(len(windows), boxes, box).mean(axis=2)
-        past = means[max(0, len(means) - window - span) : -window]
-        apart = np.square(past - means[-1]).sum(axis=1)
-        nearest = windows[len(means) - window - len(past) + int(apart.argmin())]
-        panels.append(
-            DiagnosticPanel(
-                title=name,
-                x=np.arange(window),
-                curves=(
-                    Curve(name="nearest window before", y=nearest, role="expected"),
-                    Curve(name="most unusual window", y=windows[-1]),
-                ),
-            )
+        nearest = windows[_nearest(windows.reshape(-1, boxes, box).mean(axis=2), window, span)]
+        curves = (
+            Curve(name="nearest window before", y=nearest, role="expected"),
+            Curve(name="most unusual window", y=windows[-1]),
         )
+        panels.append(DiagnosticPanel(title=name, x=np.arange(window), curves=curves))
     if not panels:
         return []
     return [
@@ -63,3 +55,16 @@ def nearest_windows(
             panels=tuple(panels),
         )
     ]
+
+
+def _nearest(means: np.ndarray, window: int, span: int) -> int:
+    """Returns which of `span` windows that end before the last one begins is nearest to it.
+
+    Args:
+        means: `(windows, boxes)`: box means of every window.
+        window: Samples of a window.
+        span: Samples that are remembered.
+    """
+    first = max(0, len(means) - window - span)
+    past = means[first:-window]
+    return first + int(np.square(past - means[-1]).sum(axis=1).argmin())
