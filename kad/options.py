@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, field_validator
 
@@ -144,17 +144,29 @@ class AlarmOptions(Options):
 def arguments_model(cls: type, *, without: Collection[str] = (), **defaults: Any) -> type[Options]:
     """Returns a class's own constructor arguments as a model, without what comes from the data.
 
+    An argument `Annotated[Options, model]` is a table of arguments, described by `model`, which may
+    have been made here, too.
+
     Args:
         cls: A detector's class.
         without: Names of arguments that are left out, too.
         **defaults: Values that replace the constructor's defaults.
     """
+    signature = inspect.signature(cls.__init__)  # type: ignore[misc]
     fields: dict[str, Any] = {
-        name: (parameter.annotation, defaults.get(name, parameter.default))
-        for name, parameter in inspect.signature(cls.__init__).parameters.items()  # type: ignore[misc]
+        name: (_table(parameter.annotation), defaults.get(name, parameter.default))
+        for name, parameter in signature.parameters.items()
         if name not in {"self", "channels", "kwargs", *without}
     }
     return create_model(f"{cls.__name__}Arguments", __base__=Options, **fields)
+
+
+def _table(annotation: Any) -> Any:
+    """Returns the model of an argument `Annotated[Options, model]`; else, the annotation."""
+    if get_origin(annotation) is not Annotated:
+        return annotation
+    described, *rest = get_args(annotation)
+    return rest[0] if described is Options else annotation
 
 
 def merged(*trees: Mapping[str, Any]) -> dict[str, Any]:

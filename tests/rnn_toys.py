@@ -127,7 +127,9 @@ def dropout_numbers():
     import keras
     from keras import ops
 
-    from kad.detectors.rnn import RNNTraining
+    from kad.networks.rnn.loss import chunk_loss
+    from kad.networks.rnn.options import RNNTraining
+    from kad.networks.rnn.states import zero_states
 
     detector = toy_rnn(layers=1)
     rows = np.random.default_rng(0).normal(size=(12, 2)).astype("float32")
@@ -140,11 +142,11 @@ def dropout_numbers():
     if keras.backend.backend() == "tensorflow":
         cases += [("none", 0, {}), ("much", 0.9999, masks)]
     for name, dropout, drawn in cases:
-        loss = detector._loss(RNNTraining(chunk=5, dropout=dropout))
+        loss = chunk_loss(detector.predictor, RNNTraining(chunk=5, dropout=dropout))
         parts, _ = loss(
             {k: ops.convert_to_tensor(v) for k, v in data.items()},
             {k: ops.convert_to_tensor(v) for k, v in {**batch, **drawn}.items()},
-            {k: ops.convert_to_tensor(v) for k, v in detector._zero_states(1).items()},
+            {k: ops.convert_to_tensor(v) for k, v in zero_states(detector.predictor, 1).items()},
         )
         numbers[name] = ops.convert_to_numpy(ops.stop_gradient(parts["loss"]))
     return numbers

@@ -14,6 +14,8 @@ from kad.backend.compiled import compile_function
 from kad.config import build_config
 from kad.detectors.rnn import RNNPredictor, RNNTraining
 from kad.detectors.vae_lstm import VAELSTM
+from kad.networks.rnn.loss import chunk_loss
+from kad.networks.rnn.states import zero_states
 from kad.networks.rnn.usual_distance import UsualDistance
 from kad.runs.construct import build_detector
 from kad.runs.folder import load
@@ -284,8 +286,9 @@ def chunk_of(rows=40, chunk=6, starts=(0, 20), ends=(20, 40)):
 
 def loss_of(detector, data, batch, carry=None, **options):
     """Loss parts and the carried states of one chunk, as arrays."""
-    loss = detector._loss(RNNTraining(chunk=6, **options))
-    parts, carry = loss(data, batch, carry or detector._zero_states(len(batch["start"])))
+    loss = chunk_loss(detector.predictor, RNNTraining(chunk=6, **options))
+    carry = carry or zero_states(detector.predictor, len(batch["start"]))
+    parts, carry = loss(data, batch, carry)
     return tuple({k: ops.convert_to_numpy(v) for k, v in d.items()} for d in (parts, carry))
 
 
@@ -362,10 +365,10 @@ def test_only_the_free_run_is_pulled():
 
     detector = untrained()
     data, batch = chunk_of()
-    loss, z = detector._loss(RNNTraining(chunk=6)), tf.constant(data["z"])
+    loss, z = chunk_loss(detector.predictor, RNNTraining(chunk=6)), tf.constant(data["z"])
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(z)
-        parts, _ = loss({**data, "z": z}, batch, detector._zero_states(2))
+        parts, _ = loss({**data, "z": z}, batch, zero_states(detector.predictor, 2))
     pulled, fed = (
         ops.convert_to_numpy(tf.convert_to_tensor(tape.gradient(parts[name], z)))
         for name in ("professor_forced", "teacher_forced")

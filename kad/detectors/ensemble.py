@@ -11,10 +11,12 @@ from pydantic import Field
 from kad.detector import Component, Detector, TrainingSeries
 from kad.detector.diagnostics import AROUND, Diagnostic
 from kad.detectors.memory import Memory
-from kad.detectors.rnn import RNNPredictor, RNNTraining
-from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining
+from kad.detectors.rnn import RNNPredictor
+from kad.detectors.vae_lstm import VAELSTM
 from kad.graph.scoring import Measured, Samples
-from kad.options import Count, FitOptions, NetworkOptions, Weight, arguments_model
+from kad.networks.rnn.options import RNNTraining
+from kad.networks.vae_lstm.options import VAELSTMTraining
+from kad.options import Count, FitOptions, NetworkOptions, Options, Weight, arguments_model
 from kad.training.session import TrainingSession
 from runtime.errors import ConfigError
 
@@ -41,6 +43,13 @@ RNNArguments = arguments_model(
 )
 MemoryArguments = arguments_model(Memory)
 _VAE_LSTM, _RNN, _MEMORY = VAELSTMArguments(), RNNArguments(), MemoryArguments()
+
+MEMBERS: dict[str, tuple[type[Detector], type[Options]]] = {
+    "vae_lstm": (VAELSTM, VAELSTMArguments),
+    "rnn": (RNNPredictor, RNNArguments),
+    "memory": (Memory, MemoryArguments),
+}
+"""The detectors of the ensemble and their constructor arguments, in the order of their streams."""
 
 
 class EnsembleTraining(NetworkOptions):
@@ -101,7 +110,7 @@ class Ensemble(Detector):
 
     takes_context = True
     Training = EnsembleTraining
-    streams = (*VAELSTM.streams, *RNNPredictor.streams, *Memory.streams)
+    streams = tuple(stream for cls, _ in MEMBERS.values() for stream in cls.streams)
     presets: ClassVar = {
         "default": {},
         "multichannel": {
@@ -117,24 +126,30 @@ class Ensemble(Detector):
         },
         "tiny": {
             "detector": {
-                "vae_lstm": VAELSTM.presets["tiny"]["detector"],
-                "rnn": RNNPredictor.presets["tiny"]["detector"],
-                "memory": Memory.presets["tiny"]["detector"],
+                name: cls.presets["tiny"]["detector"] for name, (cls, _) in MEMBERS.items()
             },
             "training": {
-                "vae_lstm": VAELSTM.presets["tiny"]["training"],
-                "rnn": RNNPredictor.presets["tiny"]["training"],
+                name: cls.presets["tiny"]["training"]
+                for name, (cls, _) in MEMBERS.items()
+                if name in EnsembleTraining.model_fields
             },
         },
     }
+
+    vae_lstm: VAELSTM
+    """Its error streams come first."""
+    rnn: RNNPredictor
+    """Gives the expected sample."""
+    memory: Memory
+    """Has no networks to train."""
 
     def __init__(
         self,
         channels: Sequence[str],
         *,
-        vae_lstm: VAELSTMArguments = _VAE_LSTM,
-        rnn: RNNArguments = _RNN,
-        memory: MemoryArguments = _MEMORY,
+        vae_lstm: Annotated[Options, VAELSTMArguments] = _VAE_LSTM,
+        rnn: Annotated[Options, RNNArguments] = _RNN,
+        memory: Annotated[Options, MemoryArguments] = _MEMORY,
         importance: Annotated[tuple[Weight, ...], Field(min_length=6, max_length=6)] = (
             0.25,
             1.0,
@@ -151,26 +166,24 @@ class Ensemble(Detector):
                 "The ensemble's streams are compared by adaptive scoring. Leave out [scoring] "
                 "normalisation = 'static', or choose one of its detectors."
             )
+        given = {"vae_lstm": vae_lstm, "rnn": rnn, "memory": memory}
         self._arguments = {
-            name: model.model_validate(dict(given)).model_dump()
-            for name, model, given in (
-                ("vae_lstm", VAELSTMArguments, vae_lstm),
-                ("rnn", RNNArguments, rnn),
-                ("memory", MemoryArguments, memory),
-            )
+            name: model.model_validate(dict(given[name])).model_dump()
+            for name, (_, model) in MEMBERS.items()
         }
-        shared = {
+        shared: dict[str, Any] = {
             "period_s": self.period_s,
             "grid": self.grid,
             "max_gap_steps": self._max_gap_steps,
             "scoring": self.scoring.options.model_dump(),
         }
-        own = self._arguments
 
         # Detectors
-        self.vae_lstm = VAELSTM(channels, **shared, **own["vae_lstm"], name="vae_lstm")
-        self.rnn = RNNPredictor(channels, **shared, context=self.context, **own["rnn"], name="rnn")
-        self.memory = Memory(channels, **shared, **own["memory"], name="memory")
+        for name, (cls, _) in MEMBERS.items():
+            own = {**shared, **self._arguments[name]}
+            if cls.takes_context:
+                own["context"] = self.context
+            setattr(self, name, cls(channels, **own, name=name))
 
         # Config
         self.warmup_steps = max(self.vae_lstm.warmup_steps, self.rnn.warmup_steps)
@@ -186,11 +199,12 @@ class Ensemble(Detector):
 
     @property
     def _members(self) -> dict[str, Detector]:
-        return {"vae_lstm": self.vae_lstm, "rnn": self.rnn, "memory": self.memory}
+        return {name: getattr(self, name) for name in MEMBERS}
 
     @property
     def _trained(self) -> dict[str, Detector]:
-        return {"vae_lstm": self.vae_lstm, "rnn": self.rnn}
+        options = self.Training.model_fields
+        return {name: member for name, member in self._members.items() if name in options}
 
     @property
     def longest_count(self) -> int:

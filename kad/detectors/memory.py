@@ -7,15 +7,15 @@ import keras
 import numpy as np
 import pandas as pd
 from keras import ops
-from numpy.lib.stride_tricks import sliding_window_view
 from pydantic import Field
 
 from kad.data import frames
 from kad.detector import Detector, TrainingSeries
-from kad.detector.diagnostics import AROUND, MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel
+from kad.detector.diagnostics import Diagnostic
 from kad.graph.missing import ENOUGH
 from kad.graph.rolling import rolling
 from kad.graph.scoring import ErrorStream, Measured, Samples
+from kad.networks.memory.pictures import nearest_windows
 from kad.options import Count, FitOptions
 from runtime.errors import ConfigError
 
@@ -254,40 +254,14 @@ class Memory(Detector):
         if len(values) <= self.start or not np.isfinite(values).all():
             return []
         distances = self.run_segment(self._distances, longest.values)["distance"]
-        panels = []
-        for channel, name in enumerate(self.channels[:MOST_DRAWN]):
-            # Before that there is too little to compare with.
-            first = max(0, len(distances) - 2 * AROUND - 1)
-            newest = first + int(distances[first:, channel].argmax())
-            if not distances[newest, channel]:
-                continue
-            windows = sliding_window_view(values[: newest + 1, channel], self.window)
-            boxes = windows.reshape(len(windows), self.boxes, self.box).mean(axis=2)
-            past = boxes[max(0, len(boxes) - self.window - self._span) : -self.window]
-            apart = np.square(past - boxes[-1]).sum(axis=1)
-            nearest = windows[len(boxes) - self.window - len(past) + int(apart.argmin())]
-            panels.append(
-                DiagnosticPanel(
-                    title=name,
-                    x=np.arange(self.window),
-                    curves=(
-                        Curve(name="nearest window before", y=nearest, role="expected"),
-                        Curve(name="most unusual window", y=windows[-1]),
-                    ),
-                )
-            )
-        if not panels:
-            return []
-        return [
-            Diagnostic(
-                name="nearest-windows",
-                title="The most unusual window, and the one that it resembles most",
-                note=f"Of all windows of the last {self._span} samples, the nearest is drawn. "
-                "Where even this one has another shape or level, nothing like it has been seen.",
-                x_title="sample of the window",
-                panels=tuple(panels),
-            )
-        ]
+        return nearest_windows(
+            values,
+            distances,
+            names=self.channels,
+            box=self.box,
+            boxes=self.boxes,
+            span=self._span,
+        )
 
     def _distances(self, x: Any, state: Any) -> dict[str, Any]:
         _, measured, following = self.unscored(x, state)

@@ -1,7 +1,6 @@
 """The RNN multi-step predictor with Gaussian error scores."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from math import ceil
 from typing import Annotated, Any, ClassVar, Literal, cast
 
@@ -11,62 +10,26 @@ import pandas as pd
 from keras import ops
 from pydantic import Field
 
-from kad.backend.scan import scan
 from kad.data import frames
 from kad.detector import Detector, TrainingSeries
-from kad.detector.diagnostics import MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel, Role
+from kad.detector.diagnostics import Diagnostic
 from kad.graph.missing import trust
-from kad.graph.rolling import rolling, steps_first
+from kad.graph.rolling import rolling
 from kad.graph.scoring import ErrorStream, Measured, Samples
+from kad.networks.rnn import pictures, training
 from kad.networks.rnn.error_gaussian import ErrorGaussian, Gaussian
+from kad.networks.rnn.error_rows import FEWEST_ERRORS, error_rows
+from kad.networks.rnn.forecasts import predict
+from kad.networks.rnn.options import RNNTraining
 from kad.networks.rnn.predictor import Head, Predictor
 from kad.networks.rnn.recurrent import Activation, Cell
+from kad.networks.rnn.states import state_parts
 from kad.networks.rnn.usual_distance import UsualDistance
-from kad.options import Count, Positive, TrainingOptions, Weight
-from kad.training.chunks import Segments, chunk_steps, held_out_chunks, training_chunks
-from kad.training.optimiser import Adam
+from kad.options import Count, FitOptions
 from kad.training.session import TrainingSession
 from runtime.errors import ConfigError, InputError
 
-STATISTICS_ROWS = 200_000
-"""Most rows whose errors the Gaussian is fitted on: bounds memory for long series."""
-FEWEST_ERRORS = 50
-"""Rows after the warm-up that the Gaussian is fitted on at least."""
-_KEEP = 256
-"""Dropout masks are drawn as bytes."""
-
-
-class RNNTraining(TrainingOptions):
-    """`[training]` of the RNN predictor."""
-
-    epochs: Count = 60
-    """Longest training in epochs."""
-    batch_size: Count = 64
-    """Parallel streams that the training rows are cut into."""
-    examples_per_epoch: Count = 100_000
-    """Rows of an epoch: a shorter series is repeated with noise, a longer one drawn from."""
-    chunk: Annotated[int, Field(ge=2)] = 50
-    """Steps of truncated back-propagation; the state is carried from chunk to chunk."""
-    learning_rate: Positive = 2e-3
-    """Adam's learning rate in the first epoch."""
-    loss: Literal["squared", "absolute"] = "squared"
-    """Of a prediction error; with `absolute`, the spikes of a series teach less."""
-    free_running: Weight = 1.0
-    """Weight of the loss of a run that is fed its own predictions from the chunk's first row."""
-    teacher_forced: Weight = 1.0
-    """Weight of the loss of a run that is fed the rows."""
-    professor_forced: Weight = 1.0
-    """Weight of the distance between the hidden states of both runs."""
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
-    """Share dropped after the encoder, between recurrent layers and before the decoder."""
-    noise: Weight = 0.05
-    """Most noise that is added to repeated rows, in standard deviations of the channel."""
-    gradient_norm: Positive = 10.0
-    """The norm of all gradients together is clipped to this value."""
-    weight_decay: Weight = 1e-4
-    """Share of every weight that is taken off per unit of learning rate and step."""
-    split: Literal["chronological"] = "chronological"
-    """Held-out rows are the last ones."""
+__all__ = ["RNNPredictor", "RNNTraining"]
 
 
 @keras.saving.register_keras_serializable("kad")
@@ -213,7 +176,7 @@ class RNNPredictor(Detector):
         self._ready(
             pending=(horizon, horizon, features),
             known=(self._context_steps - 1, features),
-            **_parts([[(units,)] * layer.states for layer in self.predictor.recurrent]),
+            **state_parts([[(units,)] * layer.states for layer in self.predictor.recurrent]),
             **(dict.fromkeys(("roots", "counts"), (smooth - 1, features)) if smooth > 1 else {}),
         )
 
@@ -246,10 +209,11 @@ class RNNPredictor(Detector):
             state: See `Detector.step`.
 
         Returns:
-            What `_predict` returns, and `errors` `(streams, steps, channels, horizon)`; `distances`
-            `(streams, steps, channels)`, each channel's part of the squared Mahalanobis distance;
-            `smoothed`, the same shape, the square of the mean distance over the last `smooth`
-            observed samples; `is_warm` `(streams, steps)`; `next_state`.
+            What `kad.networks.rnn.forecasts.predict` returns per step, and `errors` `(streams,
+            steps, channels, horizon)`; `distances` `(streams, steps, channels)`, each channel's
+            part of the squared Mahalanobis distance; `smoothed`, the same shape, the square of the
+            mean distance over the last `smooth` observed samples; `is_warm` `(streams, steps)`;
+            `next_state`.
         """
         old = self.layout.unpack(state)
         samples, common = self.samples(x, old)
@@ -262,21 +226,10 @@ class RNNPredictor(Detector):
         }
 
     def _measure(self, samples: Samples, old: Mapping[str, Any]) -> dict[str, Any]:
-        if self.impute == "forecast":
-            names = [name for name in old if name.startswith(("pending", "layer"))]
-            now = {"z": samples.z, "observed": samples.observed, "is_warm": samples.is_warm}
-            now |= {"context": samples.context} if self.context else {}
-            following, out = scan(
-                self._predict_one,
-                {name: old[name] for name in names},
-                {name: steps_first(value) for name, value in now.items()},
-            )
-            out = {name: steps_first(value) for name, value in out.items()}
-        else:
-            following, out = self._predict(old, samples)
+        following, out = predict(self.predictor, samples, old, imputes=self.impute == "forecast")
         errors = ops.transpose(out["forecasts"] - out["z"][:, :, None], (0, 1, 3, 2))
         distances = self.error_gaussian(errors, out["observed"])
-        if self.compensate:
+        if self.usual_distance is not None:
             distances = distances / self.usual_distance(out["hidden"])
         smoothed = distances
         if self.smooth > 1:
@@ -289,55 +242,6 @@ class RNNPredictor(Detector):
             following = {**following, "roots": roots[:, steps:], "counts": counts[:, steps:]}
         measured = {"errors": errors, "distances": distances, "smoothed": smoothed}
         return {**out, **measured, "following": following}
-
-    def _predict_one(self, past: Any, now: Any) -> tuple[Any, dict[str, Any]]:
-        chunk = {name: value[:, None] for name, value in now.items()}
-        z = chunk["z"]
-        context = chunk.get("context", z[..., :0])
-        is_warm = chunk["is_warm"]
-        samples = Samples(z, z, chunk["observed"], context, count=is_warm, is_warm=is_warm)
-        following, out = self._predict(past, samples)
-        return following, {name: value[:, 0] for name, value in out.items()}
-
-    def _predict(
-        self, old: Mapping[str, Any], samples: Samples
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Predicts from the samples of a chunk.
-
-        Args:
-            old: Parts of the state.
-            samples: The samples.
-
-        Returns:
-            The next parts of the state, and per step: `z` `(streams, steps, channels)`, the
-            standardised samples with missing ones imputed; `observed`, the same shape, 1 where a
-            sample was observed; `forecasts` `(streams, steps, horizon, channels)`, the predictions
-            made for each sample 1 to `horizon` steps before; `hidden` `(streams, steps, units)`,
-            the hidden state before each sample.
-        """
-        steps, features, horizon = ops.shape(samples.z)[1], len(self.channels), self.horizon
-        z = samples.z
-        if self.impute == "forecast":
-            known = ops.logical_or(
-                samples.observed > 0.5, ops.logical_not(samples.is_warm)[..., None]
-            )
-            z = ops.where(known, z, old["pending"][:, -1:, 0])
-
-        states = self._states(old)
-        read = self.predictor.read(z, samples.context, states)
-        pending = ops.concatenate([old["pending"], read.predicted], axis=1)
-        made = ops.reshape(pending, (-1, (steps + horizon) * horizon, features))
-        ahead = ops.arange(1, horizon + 1)
-        row = ops.arange(steps)[:, None] + (horizon - ahead)[None]
-        forecasts = ops.take(made, row * horizon + (ahead - 1)[None], axis=1)
-        before = ops.concatenate([states[-1][0][:, None], read.hidden[:, :-1]], axis=1)
-        following = {"pending": pending[:, steps:], **_parts(read.states)}
-        return following, {
-            "z": z,
-            "observed": samples.observed,
-            "forecasts": forecasts,
-            "hidden": before,
-        }
 
     def predictions(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Returns what was predicted for each sample, in raw units.
@@ -352,70 +256,31 @@ class RNNPredictor(Detector):
             where the prediction would have been made before the first sample of a segment.
         """
         placed, _ = frames.to_grid(self.columns_of(frame), self.make_grid())
-        parts = []
-        for segment in frames.to_segments(placed):
-            ahead = self.run_segment(self.measure_step, self.inputs(segment))["forecasts"]
-            for step in range(self.horizon):
-                ahead[: step + 1, step] = np.nan
-            parts.append(ahead)
-        raw = ops.convert_to_numpy(self.scaler.inverse(np.concatenate(parts)))
-        columns = {
-            prefix + name: values[:, i]
-            for prefix, values in (
-                ("", placed.values),
-                ("one_step_", raw[:, 0]),
-                ("n_step_", raw[:, -1]),
-                ("mean_", raw.mean(axis=1)),
-            )
-            for i, name in enumerate(self.channels)
-        }
-        return pd.DataFrame(columns, index=frames.time_index(placed.times_ns, frame.index))
+        made = [
+            pictures.made_in(self.run_segment(self.measure_step, self.inputs(segment))["forecasts"])
+            for segment in frames.to_segments(placed)
+        ]
+        raw = ops.convert_to_numpy(self.scaler.inverse(np.concatenate(made)))
+        index = frames.time_index(placed.times_ns, frame.index)
+        return pictures.predictions_table(placed.values, raw, names=self.channels, index=index)
 
     def diagnostics(self, frame: pd.DataFrame) -> list[Diagnostic]:
-        """See `Detector.diagnostics`: 1-step, n-step and mean predictions.
-
-        Reference: J. Park (2018), whose program draws these lines.
-        """
+        """See `Detector.diagnostics`: 1-step, n-step and mean predictions."""
         table = self.predictions(frame)
-        lines: tuple[tuple[str, str, Role], ...] = (
-            ("n_step_", f"{self.horizon} steps ahead", "second"),
-            ("mean_", f"mean of {self.horizon}", "third"),
-            ("one_step_", "1 step ahead", "expected"),
-            ("", "measured", "measured"),
-        )
-        return [
-            Diagnostic(
-                name="predictions",
-                title="Predictions, near and far",
-                note="What the network predicted for each sample one step before, "
-                f"{self.horizon} steps before, and the mean of all its predictions for it. On "
-                "normal data they stay together; a fault pulls them apart.",
-                x_title="",
-                panels=tuple(
-                    DiagnosticPanel(
-                        title=channel,
-                        x=table.index.to_numpy(),
-                        curves=tuple(
-                            Curve(name=name, y=table[f"{prefix}{channel}"].to_numpy(), role=role)
-                            for prefix, name, role in lines
-                        ),
-                    )
-                    for channel in self.channels[:MOST_DRAWN]
-                ),
-            )
-        ]
+        return [pictures.predictions_picture(table, names=self.channels, horizon=self.horizon)]
 
     # Training
 
-    def rows_needed(self, options: TrainingOptions) -> int:
+    def rows_needed(self, options: FitOptions) -> int:
         """See `Detector.rows_needed`: one chunk to learn from and one held-out, and some errors."""
-        chunk = cast("RNNTraining", options).chunk + self.predictor.ahead
+        own = cast("RNNTraining", options)
+        chunk = own.chunk + self.predictor.ahead
         learnt = max(chunk, self.warmup_steps + FEWEST_ERRORS)
-        return max(ceil(learnt / (1 - options.validation)), ceil(chunk / options.validation))
+        return max(ceil(learnt / (1 - own.validation)), ceil(chunk / own.validation))
 
-    def check_series(self, series: TrainingSeries, _options: TrainingOptions) -> None:
+    def check_series(self, series: TrainingSeries, _options: FitOptions) -> None:
         """See `Detector.check_series`: rows to predict on both sides of the split."""
-        for part, segments in zip(("training", "held-out"), self._split(series), strict=True):
+        for part, segments in zip(("training", "held-out"), training.split(series), strict=True):
             if not segments:
                 raise InputError(
                     f"The {part} rows have no two rows without a long gap between them. Train on "
@@ -424,121 +289,9 @@ class RNNPredictor(Detector):
 
     def fit_networks(self, series: TrainingSeries, session: TrainingSession) -> None:
         """Trains the predictor by truncated back-propagation through parallel streams."""
-        options = cast("RNNTraining", session.options)
-        train, held_out = self._split(series)
-        layout = {"length": options.chunk, "streams": options.batch_size}
-        rows = options.examples_per_epoch
-
-        def batches(rng: np.random.Generator) -> dict[str, np.ndarray]:
-            drawn = training_chunks(train, **layout, rows=rows, rng=rng)
-            shape = (*drawn["start"].shape, options.chunk)
-            if options.noise:
-                size = (*shape[:2], options.chunk + self.predictor.ahead, len(self.channels))
-                level = rng.uniform(0, options.noise, (*shape[:2], 1, 1)).astype("float32")
-                drawn["noise"] = level * rng.standard_normal(size, dtype="float32")
-            if options.dropout:
-                for i, width in enumerate(self.predictor.dropout_widths):
-                    drawn[f"dropout{i}"] = rng.integers(0, 256, (*shape, width), dtype="uint8")
-            return drawn
-
-        session.run_phase(
-            "predictor",
-            loss=self._loss(options),
-            network=self.predictor.trainable_variables,
-            data={"z": series.values, "mask": series.observed, "context": series.context},
-            batches=batches,
-            validation=held_out_chunks(held_out, **layout),
-            epochs=options.epochs,
-            optimizer=Adam(
-                options.learning_rate,
-                options.learning_rate_decay,
-                clip_norm=options.gradient_norm,
-                weight_decay=options.weight_decay or None,
-            ),
-            last=True,
-            steps=chunk_steps(**layout, rows=rows),
-            carry=self._zero_states,
+        training.fit_predictor(
+            self.predictor, series, session, cast("RNNTraining", session.options)
         )
-
-    def _zero_states(self, streams: int) -> dict[str, np.ndarray]:
-        zeros = np.zeros((streams, self.units), "float32")
-        return _parts([[zeros] * layer.states for layer in self.predictor.recurrent])
-
-    def _states(self, parts: Mapping[str, Any]) -> list[list[Any]]:
-        """Returns the states of each recurrent layer, which `_parts` named."""
-        return [
-            [parts[f"layer{i}_{j}"] for j in range(layer.states)]
-            for i, layer in enumerate(self.predictor.recurrent)
-        ]
-
-    def _loss(self, options: RNNTraining) -> Any:
-        """Returns the loss of one chunk.
-
-        Both runs, fed the rows and fed its own predictions, go through the network as one batch.
-        """
-        chunk, ahead, depth = options.chunk, self.predictor.ahead, self.depth
-        two = bool(options.free_running or options.professor_forced)
-        kept = max(1, round((1 - options.dropout) * _KEEP))
-
-        def loss(data: Any, batch: Any, carry: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-            rows = batch["start"][:, None] + ops.arange(chunk + ahead, dtype="int32")
-            inside = ops.cast(ops.less(rows, batch["end"][:, None]), "float32")
-            rows = ops.minimum(rows, batch["end"][:, None] - 1)
-            z = ops.take(data["z"], rows, axis=0)
-            z = z + batch["noise"] if "noise" in batch else z
-            mask = ops.take(data["mask"], rows, axis=0) * inside[..., None]
-            context = ops.take(data["context"], rows[:, :chunk], axis=0)
-
-            def doubled(x: Any) -> Any:
-                return ops.concatenate([x, x], axis=0) if two else x
-
-            keep = 1.0 - batch["fresh"][:, None]
-            states = [[doubled(part * keep) for part in layer] for layer in self._states(carry)]
-            fed = {"x": steps_first(z[:, :chunk]), "context": steps_first(context)}
-            for i in range(1 + depth):
-                if f"dropout{i}" in batch:
-                    fed[f"dropout{i}"] = steps_first(batch[f"dropout{i}"])
-
-            def advance(past: Any, now: Any) -> tuple[Any, Any]:
-                states, own = past
-                dropout = None
-                if "dropout0" in now:
-                    dropout = [
-                        doubled(ops.cast(ops.cast(now[f"dropout{i}"], "int32") < kept, "float32"))
-                        * (_KEEP / kept)
-                        for i in range(1 + depth)
-                    ]
-                x = ops.concatenate([now["x"], own], axis=0) if two else now["x"]
-                out = self.predictor.step(x, doubled(now["context"]), states, dropout)
-                own = out.predicted[-ops.shape(own)[0] :, 0]
-                return (out.states, own), (out.predicted, out.hidden)
-
-            (states, _), (predicted, hidden) = scan(advance, (states, z[:, 0]), fed)
-            streams = ops.shape(z)[0]
-            forced, free = predicted[:, :streams], predicted[:, -streams:, :1]
-            mean_loss = partial(
-                _mean_loss, options.loss, chunk, z=steps_first(z), mask=steps_first(mask)
-            )
-            parts = {"teacher_forced": mean_loss(forced)}
-            if two:
-                parts["free_running"] = mean_loss(free)
-                gap = hidden[:, -streams:] - ops.stop_gradient(hidden[:, :streams])
-                there = steps_first(inside[:, 1 : chunk + 1])[..., None]
-                parts["professor_forced"] = ops.sum(ops.square(gap) * there, axis=(0, 2)) / (
-                    ops.sum(there, axis=(0, 2)) * self.units + 1e-6
-                )
-            total = sum(getattr(options, name) * value for name, value in parts.items())
-            following = _parts([[part[:streams] for part in layer] for layer in states])
-            return {"loss": total, **parts}, following
-
-        return loss
-
-    def _split(self, series: TrainingSeries) -> tuple[Segments, Segments]:
-        """Returns the rows to train on and the held-out rows, in segments of two rows or more."""
-        cut = len(series.values) - series.held_out_rows
-        train = [(a, min(b, cut)) for a, b in series.ranges]
-        held_out = [(max(a, cut), b) for a, b in series.ranges]
-        return tuple([(a, b) for a, b in part if b - a >= 2] for part in (train, held_out))
 
     def fit_statistics(self, series: TrainingSeries) -> None:
         """Fits the error Gaussian, and the usual distance, on the rows before the held-out ones."""
@@ -554,69 +307,22 @@ class RNNPredictor(Detector):
             series: The training rows.
             *names: Outputs; each array is `(rows, ...)`.
         """
-        cut = len(series.values) - series.held_out_rows
         parts = []
-        for (start, end), segment in zip(series.ranges, series.segments, strict=True):
-            rows = min(end, cut) - start
-            if rows < 1:
-                break
-            inputs = self.inputs(segment)[:rows]
-            for stretch in _stretches(inputs, STATISTICS_ROWS * rows // cut):
-                out = self.run_segment(self.measure_step, stretch)
-                ready = out["is_warm"]
-                parts.append([out[name][ready] for name in names])
+        for stretch in error_rows(series, self.inputs):
+            out = self.run_segment(self.measure_step, stretch)
+            ready = out["is_warm"]
+            parts.append([out[name][ready] for name in names])
         return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
+        names = (
+            *("cell", "activation", "embedding", "units", "layers", "horizon", "head"),
+            *("residual", "tied", "gaussian", "smooth", "compensate", "impute", "clip", "uniform"),
+        )
+        # `layers` are a Keras model's own.
+        attributes = {"layers": "depth"}
         return {
             **super().get_config(),
-            "cell": self.cell,
-            "activation": self.activation,
-            "embedding": self.embedding,
-            "units": self.units,
-            "layers": self.depth,
-            "horizon": self.horizon,
-            "head": self.head,
-            "residual": self.residual,
-            "tied": self.tied,
-            "gaussian": self.gaussian,
-            "smooth": self.smooth,
-            "compensate": self.compensate,
-            "impute": self.impute,
-            "clip": self.clip,
-            "uniform": self.uniform,
+            **{name: getattr(self, attributes.get(name, name)) for name in names},
         }
-
-
-def _parts(layers: Sequence[Sequence[Any]]) -> dict[str, Any]:
-    """Names what there is for each state of each recurrent layer."""
-    return {f"layer{i}_{j}": part for i, layer in enumerate(layers) for j, part in enumerate(layer)}
-
-
-def _mean_loss(kind: str, chunk: int, predicted: Any, *, z: Any, mask: Any) -> Any:
-    """Mean squared or absolute error per stream over steps, predictions ahead, and channels.
-
-    Args:
-        kind: `squared` or `absolute`.
-        chunk: Steps.
-        predicted: `(chunk, streams, ahead, channels)`.
-        z: `(chunk + ahead, streams, channels)`, or longer.
-        mask: As `z`; 0 where a sample does not count.
-    """
-    size = ops.square if kind == "squared" else ops.abs
-    total, count = 0.0, 0.0
-    for k in range(predicted.shape[2]):
-        target, counts = z[k + 1 : k + 1 + chunk], mask[k + 1 : k + 1 + chunk]
-        total = total + ops.sum(size(predicted[:, :, k] - target) * counts, axis=(0, 2))
-        count = count + ops.sum(counts, axis=(0, 2))
-    return total / (count + 1e-6)
-
-
-def _stretches(inputs: np.ndarray, most: int) -> list[np.ndarray]:
-    """Returns the rows, or stretches evenly spread over them that have `most` rows together."""
-    length = 10_000
-    if len(inputs) <= max(most, length):
-        return [inputs]
-    starts = np.linspace(0, len(inputs) - length, max(1, most // length)).astype(int)
-    return [inputs[start : start + length] for start in starts]

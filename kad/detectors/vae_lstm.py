@@ -7,75 +7,26 @@ from typing import Annotated, Any, ClassVar, cast
 import keras
 import numpy as np
 import pandas as pd
-from keras import layers, ops
+from keras import ops
 from pydantic import Field
 
-from kad.backend.compiled import compile_function
 from kad.data import frames
 from kad.detector import Component, Detector, TrainingSeries
-from kad.detector.diagnostics import MOST_DRAWN, Curve, Diagnostic, DiagnosticPanel
+from kad.detector.diagnostics import Diagnostic
 from kad.graph.missing import trust
 from kad.graph.rolling import rolling
 from kad.graph.scoring import ErrorStream, Measured, Samples
+from kad.networks.vae_lstm import measures, pictures, training
 from kad.networks.vae_lstm.conv_plan import conv_plan
+from kad.networks.vae_lstm.elbo import SigmaSquared
+from kad.networks.vae_lstm.networks import Networks
+from kad.networks.vae_lstm.options import VAELSTMTraining
 from kad.networks.vae_lstm.vae import Head, embedding_lstm, vae_decoder, vae_encoder
-from kad.options import Count, Fraction, Positive, TrainingOptions, Weight
-from kad.training.examples import batch_steps, epoch_batches, padded_batches, split_starts
-from kad.training.optimiser import Adam
+from kad.options import Count, FitOptions, Positive, Weight
 from kad.training.session import TrainingSession
 from runtime.errors import ConfigError, InputError
 
-EMBEDDING_BATCH = 4096
-"""Windows that are embedded in one call: bounds memory for long series."""
-
-
-class VAELSTMTraining(TrainingOptions):
-    """`[training]` of the VAE-LSTM; `epochs`, `batch_size` and `learning_rate` are the VAE's."""
-
-    epochs_lstm: Count = 60
-    """Longest training of the LSTM in epochs."""
-    batch_size_lstm: Count = 64
-    """Sequences of one optimiser step of the LSTM."""
-    learning_rate_lstm: Positive = 2e-3
-    """Adam's learning rate for the LSTM in the first epoch."""
-    learning_rate_decay_lstm: Annotated[float, Field(gt=0, le=1)] = 0.98
-    """Factor on the LSTM's learning rate after every epoch."""
-    beta_2: Fraction = 0.95
-    """Adam's second decay rate for the VAE."""
-    gradient_clip: Positive = 1.0
-    """Each gradient of the VAE is clipped to ± this value."""
-
-
-@keras.saving.register_keras_serializable("kad")
-class SigmaSquared(layers.Layer):
-    """The variance of the VAE's reconstruction, fixed or learnt.
-
-    Args:
-        sigma: Standard deviation, in standardised units: fixed, or where learning starts.
-        learn: Whether it is a trainable weight.
-        offset: Added to the learnt variance so that it stays above zero.
-    """
-
-    def __init__(self, sigma: float, *, learn: bool, offset: float, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.sigma, self.learn, self.offset = sigma, learn, offset
-        self.weight = self.add_weight(
-            name="sigma", shape=(), initializer=keras.initializers.Constant(sigma), trainable=learn
-        )
-        self.built = True
-
-    def variance(self) -> Any:
-        """Returns the variance, a scalar."""
-        return ops.square(self.weight) + (self.offset if self.learn else 0.0)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "sigma": self.sigma,
-            "learn": self.learn,
-            "offset": self.offset,
-        }
+__all__ = ["VAELSTM", "VAELSTMTraining"]
 
 
 @keras.saving.register_keras_serializable("kad")
@@ -204,6 +155,21 @@ class VAELSTM(Detector):
             codes=((l_seq - 1) * l_win, code_size),
         )
 
+    @property
+    def _networks(self) -> Networks:
+        return Networks(
+            scaler=self.scaler,
+            encoder=self.encoder,
+            decoder=self.decoder,
+            lstm=self.lstm,
+            sigma_squared=self.sigma_squared,
+            channels=len(self.channels),
+            l_win=self.l_win,
+            l_seq=self.l_seq,
+            code_size=self.code_size,
+            clip=self.clip,
+        )
+
     # The detector itself
 
     def measure(self, samples: Samples, old: Mapping[str, Any]) -> Measured:
@@ -226,7 +192,7 @@ class VAELSTM(Detector):
         expected = ops.reshape(forecast, (-1, steps, compared, features))
         errors: tuple[Any, ...] = ()
         if self.scoring.is_adaptive:
-            window = self._limit(target[:, :, -self.l_win :])
+            window = self._networks.limit(target[:, :, -self.l_win :])
             mask = counts[:, :, -self.l_win :]
             own = self.decoder(ops.reshape(embedded, (-1, self.code_size)))
             own = ops.reshape(own, (-1, steps, self.l_win, features))
@@ -268,10 +234,7 @@ class VAELSTM(Detector):
         newest = values[:, self._history - (self.l_win - 1) :]
         windows = rolling(newest, steps, self.l_win)
         flat = ops.reshape(windows, (-1, self.l_win, len(self.channels)))
-        return ops.reshape(self.encoder(self._limit(flat))[0], (-1, steps, self.code_size))
-
-    def _limit(self, z: Any) -> Any:
-        return ops.clip(z, -self.clip, self.clip) if self.clip else z
+        return ops.reshape(self._networks.embed(flat), (-1, steps, self.code_size))
 
     def components(self) -> dict[str, Component]:
         """Returns `encoder`, `lstm` and `decoder`; windows are in raw units."""
@@ -279,7 +242,7 @@ class VAELSTM(Detector):
         codes = (self.l_seq - 1, self.code_size)
 
         def encode(windows: Any) -> dict[str, Any]:
-            mean, deviation = self.encoder(self._limit(self.scaler(windows)))
+            mean, deviation = self.encoder(self._networks.limit(self.scaler(windows)))
             return {"mean": mean, "deviation": deviation}
 
         return {
@@ -308,18 +271,7 @@ class VAELSTM(Detector):
             `reconstruction_error` Σ(x − x̂)², `kl` and `elbo`, each `(batch,)`, from the mean
             embedding.
         """
-
-        def measures(x: Any) -> dict[str, Any]:
-            z = self.scaler(x)
-            mean, deviation = self.encoder(self._limit(z))
-            return self._elbo(z, ops.ones_like(z), mean, deviation, mean)
-
-        out = self._in_batches(measures, windows)
-        return {
-            "reconstruction_error": out["reconstruction_error"],
-            "kl": out["kl"],
-            "elbo": -out["loss"],
-        }
+        return measures.window_measures(self._networks, windows)
 
     def sequence_measures(self, sequences: np.ndarray) -> dict[str, np.ndarray]:
         """Returns the LSTM's anomaly measures of sequences.
@@ -331,284 +283,7 @@ class VAELSTM(Detector):
             `lstm_reconstruction_error` Σ(x − x̂)² over windows 2 to l_seq, the paper's score, and
             `lstm_embedding_error` Σ(e − ê)² over their embeddings, each `(batch,)`.
         """
-
-        def measures(x: Any) -> dict[str, Any]:
-            z = self.scaler(x)
-            flat = ops.reshape(z, (-1, self.l_win, len(self.channels)))
-            codes = self.encoder(self._limit(flat))[0]
-            codes = ops.reshape(codes, (-1, self.l_seq, self.code_size))
-            predicted = self.lstm(codes[:, :-1])
-            windows = self.decoder(ops.reshape(predicted, (-1, self.code_size)))
-            windows = ops.reshape(windows, ops.shape(z[:, 1:]))
-            return {
-                "lstm_reconstruction_error": ops.sum(ops.square(z[:, 1:] - windows), (1, 2, 3)),
-                "lstm_embedding_error": ops.sum(ops.square(codes[:, 1:] - predicted), (1, 2)),
-            }
-
-        return self._in_batches(measures, sequences)
-
-    def diagnostics(self, frame: pd.DataFrame) -> list[Diagnostic]:
-        """See `Detector.diagnostics`: reconstructions, samples of the prior, embeddings.
-
-        Reference: S. Lin et al. (2020), whose code draws these pictures after training.
-        """
-        placed, _ = frames.to_grid(self.columns_of(frame), self.make_grid())
-        series = TrainingSeries(frames.to_segments(placed), self.scaler, validation=0.5)
-        starts = series.starts(self.l_win)
-        return [
-            *([self._reconstructions(series.values, starts)] if len(starts) else []),
-            self._prior_samples(),
-            *self._embedding_predictions(series),
-        ]
-
-    def _reconstructions(self, z: np.ndarray, starts: np.ndarray) -> Diagnostic:
-        shown = starts[np.linspace(0, len(starts) - 1, min(6, len(starts))).astype(int)]
-        windows = z[shown[:, None] + np.arange(self.l_win)]
-
-        def reconstruct(x: Any) -> dict[str, Any]:
-            decoded = self.decoder(self.encoder(self._limit(x))[0])
-            return {"given": self.scaler.inverse(x), "decoded": self.scaler.inverse(decoded)}
-
-        out = self._in_batches(reconstruct, windows)
-        channels = self.channels[:MOST_DRAWN]
-        return Diagnostic(
-            name="reconstructions",
-            title="Windows and their reconstructions",
-            note="The VAE squeezes a window into a few numbers and draws it again. Normal windows "
-            "should be drawn well, without their noise; a fault is drawn badly. Later windows are "
-            "to the right.",
-            x_title="sample of the window",
-            panels=tuple(
-                DiagnosticPanel(
-                    title="" if number else name,
-                    x=np.arange(self.l_win),
-                    curves=(
-                        Curve(name="window", y=out["given"][number, :, channel]),
-                        Curve(
-                            name="reconstruction",
-                            y=out["decoded"][number, :, channel],
-                            role="expected",
-                        ),
-                    ),
-                )
-                for channel, name in enumerate(channels)
-                for number in range(len(shown))
-            ),
-            columns=len(shown),
-            rows_share_y=True,
-        )
-
-    def _prior_samples(self) -> Diagnostic:
-        codes = np.random.default_rng(0).standard_normal((24, self.code_size), dtype="float32")
-        windows = self._in_batches(
-            lambda x: {"windows": self.scaler.inverse(self.decoder(x))}, codes
-        )["windows"]
-        return Diagnostic(
-            name="prior-samples",
-            title="Windows that the decoder makes up",
-            note="Decoded from 24 random embeddings: what the VAE takes for normal. They should "
-            "look like windows of the series.",
-            x_title="sample of the window",
-            panels=tuple(
-                DiagnosticPanel(
-                    title=name,
-                    x=np.arange(self.l_win),
-                    curves=tuple(
-                        Curve(name="sample", y=window[:, channel], is_faint=True)
-                        for window in windows
-                    ),
-                )
-                for channel, name in enumerate(self.channels[:MOST_DRAWN])
-            ),
-            columns=min(MOST_DRAWN, len(self.channels)),
-        )
-
-    def _embedding_predictions(self, series: TrainingSeries) -> list[Diagnostic]:
-        first, end = max(series.ranges, key=lambda rows: rows[1] - rows[0])
-        windows = (end - first) // self.l_win
-        if windows < self.l_seq:
-            return []
-        first = end - windows * self.l_win
-        codes = self.embed_rolling(series.values[first:end])[:: self.l_win]
-        sequences = np.lib.stride_tricks.sliding_window_view(codes[:-1], self.l_seq - 1, axis=0)
-        predicted = self._in_batches(
-            lambda x: {"codes": self.lstm(x)[:, -1]}, sequences.transpose(0, 2, 1)
-        )["codes"]
-        return [
-            Diagnostic(
-                name="embeddings",
-                title="Embeddings and what the LSTM predicts of them",
-                note="Each window's embedding, and the LSTM's prediction from the windows before "
-                "it. Where the lines part, the order of the windows is unusual.",
-                x_title=f"window of {self.l_win} samples",
-                panels=tuple(
-                    DiagnosticPanel(
-                        title=f"number {code + 1} of {self.code_size}",
-                        x=np.arange(self.l_seq - 1, windows),
-                        curves=(
-                            Curve(name="embedding", y=codes[self.l_seq - 1 :, code]),
-                            Curve(name="predicted", y=predicted[:, code], role="expected"),
-                        ),
-                    )
-                    for code in range(min(self.code_size, 6))
-                ),
-                columns=min(self.code_size, 3),
-            )
-        ]
-
-    def _in_batches(self, function: Any, x: np.ndarray) -> dict[str, np.ndarray]:
-        run = compile_function(function, self.variables)
-        size = min(EMBEDDING_BATCH, len(x))
-        results: dict[str, np.ndarray] = {}
-        for i in range(0, len(x), size):
-            block = np.asarray(x[i : i + size], "float32")
-            padding = np.repeat(block[-1:], size - len(block), axis=0)
-            for name, array in run(np.concatenate([block, padding])).items():
-                whole = results.setdefault(name, np.empty((len(x), *array.shape[1:]), "float32"))
-                whole[i : i + size] = array[: len(block)]
-        return results
-
-    def _elbo(self, z: Any, mask: Any, mean: Any, deviation: Any, code: Any) -> dict[str, Any]:
-        """Returns −ELBO and its parts per window, as the paper's code weighs them."""
-        variance = self.sigma_squared.variance()
-        dims = self.l_win * len(self.channels)
-        squared = ops.square(z - self.decoder(code)) * mask
-        error = ops.sum(squared, axis=(1, 2))
-        kl = 0.5 * ops.sum(
-            ops.square(mean) + ops.square(deviation) - 1.0 - 2.0 * ops.log(deviation), axis=1
-        )
-        constant = 0.5 * dims * (np.log(2 * np.pi) + ops.log(variance))
-        return {
-            "loss": constant + 0.5 * error / (2.0 * variance) + kl,
-            "reconstruction_error": error,
-            "kl": kl,
-        }
-
-    # Training
-
-    def rows_needed(self, options: TrainingOptions) -> int:
-        """See `Detector.rows_needed`: one sequence to learn from and one held-out window."""
-        training = self.l_seq * self.l_win + self.l_win
-        if options.split == "shuffled":
-            return training
-        share = options.validation
-        return max(ceil(training / (1 - share)), ceil((self.l_win + 1) / share))
-
-    def check_series(self, series: TrainingSeries, options: TrainingOptions) -> None:
-        """See `Detector.check_series`: windows and sequences on both sides of the split."""
-        for what, length in (("window", self.l_win), ("sequence", self.l_seq * self.l_win)):
-            train, held_out = self._split(series, length, cast("VAELSTMTraining", options))
-            if not len(train) or not len(held_out):
-                part = "training" if not len(train) else "held-out"
-                raise InputError(
-                    f"The {part} rows have no {what} of {length} rows without a long gap and with "
-                    "at least half of the samples observed. Train on other rows with --train, "
-                    "raise training.validation, or give a longer [data] period."
-                )
-
-    def fit_networks(self, series: TrainingSeries, session: TrainingSession) -> None:
-        """Trains the VAE on all rolling windows, then the LSTM on their mean embeddings."""
-        options = cast("VAELSTMTraining", session.options)
-        self._fit_vae(series, session, options)
-        self._fit_lstm(series, session, options)
-
-    def _fit_vae(
-        self, series: TrainingSeries, session: TrainingSession, options: VAELSTMTraining
-    ) -> None:
-        def loss(data: Any, batch: Any, carry: Any) -> Any:
-            rows = batch["start"][:, None] + ops.arange(self.l_win, dtype="int32")
-            z, mask = ops.take(data["z"], rows, axis=0), ops.take(data["mask"], rows, axis=0)
-            mean, deviation = self.encoder(self._limit(z))
-            code = mean + deviation * batch["noise"]
-            return self._elbo(z, mask, mean, deviation, code), carry
-
-        def with_noise(start: np.ndarray, weight: np.ndarray, rng: Any) -> dict[str, np.ndarray]:
-            noise = rng.standard_normal((*start.shape, self.code_size), dtype="float32")
-            return {"start": start, "weight": weight, "noise": noise}
-
-        def batches(rng: np.random.Generator) -> dict[str, np.ndarray]:
-            start = epoch_batches(
-                train, batch_size=options.batch_size, most=options.examples_per_epoch, rng=rng
-            )
-            return with_noise(start, np.ones(start.shape, "float32"), rng)
-
-        train, held_out = self._split(series, self.l_win, options)
-        network = [
-            *self.encoder.trainable_variables,
-            *self.decoder.trainable_variables,
-            *self.sigma_squared.trainable_variables,
-        ]
-        session.run_phase(
-            "vae",
-            loss=loss,
-            network=network,
-            data={"z": series.values, "mask": series.observed},
-            batches=batches,
-            validation=with_noise(
-                *padded_batches(held_out, batch_size=options.batch_size), np.random.default_rng(0)
-            ),
-            epochs=options.epochs,
-            optimizer=Adam(
-                options.learning_rate,
-                options.learning_rate_decay,
-                options.beta_2,
-                options.gradient_clip,
-            ),
-            last=False,
-            steps=self._steps(train, options.batch_size, options),
-        )
-
-    def _fit_lstm(
-        self, series: TrainingSeries, session: TrainingSession, options: VAELSTMTraining
-    ) -> None:
-        def loss(data: Any, batch: Any, carry: Any) -> Any:
-            rows = batch["start"][:, None] + ops.arange(
-                0, self.l_seq * self.l_win, self.l_win, dtype="int32"
-            )
-            codes = ops.take(data["codes"], rows, axis=0)
-            error = ops.square(self.lstm(codes[:, :-1], training=True) - codes[:, 1:])
-            return {"loss": ops.mean(error, axis=(1, 2))}, carry
-
-        def batches(rng: np.random.Generator) -> dict[str, np.ndarray]:
-            start = epoch_batches(
-                train, batch_size=options.batch_size_lstm, most=options.examples_per_epoch, rng=rng
-            )
-            return {"start": start, "weight": np.ones(start.shape, "float32")}
-
-        train, held_out = self._split(series, self.l_seq * self.l_win, options)
-        start, weight = padded_batches(held_out, batch_size=options.batch_size_lstm)
-        session.run_phase(
-            "lstm",
-            loss=loss,
-            network=self.lstm.trainable_variables,
-            data={"codes": self.embed_rolling(series.values)},
-            batches=batches,
-            validation={"start": start, "weight": weight},
-            epochs=options.epochs_lstm,
-            optimizer=Adam(options.learning_rate_lstm, options.learning_rate_decay_lstm),
-            last=True,
-            steps=self._steps(train, options.batch_size_lstm, options),
-        )
-
-    @staticmethod
-    def _steps(train: np.ndarray, batch_size: int, options: VAELSTMTraining) -> int:
-        return batch_steps(len(train), batch_size=batch_size, most=options.examples_per_epoch)
-
-    def _split(
-        self, series: TrainingSeries, length: int, options: VAELSTMTraining
-    ) -> tuple[np.ndarray, np.ndarray]:
-        train, held_out = split_starts(
-            series.starts(length),
-            length=length,
-            target=self.l_win,
-            rows=len(series.values),
-            held_out=series.held_out_rows,
-            options=options,
-        )
-        most = options.examples_per_epoch
-        if len(held_out) > most:
-            held_out = held_out[np.linspace(0, len(held_out) - 1, most).astype(int)]
-        return train, held_out
+        return measures.sequence_measures(self._networks, sequences)
 
     def embed_rolling(self, z: np.ndarray) -> np.ndarray:
         """Embeds every rolling window of a standardised series in bounded memory.
@@ -620,27 +295,60 @@ class VAELSTM(Detector):
             float32 `(rows - l_win + 1, code_size)`: the mean embedding of the window that starts
             at each row.
         """
-        windows = np.lib.stride_tricks.sliding_window_view(z, self.l_win, axis=0)
-        windows = windows.transpose(0, 2, 1)
-        return self._in_batches(lambda x: {"codes": self.encoder(self._limit(x))[0]}, windows)[
-            "codes"
+        return self._networks.embed_rolling(z)
+
+    def diagnostics(self, frame: pd.DataFrame) -> list[Diagnostic]:
+        """See `Detector.diagnostics`: reconstructions, samples of the prior, embeddings.
+
+        Reference: S. Lin et al. (2020), whose code draws these pictures after training.
+        """
+        placed, _ = frames.to_grid(self.columns_of(frame), self.make_grid())
+        series = TrainingSeries(frames.to_segments(placed), self.scaler, validation=0.5)
+        return [
+            *pictures.reconstructions(self._networks, series, self.channels),
+            pictures.prior_samples(self._networks, self.channels),
+            *pictures.embedding_predictions(self._networks, series),
         ]
+
+    # Training
+
+    def rows_needed(self, options: FitOptions) -> int:
+        """See `Detector.rows_needed`: one sequence to learn from and one held-out window."""
+        own = cast("VAELSTMTraining", options)
+        learnt = self.l_seq * self.l_win + self.l_win
+        if own.split == "shuffled":
+            return learnt
+        share = own.validation
+        return max(ceil(learnt / (1 - share)), ceil((self.l_win + 1) / share))
+
+    def check_series(self, series: TrainingSeries, options: FitOptions) -> None:
+        """See `Detector.check_series`: windows and sequences on both sides of the split."""
+        own = cast("VAELSTMTraining", options)
+        for what, length in (("window", self.l_win), ("sequence", self.l_seq * self.l_win)):
+            train, held_out = training.split(series, length, target=self.l_win, options=own)
+            if not len(train) or not len(held_out):
+                part = "training" if not len(train) else "held-out"
+                raise InputError(
+                    f"The {part} rows have no {what} of {length} rows without a long gap and with "
+                    "at least half of the samples observed. Train on other rows with --train, "
+                    "raise training.validation, or give a longer [data] period."
+                )
+
+    def fit_networks(self, series: TrainingSeries, session: TrainingSession) -> None:
+        """Trains the VAE on all rolling windows, then the LSTM on their mean embeddings."""
+        options = cast("VAELSTMTraining", session.options)
+        training.fit_vae(self._networks, series, session, options)
+        training.fit_lstm(self._networks, series, session, options)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
+        names = (
+            *("l_win", "l_seq", "code_size", "hidden_units", "lstm_units", "head"),
+            *("sigma", "learn_sigma", "sigma_offset", "score_windows", "clip"),
+        )
         return {
             **super().get_config(),
-            "l_win": self.l_win,
-            "l_seq": self.l_seq,
-            "code_size": self.code_size,
-            "hidden_units": self.hidden_units,
-            "lstm_units": self.lstm_units,
-            "head": self.head,
-            "sigma": self.sigma,
-            "learn_sigma": self.learn_sigma,
-            "sigma_offset": self.sigma_offset,
-            "score_windows": self.score_windows,
-            "clip": self.clip,
+            **{name: getattr(self, name) for name in names},
             "importance": [stream.weight for stream in self.scoring.streams],
         }
 

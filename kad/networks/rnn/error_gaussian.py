@@ -60,7 +60,7 @@ class ErrorGaussian(layers.Layer):
         observed = observed.astype(bool)
         rows = [errors[observed[:, c], c].astype("float64") for c in range(self.channels)]
         self.mean.assign(np.stack([_mean(r, self.horizon) for r in rows]))
-        if self.gaussian == "channel":
+        if self.given_others is None or self.foreseen is None:
             self.whiten.assign(np.stack([_whitening(r, self.horizon)[0] for r in rows]))
             return
         complete = errors[observed.all(axis=1)].astype("float64").reshape(-1, self.whiten.shape[-1])

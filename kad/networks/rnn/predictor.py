@@ -80,25 +80,11 @@ class Predictor(layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._config = {
-            "channels": channels,
-            "context": context,
-            "period_s": period_s,
-            "embedding": embedding,
-            "units": units,
-            "depth": depth,
-            "cell": cell,
-            "activation": activation,
-            "horizon": horizon,
-            "head": head,
-            "residual": residual,
-            "tied": tied,
-            "clip": clip,
-            "uniform": uniform,
-        }
         self.channels, self.context, self.period_s = channels, context, period_s
-        self.horizon, self.head, self.units = horizon, head, units
-        self.residual, self.tied, self.clip = residual, tied, clip
+        self.embedding, self.units, self.depth = embedding, units, depth
+        self.cell, self.activation, self.uniform = cell, activation, uniform
+        self.horizon, self.head, self.clip = horizon, head, clip
+        self.residual, self.tied = residual, tied
         self.ahead = horizon if head == "direct" else 1
 
         kernel, _ = kernel_initializers(uniform)
@@ -213,4 +199,8 @@ class Predictor(layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
-        return {**super().get_config(), **self._config}
+        names = (
+            *("channels", "context", "period_s", "embedding", "units", "depth", "cell"),
+            *("activation", "horizon", "head", "residual", "tied", "clip", "uniform"),
+        )
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

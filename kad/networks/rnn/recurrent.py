@@ -129,7 +129,7 @@ class Recurrent(layers.Layer):
         if lowering:
             return lowering(self, x, states, every=every)
 
-        def step(past: list[Any], now: Any) -> tuple[list[Any], list[Any]]:
+        def step(past: list[Any], now: Any) -> tuple[list[Any], tuple[Any, ...]]:
             following = self.advance(now, past)
             return following, tuple(following)
 

@@ -23,9 +23,9 @@ class ConvPlan:
     """Filters of the four convolutions."""
     last_encoder_kernel: int
     """Kernel of the fourth, valid, convolution: the length that is left."""
-    lengths: tuple[int, int, int, int]
-    """Lengths of the decoder's feature maps; each is reshaped to the next."""
-    decoder_filters: tuple[int, int, int, int]
+    lengths: tuple[int, ...]
+    """Lengths of the decoder's four feature maps; each is reshaped to the next."""
+    decoder_filters: tuple[int, ...]
     """Channels of the decoder's feature maps."""
     last_decoder_kernel: int
     """Kernel of the decoder's last convolution."""
@@ -52,6 +52,7 @@ def conv_plan(l_win: int, hidden_units: int) -> ConvPlan:
     left = l_win + 2 * pad
     for stride in strides:
         left = math.ceil(left / stride)
+    lengths: tuple[int, ...]
     if l_win in _PAPER_WINDOWS:
         lengths, narrowest, kernel, padding = {
             24: ((4, 8, 16, 32), hidden_units // 32, 9, "valid"),

@@ -5,6 +5,9 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+Shape = tuple[int | None, int, int]
+"""`(batch, time, features)`; only the batch may be unknown."""
+
 
 @keras.saving.register_keras_serializable("kad")
 class WindowConv1D(layers.Layer):
@@ -47,7 +50,7 @@ class WindowConv1D(layers.Layer):
         self.padding = padding
         self.activation = keras.activations.get(activation)
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Creates the kernel `(kernel_size, features, filters)`, as in `Conv1D`, and the bias."""
         self.kernel = self.add_weight(
             name="kernel",
@@ -60,7 +63,7 @@ class WindowConv1D(layers.Layer):
     def call(self, x: Any) -> Any:
         """Convolves `(batch, time, features)`."""
         length = x.shape[1]
-        out = self.compute_output_shape(x.shape)[1]
+        out = self._length_out(length)
         if self.padding == "same":
             missing = max((out - 1) * self.strides + self.kernel_size - length, 0)
             x = ops.pad(x, ((0, 0), (missing // 2, missing - missing // 2), (0, 0)))
@@ -74,12 +77,15 @@ class WindowConv1D(layers.Layer):
             )
         return self.activation(ops.matmul(patches, kernel) + self.bias)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Returns `(batch, time_out, filters)`."""
         batch, length, _ = input_shape
+        return batch, self._length_out(length), self.filters
+
+    def _length_out(self, length: int) -> int:
         if self.padding == "valid":
-            return batch, length - self.kernel_size + 1, self.filters
-        return batch, -(-length // self.strides), self.filters
+            return length - self.kernel_size + 1
+        return -(-length // self.strides)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
@@ -112,7 +118,7 @@ class SymmetricPad1D(layers.Layer):
         tail = [x[:, length - 1 - i : length - i] for i in range(self.pad)]
         return ops.concatenate([*head, x, *tail], axis=1)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Returns `(batch, time + 2 * pad, features)`."""
         return input_shape[0], input_shape[1] + 2 * self.pad, input_shape[2]
 

@@ -1,0 +1,1 @@
+"""What the memory shows of its patterns."""
