@@ -14,7 +14,9 @@ import pandas as pd
 
 from runtime.clock.timestamps import TimestampParser, TimeStyle
 from runtime.errors import InputError
-from runtime.tables.reader import TIME_COLUMNS, TableReader, find_delimiter
+from runtime.tables.columns import TIME_COLUMNS
+from runtime.tables.csv_rows import find_delimiter
+from runtime.tables.reader import TableReader
 
 ROWS = "row"
 """Name of the index of a table without times."""
