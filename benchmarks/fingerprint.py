@@ -2,23 +2,24 @@
 
 import ast
 import hashlib
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-_ROOTS = ("kad.runs.train", "export.exporter", "runtime.streams.stream")
+ROOTS = ("kad.runs.train", "export.exporter", "runtime.streams.stream")
 
 
 @cache
 def code_fingerprint(detector: str) -> str:
-    """Returns a hash of all modules that training, exporting and scoring a detector import.
+    """Returns a hash of all code that training, exporting and scoring a detector import.
 
-    Comments, docstrings and layout do not change it; other detectors do not, unless imported.
+    It is of definitions, wherever they stand: comments, docstrings and layout do not change it, nor
+    does a move to another module or a cut of one in two; other detectors do not, unless imported.
     """
-    digest = hashlib.sha256()
-    for module in sorted(_closure((*_ROOTS, f"kad.detectors.{detector.replace('-', '_')}"))):
-        digest.update(f"{module}\n{_code(module)}\n".encode())
-    return digest.hexdigest()[:16]
+    modules = _closure((*ROOTS, f"kad.detectors.{detector.replace('-', '_')}"))
+    code = sorted({part for module in modules for part in _code(module)})
+    return hashlib.sha256("\n".join(code).encode()).hexdigest()[:16]
 
 
 def _closure(modules: tuple[str, ...]) -> set[str]:
@@ -57,16 +58,29 @@ def _is_text(node: ast.AST) -> bool:
 
 
 @cache
-def _code(module: str) -> str:
-    return ast.dump(_tree(module))
+def _code(module: str) -> list[str]:
+    """Returns the module's statements without imports of ours: what they name counts itself."""
+    tree = deepcopy(_tree(module))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [part for part in body if not _our_imports(part)]
+    return [ast.dump(part) for part in tree.body if not _is_list_of_names(part)]
+
+
+def _is_list_of_names(node: ast.AST) -> bool:
+    return isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
 
 
 def _imports(module: str) -> list[str]:
+    return [name for node in ast.walk(_tree(module)) for name in _our_imports(node)]
+
+
+def _our_imports(node: ast.AST) -> list[str]:
     names = []
-    for node in ast.walk(_tree(module)):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom) and node.module:
+        names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
     ours = ("kad", "runtime", "export")
     return [name for name in names if name.partition(".")[0] in ours]

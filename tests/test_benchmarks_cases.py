@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks import cases, judging, results_file, variants
+from benchmarks import fingerprint as fingerprints
 from benchmarks.cases import Case, Scored
 from benchmarks.fingerprint import code_fingerprint
 from benchmarks.jobs import Effort, finish
@@ -191,6 +192,31 @@ def test_unknown_variants_are_named():
 def test_the_fingerprint_is_that_of_code_a_detector_uses():
     names = {name: code_fingerprint(name) for name in ("gaussian", "rnn", "vae-lstm")}
     assert len(set(names.values())) == 3
+
+
+def test_a_move_leaves_the_fingerprint_and_a_change_does_not(tmp_path, monkeypatch):
+    """Which module a definition stands in is no part of it, nor are docstrings and imports."""
+
+    def fingerprint(**files):
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        files = {"kad.detectors.toy": "from kad.a import f\nfrom kad.b import g\nx = f(g)", **files}
+        for name, text in files.items():
+            path = folder.joinpath(*name.split(".")).with_suffix(".py")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        monkeypatch.setattr(fingerprints, "ROOT", folder)
+        monkeypatch.setattr(fingerprints, "ROOTS", ("kad.a",))
+        for cached in (fingerprints.code_fingerprint, fingerprints._tree, fingerprints._code):
+            cached.cache_clear()
+        return code_fingerprint("toy")
+
+    f, g = "def f(x): return x", "def g(x): return 2 * x"
+    first = fingerprint(**{"kad.a": f, "kad.b": f"import kad.a\n{g}"})
+    moved = fingerprint(**{"kad.a": '"""Hands on."""\nfrom kad.b import f\n', "kad.b": f"{g}\n{f}"})
+    assert first == moved
+    assert first != fingerprint(**{"kad.a": f, "kad.b": g.replace("2", "3")})
+    for cached in (fingerprints.code_fingerprint, fingerprints._tree, fingerprints._code):
+        cached.cache_clear()
 
 
 def test_a_process_answers_fails_and_comes_back(tmp_path):
