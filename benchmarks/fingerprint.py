@@ -16,8 +16,14 @@ def code_fingerprint(detector: str) -> str:
 
     It is of definitions, wherever they stand: comments, docstrings and layout do not change it, nor
     does a move to another module or a cut of one in two; other detectors do not, unless imported.
+
+    Raises:
+        LookupError: A module to begin with is not there: its code would be left out.
     """
-    modules = _closure((*ROOTS, f"kad.detectors.{detector.replace('-', '_')}"))
+    roots = (*ROOTS, f"kad.detectors.{detector.replace('-', '_')}")
+    if missing := [root for root in roots if not _file(root)]:
+        raise LookupError(f"The fingerprint needs modules that are not there: {', '.join(missing)}")
+    modules = _closure(roots)
     code = sorted({part for module in modules for part in _code(module)})
     return hashlib.sha256("\n".join(code).encode()).hexdigest()[:16]
 

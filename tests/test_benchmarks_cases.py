@@ -194,6 +194,12 @@ def test_the_fingerprint_is_that_of_code_a_detector_uses():
     assert len(set(names.values())) == 3
 
 
+def test_a_root_that_is_not_there_is_an_error():
+    """Left out in silence, scores of other code would pass for those of this one."""
+    with pytest.raises(LookupError, match=r"kad\.detectors\.nothing_of_the_kind"):
+        code_fingerprint("nothing-of-the-kind")
+
+
 def test_a_move_leaves_the_fingerprint_and_a_change_does_not(tmp_path, monkeypatch):
     """Which module a definition stands in is no part of it, nor are docstrings and imports."""
 
