@@ -8,9 +8,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.jobs import Effort
-from benchmarks.results_file import RESULTS
-from benchmarks.variants import chosen
+from benchmarks.protocol.jobs import Effort
+from benchmarks.protocol.results_file import RESULTS
+from benchmarks.protocol.variants import chosen
 from kad.backend import select_backend
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
@@ -51,7 +51,7 @@ def nab(
 ) -> None:
     """The Numenta Anomaly Benchmark: all 58 series."""
     effort = Effort(jobs=jobs, fresh=fresh, retry=retry, stale=stale)
-    _compare("nab", variants, seeds, effort, column=column, recipes=recipes)
+    _compare("detection.nab", variants, seeds, effort, column=column, recipes=recipes)
 
 
 @app.command()
@@ -64,7 +64,9 @@ def skab(
     stale: Stale = False,
 ) -> None:
     """The Skoltech Anomaly Benchmark: outliers among the rows of 34 experiments."""
-    _compare("skab", variants, seeds, Effort(jobs=jobs, fresh=fresh, retry=retry, stale=stale))
+    _compare(
+        "detection.skab", variants, seeds, Effort(jobs=jobs, fresh=fresh, retry=retry, stale=stale)
+    )
 
 
 @app.command()
@@ -77,7 +79,12 @@ def discords(
     stale: Stale = False,
 ) -> None:
     """The sixteen discords and the year of taxi rides, by every detector."""
-    _compare("discords", variants, seeds, Effort(jobs=jobs, fresh=fresh, retry=retry, stale=stale))
+    _compare(
+        "detection.discords",
+        variants,
+        seeds,
+        Effort(jobs=jobs, fresh=fresh, retry=retry, stale=stale),
+    )
 
 
 @app.command()
@@ -90,13 +97,15 @@ def paper(
     stale: Stale = False,
 ) -> None:
     """The VAE-LSTM paper's five series by its protocol, by every detector."""
-    _compare("paper", variants, seeds, Effort(jobs=jobs, fresh=fresh, retry=retry, stale=stale))
+    _compare(
+        "detection.paper", variants, seeds, Effort(jobs=jobs, fresh=fresh, retry=retry, stale=stale)
+    )
 
 
 @app.command()
 def page() -> None:
     """The comparison with published figures: benchmarks/results/COMPARISON.md."""
-    from benchmarks import page as benchmark
+    from benchmarks.page import write as benchmark
 
     benchmark.write()
     console.print(f"Written to {benchmark.PAGE}")
@@ -105,7 +114,7 @@ def page() -> None:
 @app.command()
 def compensation(fresh: Fresh = False) -> None:
     """The RNN predictor's compensation on the discords: a network or support vectors."""
-    from benchmarks import compensation as benchmark
+    from benchmarks.detection import compensation as benchmark
 
     benchmark.show(benchmark.run(fresh=fresh, console=console), console)
 
@@ -124,9 +133,9 @@ def budget(
 ) -> None:
     """Events on normal data that was never seen, against the false-alarm budget."""
     if data == "nab":
-        _compare("budget_nab", detector, seeds, Effort(jobs=jobs, fresh=fresh))
+        _compare("budgets.nab", detector, seeds, Effort(jobs=jobs, fresh=fresh))
         return
-    from benchmarks import budget as benchmark
+    from benchmarks.budgets import pump as benchmark
 
     table = benchmark.run(detectors=detector.split(","), seeds=seeds, fresh=fresh, console=console)
     benchmark.show(table, console)
@@ -141,7 +150,7 @@ def faults(
     fresh: Fresh = False,
 ) -> None:
     """Faults of a synthetic pump that are found, and false alarms."""
-    from benchmarks import faults as benchmark
+    from benchmarks.detection import faults as benchmark
 
     table = benchmark.run(detectors=detector.split(","), seeds=seeds, fresh=fresh, console=console)
     benchmark.show(table, console)
@@ -182,7 +191,7 @@ def _record(name: str, table: pd.DataFrame) -> None:
 @app.command()
 def training() -> None:
     """Seconds per epoch on nyc_taxi for every backend, beside plain Keras."""
-    from benchmarks import training as benchmark
+    from benchmarks.cost import training as benchmark
 
     _record("training", benchmark.run())
 
@@ -190,8 +199,8 @@ def training() -> None:
 @app.command()
 def scoring() -> None:
     """Microseconds per sample of the exported file, one thread, for every detector."""
-    from benchmarks import cost
-    from benchmarks import scoring as benchmark
+    from benchmarks.cost import detectors as cost
+    from benchmarks.cost import scoring as benchmark
 
     _record("scoring_detectors", cost.run())
     _record("scoring", benchmark.run())
@@ -200,7 +209,7 @@ def scoring() -> None:
 @app.command()
 def predictor() -> None:
     """The RNN predictor: seconds per epoch, µs per sample, beside the original's loops."""
-    from benchmarks import predictor as benchmark
+    from benchmarks.cost import predictor as benchmark
 
     _record("predictor_training", benchmark.training())
     _record("predictor_scoring", benchmark.scoring())
@@ -209,7 +218,7 @@ def predictor() -> None:
 @app.command()
 def parity() -> None:
     """The largest gap between the backends and ONNX."""
-    from benchmarks import parity as benchmark
+    from benchmarks.parity import backends as benchmark
 
     _record("parity", benchmark.run())
 
@@ -217,7 +226,7 @@ def parity() -> None:
 @app.command()
 def footprint() -> None:
     """Size, import time and memory of a gateway's installation."""
-    from benchmarks import footprint as benchmark
+    from benchmarks.cost import footprint as benchmark
 
     _record("footprint", benchmark.run())
 
@@ -225,7 +234,7 @@ def footprint() -> None:
 @app.command()
 def memory() -> None:
     """Peak memory for long series and large files."""
-    from benchmarks import memory as benchmark
+    from benchmarks.cost import memory as benchmark
 
     _record("memory", benchmark.run())
 
@@ -233,7 +242,7 @@ def memory() -> None:
 @app.command()
 def report() -> None:
     """Long series in a report: seconds to write it, its size, how fast a browser is with it."""
-    from benchmarks import report as benchmark
+    from benchmarks.cost import report as benchmark
 
     _record("report", benchmark.run())
 

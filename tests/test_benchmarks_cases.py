@@ -10,13 +10,14 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from benchmarks import cases, judging, results_file, variants
-from benchmarks import fingerprint as fingerprints
-from benchmarks.cases import Case, Scored
-from benchmarks.fingerprint import code_fingerprint
-from benchmarks.jobs import Effort, finish
-from benchmarks.processes import LineProcess
-from benchmarks.results_file import ResultsFile
+from benchmarks.detection import judging
+from benchmarks.protocol import cases, results_file, variants
+from benchmarks.protocol import fingerprint as fingerprints
+from benchmarks.protocol.cases import Case, Scored
+from benchmarks.protocol.fingerprint import code_fingerprint
+from benchmarks.protocol.jobs import Effort, finish
+from benchmarks.protocol.processes import LineProcess
+from benchmarks.protocol.results_file import ResultsFile
 
 QUIET = Console(file=io.StringIO())
 
@@ -229,7 +230,7 @@ def test_a_process_answers_fails_and_comes_back(tmp_path):
     """An exception is an error; so is the end of the process, with its last words."""
     (tmp_path / "toy_server.py").write_text(
         "import os, sys\n"
-        "from benchmarks.processes import serve\n"
+        "from benchmarks.protocol.processes import serve\n"
         "def answer(question):\n"
         "    print('noise')\n"
         "    if question == 'die':\n"
@@ -239,7 +240,7 @@ def test_a_process_answers_fails_and_comes_back(tmp_path):
         "    return 1 / question\n"
         "serve(answer)\n"
     )
-    root = Path(cases.__file__).parent.parent
+    root = Path(cases.__file__).parents[2]
     with LineProcess("toy_server", environment={"PYTHONPATH": f"{tmp_path}:{root}"}) as process:
         assert process.ask(4) == 0.25
         with pytest.raises(RuntimeError, match="ZeroDivisionError"):

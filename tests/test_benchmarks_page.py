@@ -2,9 +2,11 @@
 
 import pytest
 
-from benchmarks import budget_nab, page, results_file
-from benchmarks.nab_corpus import File
-from benchmarks.results_file import ResultsFile
+from benchmarks.budgets import nab as budget_nab
+from benchmarks.detection.nab_corpus import File
+from benchmarks.page import write as page
+from benchmarks.protocol import results_file
+from benchmarks.protocol.results_file import ResultsFile
 
 
 @pytest.fixture(autouse=True)

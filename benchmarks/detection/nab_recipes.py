@@ -7,8 +7,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks.cases import Scored
-from benchmarks.nab_corpus import (
+from benchmarks.detection.nab_corpus import (
     POLICIES,
     POLICY,
     Sweep,
@@ -18,7 +17,8 @@ from benchmarks.nab_corpus import (
     halves,
     transferred,
 )
-from benchmarks.rescoring import RECIPES, Rescorer
+from benchmarks.detection.rescoring import RECIPES, Rescorer
+from benchmarks.protocol.cases import Scored
 from kad.metrics import NAB_PROFILES
 
 Corpus = list[np.ndarray]

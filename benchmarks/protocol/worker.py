@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.cases import Case, Scored, on_clock
-from benchmarks.exporting import ExportProcess
-from benchmarks.processes import serve
+from benchmarks.protocol.cases import Case, Scored, on_clock
+from benchmarks.protocol.exporting import ExportProcess
+from benchmarks.protocol.processes import serve
 from kad.options import merged
 
 
@@ -27,7 +27,7 @@ def _work(exporter: ExportProcess, question: dict[str, Any]) -> None:
 
 def measure(case: Case, exporter: ExportProcess) -> Scored:
     """Trains, exports and scores a case."""
-    from benchmarks.rescoring import error_streams
+    from benchmarks.detection.rescoring import error_streams
     from datasets import load
     from kad.config import build_config
     from kad.detectors import detector_class

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from benchmarks import cases as cached
-from benchmarks.alerts import event_ranges
-from benchmarks.cases import Case, Scored
-from benchmarks.jobs import Effort, finish
-from benchmarks.results_file import ResultsFile
+from benchmarks.detection.alerts import event_ranges
+from benchmarks.protocol import cases as cached
+from benchmarks.protocol.cases import Case, Scored
+from benchmarks.protocol.jobs import Effort, finish
+from benchmarks.protocol.results_file import ResultsFile
 from kad.metrics import evaluate
 from runtime.alarms.budget import severity_threshold
 from runtime.model.policy import AlarmPolicy

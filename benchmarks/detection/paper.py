@@ -11,11 +11,11 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import published
-from benchmarks.cases import Case, Scored
-from benchmarks.jobs import Effort
-from benchmarks.judging import measure
-from benchmarks.results_file import ResultsFile
+from benchmarks.detection import published
+from benchmarks.detection.judging import measure
+from benchmarks.protocol.cases import Case, Scored
+from benchmarks.protocol.jobs import Effort
+from benchmarks.protocol.results_file import ResultsFile
 from datasets import Series, load
 from kad.metrics import adjust_points, best_f1, precision_recall, sequence_labels
 

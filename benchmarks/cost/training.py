@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.processes import installed, measured_apart
+from benchmarks.protocol.processes import installed, measured_apart
 
 EPOCHS = 6
 BATCH = 32
@@ -18,7 +18,7 @@ def run() -> pd.DataFrame:
     """Measures every installed backend in a process of its own."""
     rows = []
     for backend in installed("jax", "tensorflow", "torch"):
-        rows += measured_apart("benchmarks.training", backend)
+        rows += measured_apart("benchmarks.cost.training", backend)
     return pd.DataFrame(rows)
 
 

@@ -6,7 +6,7 @@ from copy import deepcopy
 from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 ROOTS = ("kad.runs.train", "export.exporter", "runtime.streams.stream")
 
 

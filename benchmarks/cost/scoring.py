@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.processes import ONE_THREAD, measured_apart
+from benchmarks.protocol.processes import ONE_THREAD, measured_apart
 
 SHAPES = ((1, 1), (64, 1), (256, 1), (1, 512))
 MODELS = (("512 units", 512, 1), ("128 units", 128, 1), ("512 units, paper's score", 512, 11))
@@ -22,7 +22,7 @@ L_WIN, L_SEQ, CODE, LSTM = 48, 12, 6, 64
 
 def run() -> pd.DataFrame:
     """Exports the models, then measures in a process whose BLAS has one thread."""
-    from benchmarks.models import export_fitted, fitted
+    from benchmarks.protocol.models import export_fitted, fitted
 
     with tempfile.TemporaryDirectory() as folder:
         files = {}
@@ -31,7 +31,7 @@ def run() -> pd.DataFrame:
             place.mkdir()
             file = export_fitted(fitted(hidden_units=units, score_windows=windows), place)
             files[label] = (str(file), units, windows)
-        rows = measured_apart("benchmarks.scoring", question=files, environment=ONE_THREAD)
+        rows = measured_apart("benchmarks.cost.scoring", question=files, environment=ONE_THREAD)
     return pd.DataFrame(rows)
 
 

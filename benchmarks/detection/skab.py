@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from benchmarks import nab
-from benchmarks.alerts import event_ranges
-from benchmarks.cases import Case, Scored
-from benchmarks.jobs import Effort, finish
-from benchmarks.judging import RANDOM, by_chance, complete, evaluated
-from benchmarks.published import SKAB
-from benchmarks.results_file import ResultsFile
+from benchmarks.detection import nab
+from benchmarks.detection.alerts import event_ranges
+from benchmarks.detection.judging import RANDOM, by_chance, complete, evaluated
+from benchmarks.detection.published import SKAB
+from benchmarks.protocol.cases import Case, Scored
+from benchmarks.protocol.jobs import Effort, finish
+from benchmarks.protocol.results_file import ResultsFile
 from datasets import Series, load, names
 from kad.graph.calibration import Calibration
 from kad.metrics import best_f1, to_mask, to_ranges

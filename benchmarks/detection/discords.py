@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import average_precision_score, f1_score
 
-from benchmarks.cases import Case, Scored
-from benchmarks.jobs import Effort
-from benchmarks.judging import RANDOM, by_chance, evaluated, measure
-from benchmarks.results_file import ResultsFile
+from benchmarks.detection.judging import RANDOM, by_chance, evaluated, measure
+from benchmarks.protocol.cases import Case, Scored
+from benchmarks.protocol.jobs import Effort
+from benchmarks.protocol.results_file import ResultsFile
 from datasets import Series, load, names
 from kad.metrics import to_ranges
 

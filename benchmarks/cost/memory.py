@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.processes import measured_apart
+from benchmarks.protocol.processes import measured_apart
 
 
 def run() -> pd.DataFrame:
     """Measures peak memory at two lengths each, in processes of their own."""
     rows = [_child("train", str(length)) for length in (1_000_000, 10_000_000)]
-    from benchmarks.models import export_fitted, fitted
+    from benchmarks.protocol.models import export_fitted, fitted
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -30,7 +30,7 @@ def run() -> pd.DataFrame:
 
 
 def _child(*arguments: str) -> dict[str, object]:
-    return dict(measured_apart("benchmarks.memory", *arguments))
+    return dict(measured_apart("benchmarks.cost.memory", *arguments))
 
 
 def _peak_mb() -> float:

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
-from benchmarks.cases import CACHE, Case, Scored, load
-from benchmarks.processes import ONE_THREAD, LineProcess
+from benchmarks.protocol.cases import CACHE, Case, Scored, load
+from benchmarks.protocol.processes import ONE_THREAD, LineProcess
 
 COMPILED_ONCE = {
     "JAX_COMPILATION_CACHE_DIR": str(CACHE / "jax"),
@@ -38,7 +38,7 @@ class Effort:
 def worker() -> LineProcess:
     """Returns a process that trains and scores cases."""
     environment = {**ONE_THREAD, **COMPILED_ONCE, "KERAS_BACKEND": "jax"}
-    return LineProcess("benchmarks.worker", environment=environment)
+    return LineProcess("benchmarks.protocol.worker", environment=environment)
 
 
 def finish(

@@ -7,7 +7,7 @@ from itertools import groupby
 
 import numpy as np
 
-from benchmarks.alerts import alerts, threshold_grid
+from benchmarks.detection.alerts import alerts, threshold_grid
 from datasets import load, names
 from kad.metrics import NAB_PROFILES, NABProfile, nab_worth
 from runtime.model.policy import AlarmPolicy

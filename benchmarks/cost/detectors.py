@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.models import noisy_sine
-from benchmarks.processes import ONE_THREAD, LineProcess, serve
+from benchmarks.protocol.models import noisy_sine
+from benchmarks.protocol.processes import ONE_THREAD, LineProcess, serve
 from kad.backend import select_backend
 
 SHAPES = ((1, 1), (64, 1), (256, 1), (1, 512))
@@ -30,7 +30,7 @@ def run() -> pd.DataFrame:
     rows = []
     with (
         tempfile.TemporaryDirectory() as folder,
-        LineProcess("benchmarks.cost", environment=ONE_THREAD) as process,
+        LineProcess("benchmarks.cost.detectors", environment=ONE_THREAD) as process,
     ):
         for name in detector_names():
             for channels in CHANNELS:

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.backend_scores BACKEND MODEL X.npy OUT.npz`: outputs on one backend."""
+"""Scores on one backend, by `python -m benchmarks.parity.backend_scores BACKEND MODEL X OUT`."""
 
 import sys
 from pathlib import Path

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 
-from benchmarks.fingerprint import code_fingerprint
-from benchmarks.variants import VARIANTS
+from benchmarks.protocol.fingerprint import code_fingerprint
+from benchmarks.protocol.variants import VARIANTS
 from datasets import Series
 from kad.options import merged
 from runtime.alarms.budget import event_threshold
@@ -26,9 +26,9 @@ from runtime.model.policy import AlarmPolicy
 from runtime.model.schema import Metadata
 
 if TYPE_CHECKING:
-    from benchmarks.variants import Tree
+    from benchmarks.protocol.variants import Tree
 
-CACHE = Path(__file__).parent / ".cache"
+CACHE = Path(__file__).parent.parent / ".cache"
 ARRAYS = ("score", "severity", "channel_scores")
 STREAM = "stream."
 
@@ -54,7 +54,7 @@ class Case:
     context: bool = False
     """Give context columns to a detector that takes them, on any grid."""
     error_streams: bool = False
-    """Keep the error streams of the whole series, see `benchmarks.rescoring`."""
+    """Keep the error streams of the whole series, see `benchmarks.detection.rescoring`."""
 
     @classmethod
     def of(
@@ -141,7 +141,7 @@ class Scored:
     """Per part `score` `(rows,)`, `severity` `(rows,)` and `channel_scores` `(rows, channels)`,
     float32; 0 in rows that have no place on the detector's time grid."""
     streams: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
-    """Error streams, where they are kept; see `benchmarks.rescoring`."""
+    """Error streams, where they are kept; see `benchmarks.detection.rescoring`."""
 
     @property
     def error(self) -> str | None:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.models import export_fitted, fitted, fitted_rnn
-from benchmarks.processes import installed
+from benchmarks.protocol.models import export_fitted, fitted, fitted_rnn
+from benchmarks.protocol.processes import installed
 from runtime.model.compare import relative_gap
 from runtime.model.schema import OUTPUTS
 
@@ -36,7 +36,7 @@ def run() -> pd.DataFrame:
                     [
                         sys.executable,
                         "-m",
-                        "benchmarks.backend_scores",
+                        "benchmarks.parity.backend_scores",
                         backend,
                         str(Path(folder) / "model.keras"),
                         str(Path(folder) / "x.npy"),

@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
-from benchmarks.processes import LineProcess, serve
+from benchmarks.protocol.processes import LineProcess, serve
 
 
 class ExportProcess(LineProcess):
     """Exports runs on the TensorFlow backend while this process trains on another one."""
 
     def __init__(self) -> None:
-        super().__init__("benchmarks.exporting", environment={"KERAS_BACKEND": "tensorflow"})
+        super().__init__(
+            "benchmarks.protocol.exporting", environment={"KERAS_BACKEND": "tensorflow"}
+        )
 
     def export(self, run: Path) -> Path:
         """Exports a run and returns the detector file.

@@ -5,11 +5,11 @@ from functools import wraps
 
 import pandas as pd
 
-from benchmarks import published
-from benchmarks.judging import RANDOM
-from benchmarks.nab import TESTS
-from benchmarks.results_file import RESULTS, ResultsFile
-from benchmarks.skab import BASELINES
+from benchmarks.detection import published
+from benchmarks.detection.judging import RANDOM
+from benchmarks.detection.nab import TESTS
+from benchmarks.detection.skab import BASELINES
+from benchmarks.protocol.results_file import RESULTS, ResultsFile
 from kad.metrics import METRICS, NAB_PROFILES, aggregate
 from runtime.errors import InputError
 from runtime.files import write_atomically

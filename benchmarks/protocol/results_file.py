@@ -7,7 +7,7 @@ import pandas as pd
 
 from runtime.files import write_atomically
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parent.parent / "results"
 
 
 class ResultsFile:

@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from benchmarks import nab
-from benchmarks.alerts import event_ranges
-from benchmarks.budget import verdicts
-from benchmarks.cases import Case, Scored
-from benchmarks.jobs import Effort
-from benchmarks.judging import measure
-from benchmarks.nab_corpus import File, files
-from benchmarks.results_file import ResultsFile
+from benchmarks.budgets.pump import verdicts
+from benchmarks.detection import nab
+from benchmarks.detection.alerts import event_ranges
+from benchmarks.detection.judging import measure
+from benchmarks.detection.nab_corpus import File, files
+from benchmarks.protocol.cases import Case, Scored
+from benchmarks.protocol.jobs import Effort
+from benchmarks.protocol.results_file import ResultsFile
 from datasets import load
 from runtime.model.policy import AlarmPolicy
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.processes import ONE_THREAD, installed, measured_apart
-from benchmarks.scoring import SHAPES, interleaved, products
+from benchmarks.cost.scoring import SHAPES, interleaved, products
+from benchmarks.protocol.processes import ONE_THREAD, installed, measured_apart
 
 EPOCHS = 5
 UNITS, DEPTH, STREAMS, CHUNK, ROWS, HORIZON = 32, 2, 64, 50, 100_000, 10
@@ -22,7 +22,7 @@ def training() -> pd.DataFrame:
     """Measures seconds per epoch on every installed backend, each in a process of its own."""
     backends = installed("jax", "tensorflow", "torch")
     names = [*backends, "original"] if "torch" in backends else backends
-    table = pd.DataFrame([measured_apart("benchmarks.predictor", name) for name in names])
+    table = pd.DataFrame([measured_apart("benchmarks.cost.predictor", name) for name in names])
     original = table.loc[table["backend"] == "original", "epoch_s"]
     if len(original):
         table["times_faster"] = (original.iloc[0] / table["epoch_s"]).round(1)
@@ -108,7 +108,7 @@ def _original_training(z: np.ndarray) -> list[float]:
 
 def scoring() -> pd.DataFrame:
     """Measures µs per sample of the exported file, one thread, beside numpy's matrix products."""
-    from benchmarks.models import export_fitted, fitted_rnn
+    from benchmarks.protocol.models import export_fitted, fitted_rnn
 
     with tempfile.TemporaryDirectory() as folder:
         files = {}
@@ -117,7 +117,7 @@ def scoring() -> pd.DataFrame:
             place.mkdir()
             files[head] = str(export_fitted(fitted_rnn(head=head), place))
         rows = measured_apart(
-            "benchmarks.predictor", "scoring", question=files, environment=ONE_THREAD
+            "benchmarks.cost.predictor", "scoring", question=files, environment=ONE_THREAD
         )
     return pd.DataFrame(rows)
 

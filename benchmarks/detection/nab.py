@@ -13,11 +13,9 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from benchmarks.alerts import alerts
-from benchmarks.cases import Case, Scored
-from benchmarks.jobs import Effort, finish
-from benchmarks.judging import RANDOM, by_chance, complete, evaluated
-from benchmarks.nab_corpus import (
+from benchmarks.detection.alerts import alerts
+from benchmarks.detection.judging import RANDOM, by_chance, complete, evaluated
+from benchmarks.detection.nab_corpus import (
     POLICIES,
     POLICY,
     File,
@@ -28,9 +26,11 @@ from benchmarks.nab_corpus import (
     grid_of,
     halves,
 )
-from benchmarks.nab_recipes import chosen_recipes
-from benchmarks.rescoring import Recipe
-from benchmarks.results_file import ResultsFile
+from benchmarks.detection.nab_recipes import chosen_recipes
+from benchmarks.detection.rescoring import Recipe
+from benchmarks.protocol.cases import Case, Scored
+from benchmarks.protocol.jobs import Effort, finish
+from benchmarks.protocol.results_file import ResultsFile
 from datasets import Series, load
 from kad.metrics import (
     NAB_PROFILES,

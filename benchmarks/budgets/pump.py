@@ -13,8 +13,8 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from benchmarks.exporting import ExportProcess
-from benchmarks.results_file import ResultsFile
+from benchmarks.protocol.exporting import ExportProcess
+from benchmarks.protocol.results_file import ResultsFile
 from kad.backend import select_backend
 from runtime.alarms.budget import event_threshold, severity_threshold
 from runtime.alarms.events import Event, EventDetector

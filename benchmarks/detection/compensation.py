@@ -10,9 +10,9 @@ from sklearn.metrics import average_precision_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.svm import SVR
 
-from benchmarks.cases import on_clock
-from benchmarks.discords import channels, series_names
-from benchmarks.results_file import ResultsFile
+from benchmarks.detection.discords import channels, series_names
+from benchmarks.protocol.cases import on_clock
+from benchmarks.protocol.results_file import ResultsFile
 from datasets import load
 from kad.backend import select_backend
 

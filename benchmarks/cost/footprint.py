@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 _PROBE = """
 import sys, time
 def peak():  # not ru_maxrss: it survives exec, so it would be the benchmark's own
@@ -26,7 +26,7 @@ print(imported, rss, loaded, peak())
 
 def run() -> pd.DataFrame:
     """Builds the wheel, installs it into a new environment, scores a file there."""
-    from benchmarks.models import export_fitted, fitted
+    from benchmarks.protocol.models import export_fitted, fitted
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
