@@ -15,12 +15,11 @@ from rich.console import Console
 
 from benchmarks.protocol.exporting import ExportProcess
 from benchmarks.protocol.results_file import ResultsFile
+from benchmarks.protocol.streaming import events_of, streamed
 from kad.backend import select_backend
 from runtime.alarms.budget import event_threshold, severity_threshold
-from runtime.alarms.events import Event, EventDetector
 from runtime.model.policy import AlarmPolicy
 from runtime.model.schema import Metadata
-from runtime.streams.scores import Scores
 
 PERIOD_S = 300
 UNSEEN_DAYS = 365
@@ -81,31 +80,6 @@ def _events(file: Path, frame: pd.DataFrame) -> list[dict[str, Any]]:
         return len(events_of(meta, scores, threshold, policy))
 
     return verdicts(meta, count, days=UNSEEN_DAYS)
-
-
-def streamed(file: Path, frame: pd.DataFrame) -> tuple[Metadata, Scores]:
-    """Returns a detector file's metadata, and its scores of a frame as one stream."""
-    from kad.data.frames import times_ns
-    from runtime import Detector, Stream
-
-    detector = Detector(file)
-    scores = Stream(detector).push_many(times_ns(frame), frame.to_numpy("float64"))
-    return detector.metadata, scores
-
-
-def events_of(
-    meta: Metadata, scores: Scores, threshold: float, policy: AlarmPolicy | None = None
-) -> list[Event]:
-    """Returns all events of a stream, as a gateway reports them.
-
-    Args:
-        meta: Of the detector file.
-        scores: Of the whole stream.
-        threshold: On severity.
-        policy: The file's where not given.
-    """
-    finder = EventDetector.of(meta, threshold=threshold, policy=policy)
-    return [*finder.update(scores), *finder.finish()]
 
 
 def verdicts(

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from benchmarks.budgets.pump import events_of, streamed
 from benchmarks.detection.judging import RANDOM, by_chance
 from benchmarks.protocol.exporting import ExportProcess
 from benchmarks.protocol.results_file import ResultsFile
+from benchmarks.protocol.streaming import events_of, streamed
 from kad.backend import select_backend
 from kad.data.frames import times_ns
 from kad.metrics import evaluate
