@@ -10,14 +10,15 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from benchmarks.detection import judging
-from benchmarks.protocol import cases, results_file, variants
+from benchmarks.protocol import cases, results_file, run, variants
 from benchmarks.protocol import fingerprint as fingerprints
+from benchmarks.protocol.benchmark import Benchmark, Options, Planned, Session
 from benchmarks.protocol.cases import Case, Scored
 from benchmarks.protocol.fingerprint import code_fingerprint
 from benchmarks.protocol.jobs import Effort, finish
 from benchmarks.protocol.processes import LineProcess
-from benchmarks.protocol.results_file import ResultsFile
+from benchmarks.protocol.results_file import ResultsFile, WholeTable
+from runtime.errors import InputError
 
 QUIET = Console(file=io.StringIO())
 
@@ -139,24 +140,82 @@ def test_an_interruption_keeps_what_is_finished_and_ends_the_workers(asked):
     assert cases.load(planned[1]) is None
 
 
-def test_incomplete_variants_have_no_figures():
-    planned = [a_case(name, seed) for seed in (0, 1) for name in ("toy/a", "toy/b")]
-    for case in planned[:3]:
-        scores(case).save(case)
-    assert list(judging.complete(planned)) == [("gaussian", 0)]
+def planned(case):
+    return Planned(keys=case.keys, trained=(case,))
+
+
+def toy_benchmark(cases, measure):
+    return Benchmark(
+        plan=lambda _: [planned(case) for case in cases],
+        measure=measure,
+        show=lambda *_: None,
+        tables={"toy": ("variant", "series", "seed")},
+    )
+
+
+def test_a_run_measures_what_has_no_rows_and_counts_what_fails(monkeypatch):
+    """A failure has no rows, is said, and is tried again; the others go on."""
+    measured, console = [], Console(file=io.StringIO(), width=200)
+    monkeypatch.setattr(run, "finish", lambda *_: None)
+    several = [a_case(name) for name in ("toy/a", "toy/bad", "toy/b")]
+
+    def measure(one, session):
+        measured.append(one.keys["series"])
+        if one.keys["series"] == "toy/bad":
+            raise InputError("Channel 'a' is constant.")
+        return {"toy": [{**one.keys, "f1": 0.5}]}
+
+    benchmark = toy_benchmark(several, measure)
+    run.run(benchmark, Options(), console)
+    assert measured == ["toy/a", "toy/bad", "toy/b"]
+    assert "failed gaussian, toy/bad, seed 0: Channel 'a' is constant." in console.file.getvalue()
+    assert "1 of 3 cases failed" in console.file.getvalue()
+    assert ResultsFile("toy").table["series"].tolist() == ["toy/a", "toy/b"]
+    run.run(benchmark, Options(), console)
+    assert measured[3:] == ["toy/bad"]
+    run.run(benchmark, Options(fresh=True), console)
+    assert measured[4:] == ["toy/a", "toy/bad", "toy/b"]
+
+
+def test_a_case_without_scores_has_no_figures():
+    session = Session(Options(), QUIET)
+    with pytest.raises(RuntimeError, match="has no scores"):
+        session.scored(a_case())
+    scores(a_case()).save(a_case())
+    assert session.scored(a_case()).error is None
 
 
 def test_rows_of_earlier_runs_stay_valid():
     """A case with a row is not measured; one that failed is, with `retry`."""
     results = ResultsFile("toy", ("variant", "series", "seed"))
-    planned = [a_case(name) for name in ("toy/a", "toy/b", "toy/bad")]
-    assert judging.unmeasured(planned, results, Effort()) == planned
-    results.add(**planned[0].keys, f1=0.5)
-    results.add(**planned[2].keys, failed="no")
-    again = ResultsFile("toy", ("variant", "series", "seed"))
-    assert judging.unmeasured(planned, again, Effort()) == planned[1:2]
-    assert judging.unmeasured(planned, again, Effort(retry=True)) == planned[1:]
-    assert judging.unmeasured(planned, again, Effort(fresh=True)) == planned
+    several = [planned(a_case(name)) for name in ("toy/a", "toy/b", "toy/bad")]
+
+    def unmeasured(**options):
+        kept = {"toy": ResultsFile("toy", ("variant", "series", "seed"))}
+        return [one for one in several if not run.is_finished(one, kept, Options(**options))]
+
+    assert unmeasured() == several
+    results.add(**several[0].keys, f1=0.5)
+    results.add(**several[2].keys, failed="no")
+    assert unmeasured() == several[1:2]
+    assert unmeasured(retry=True) == several[1:]
+    assert unmeasured(fresh=True) == several
+    several[0] = replace(several[0], again=True)
+    assert unmeasured() == several[:2]
+
+
+def test_a_table_of_one_run_replaces_the_file_only_when_it_ends():
+    """Rows of two machines never stand in one table; an interruption leaves the old one."""
+    for seconds in (1.5, 2.5):
+        table = WholeTable("toy")
+        table.replace([{"backend": "b", "seconds": seconds}])
+        table.replace([{"backend": "a", "seconds": seconds}])
+        assert [*ResultsFile("toy").table.get("seconds", [])] == [1.5, 1.5] * (seconds > 2)
+        table.close()
+    assert ResultsFile("toy").table["seconds"].tolist() == [2.5, 2.5]
+    assert ResultsFile("toy").table["backend"].tolist() == ["b", "a"]
+    WholeTable("toy").close()
+    assert len(ResultsFile("toy").table) == 2
 
 
 def test_a_row_replaces_the_one_with_the_same_keys():
@@ -185,7 +244,7 @@ def test_settings_of_a_variant_win():
 
 
 def test_unknown_variants_are_named():
-    with pytest.raises(KeyError, match="no variant 'rmn'"):
+    with pytest.raises(InputError, match="no 'rmn'"):
         variants.chosen("rnn,rmn", [])
     assert variants.chosen(None, ["rnn", "what is to come"]) == ["rnn"]
 

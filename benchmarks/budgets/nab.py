@@ -5,21 +5,16 @@ is counted. Most stretches are too short for their own verdict, so that all of a
 matter.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
-import pandas as pd
 from rich.console import Console
 
 from benchmarks.budgets.pump import verdicts
 from benchmarks.detection import nab
 from benchmarks.detection.alerts import event_ranges
-from benchmarks.detection.judging import measure
 from benchmarks.detection.nab_corpus import File, files
+from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session, Tables
 from benchmarks.protocol.cases import Case, Scored
-from benchmarks.protocol.jobs import Effort
-from benchmarks.protocol.results_file import ResultsFile
-from datasets import load
+from datasets import Series, load
 from runtime.model.policy import AlarmPolicy
 
 DEFAULT = ["gaussian"]
@@ -35,7 +30,7 @@ def stretch(file: File) -> tuple[int, int]:
     return max(zip(starts, ends, strict=True), key=lambda rows: rows[1] - rows[0])
 
 
-def plan(variants: Sequence[str], seeds: int) -> list[Case]:
+def plan(session: Session) -> list[Planned]:
     """Returns all cases, seed by seed."""
     long = [
         (load(file.name), start, end)
@@ -43,31 +38,34 @@ def plan(variants: Sequence[str], seeds: int) -> list[Case]:
         for start, end in [stretch(file)]
         if end - start >= FEWEST_ROWS
     ]
-    return [
-        Case.of(
-            "budget_nab",
-            variant,
-            series,
-            seed,
-            settings=nab.settings((end - start) // 2),
-            train=(start, (start + end) // 2),
-            parts=((start, end),),
-            context=True,
-        )
-        for seed in range(seeds)
-        for variant in variants
+    cases = [
+        case(variant, series, seed, start, end)
+        for seed in range(session.options.seeds)
+        for variant in session.options.names
         for series, start, end in long
     ]
+    return [Planned(keys=case.keys, trained=(case,)) for case in cases]
 
 
-def run(*, variants: Sequence[str], seeds: int, effort: Effort, console: Console) -> pd.DataFrame:
-    """Trains, scores and counts what is not in the results yet."""
-    keys = ("detector", "series", "seed", "policy", "budget")
-    results = ResultsFile("budget_nab", keys)
-    for case, scored in measure(plan(variants, seeds), results, effort, console):
-        if scored.error is None:
-            results.replace(counted(case, scored))
-    return results.table
+def case(variant: str, series: Series, seed: int, start: int, end: int) -> Case:
+    """Returns one case, of a normal stretch of rows."""
+    return Case.of(
+        "budget_nab",
+        variant,
+        series,
+        seed,
+        settings=nab.settings((end - start) // 2),
+        train=(start, (start + end) // 2),
+        parts=((start, end),),
+        context=True,
+    )
+
+
+def measure(one: Planned, session: Session) -> Rows:
+    """Counts the events of a case, if it did not fail."""
+    (case,) = one.trained
+    scored = session.scored(case)
+    return {"budget_nab": [] if scored.error else counted(case, scored)}
 
 
 def counted(case: Case, scored: Scored) -> list[dict[str, object]]:
@@ -86,8 +84,9 @@ def counted(case: Case, scored: Scored) -> list[dict[str, object]]:
     return [{**common, **row} for row in verdicts(scored.metadata, count, days=days)]
 
 
-def show(table: pd.DataFrame, console: Console) -> None:
+def show(tables: Tables, console: Console) -> None:
     """Prints events and what was allowed, all stretches together."""
+    table = tables["budget_nab"]
     groups = table.groupby(["detector", "policy", "budget"], sort=False)
     summary = groups[["days", "allowed", "events"]].sum()
     summary["events / allowed"] = summary["events"] / summary["allowed"]
@@ -97,3 +96,13 @@ def show(table: pd.DataFrame, console: Console) -> None:
     )
     summary["by sample"] = by_sample.sum() / summary["allowed"]
     console.print(summary.round(2).to_string(), highlight=False)
+
+
+BENCHMARK = Benchmark(
+    plan=plan,
+    measure=measure,
+    show=show,
+    tables={"budget_nab": ("detector", "series", "seed", "policy", "budget")},
+    default=DEFAULT,
+    trains_here=True,
+)

@@ -13,10 +13,9 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from benchmarks.protocol.exporting import ExportProcess
-from benchmarks.protocol.results_file import ResultsFile
+from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session, Tables
 from benchmarks.protocol.streaming import events_of, streamed
-from kad.backend import select_backend
+from kad.detectors import detector_names
 from runtime.alarms.budget import event_threshold, severity_threshold
 from runtime.model.policy import AlarmPolicy
 from runtime.model.schema import Metadata
@@ -32,45 +31,33 @@ POLICIES: dict[str, dict[str, Any]] = {
 BUDGETS = {"1/day": 1.0, "1/week": 1 / 7}
 
 
-def run(*, detectors: list[str], seeds: int, fresh: bool, console: Console) -> pd.DataFrame:
-    """Trains what has not been measured yet and returns the whole table."""
-    keys = ("detector", "training", "seed", "policy", "budget")
-    results = ResultsFile("budget", keys, fresh=fresh)
-    select_backend()
-    with ExportProcess() as exporter:
-        for detector in detectors:
-            for days in TRAINING_DAYS:
-                for seed in range(seeds):
-                    case = {"detector": detector, "training": f"{days} days", "seed": seed}
-                    last = {"policy": [*POLICIES][-1], "budget": [*BUDGETS][-1]}
-                    if results.has(**case, **last):
-                        continue
-                    console.print(f"{detector}, {days} days, seed {seed}")
-                    try:
-                        rows = _measure(detector, days, seed, exporter)
-                    except RuntimeError as error:
-                        # A network that ONNX repeats just outside the tolerance: no file, no row.
-                        console.print(f"left out: {error}")
-                        continue
-                    for row in rows:
-                        results.add(**case, **row)
-    return results.table
+def plan(session: Session) -> list[Planned]:
+    """Returns every detector, trained on so many days of so many pumps."""
+    return [
+        Planned(keys={"detector": detector, "training": f"{days} days", "seed": seed})
+        for detector in session.options.names
+        for days in TRAINING_DAYS
+        for seed in range(session.options.seeds)
+    ]
 
 
-def _measure(detector: str, days: int, seed: int, exporter: ExportProcess) -> list[dict[str, Any]]:
+def measure(one: Planned, session: Session) -> Rows:
+    """Trains a detector and counts a year's events. A file that ONNX refuses has no rows."""
     from kad.config import build_config
     from kad.pump import pump
     from kad.runs.train import train
 
+    days, seed = int(one.keys["training"].split()[0]), one.keys["seed"]
     rows = days * 86_400 // PERIOD_S
     frame, _ = pump(days=days + UNSEEN_DAYS, period_s=PERIOD_S, seed=seed, faults=False)
     config = build_config(
-        detector=detector,
+        detector=one.keys["detector"],
         overrides={"training": {"seed": seed}},
     )
     with tempfile.TemporaryDirectory() as folder:
         trained = train(config, frame.iloc[:rows], out=Path(folder) / "run")
-        return _events(exporter.export(trained.folder), frame.iloc[rows:])
+        found = _events(session.exporter.export(trained.folder), frame.iloc[rows:])
+    return {"budget": [{**one.keys, **row} for row in found]}
 
 
 def _events(file: Path, frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -121,11 +108,23 @@ def verdicts(
     return rows
 
 
-def show(table: pd.DataFrame, console: Console) -> None:
+def show(tables: Tables, console: Console) -> None:
     """Prints how many times the allowed events there were: lowest, median and highest seed."""
+    table = tables["budget"]
     by = ["detector", "training", "policy", "budget", "extrapolated"]
     groups = table.groupby(by, sort=False)
     summary = groups["times_allowed"].agg(["min", "median", "max"])
     summary["held"] = groups["holds"].mean()
     summary["by sample"] = groups["times_allowed_by_sample"].median()
     console.print(summary.round(2).to_string())
+
+
+BENCHMARK = Benchmark(
+    plan=plan,
+    measure=measure,
+    show=show,
+    tables={"budget": ("detector", "training", "seed", "policy", "budget")},
+    default=("gaussian",),
+    known=detector_names(),
+    trains_here=True,
+)

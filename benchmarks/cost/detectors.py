@@ -23,7 +23,7 @@ SECONDS = 2.0
 """How long each shape is repeated."""
 
 
-def run() -> pd.DataFrame:
+def costs() -> list[dict[str, Any]]:
     """Exports every detector, then measures in a process with one thread."""
     from kad.detectors import detector_names
 
@@ -38,7 +38,7 @@ def run() -> pd.DataFrame:
                 costs = process.ask(str(file))
                 size = round(file.stat().st_size / 1024)
                 rows.append({"detector": name, "channels": channels, **costs, "onnx_kb": size})
-    return pd.DataFrame(rows)
+    return rows
 
 
 def exported(name: str, channels: int, folder: Path) -> Path:

@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session
+from benchmarks.protocol.run import show_whole
+
 ROOT = Path(__file__).parents[2]
 _PROBE = """
 import sys, time
@@ -24,7 +27,12 @@ print(imported, rss, loaded, peak())
 """
 
 
-def run() -> pd.DataFrame:
+def plan(session: Session) -> list[Planned]:
+    """Returns one case."""
+    return [Planned(keys={"what": "a gateway's installation"}, again=True)]
+
+
+def measure(one: Planned, session: Session) -> Rows:
     """Builds the wheel, installs it into a new environment, scores a file there."""
     from benchmarks.protocol.models import export_fitted, fitted
 
@@ -53,20 +61,18 @@ def run() -> pd.DataFrame:
             f"{python} -m runtime score {file} {folder}/data.csv -o {folder}/scores.csv 2>&1",
         )
         rows = sum(1 for _ in (folder / "scores.csv").open()) - 1
-        return pd.DataFrame(
-            [
-                ("packages", " ".join(kept)),
-                ("wheel, kB", round(wheel.stat().st_size / 1e3)),
-                ("installed, MB", round((_size(folder / "gateway") - empty) / 1e6)),
-                ("import runtime, s", round(imported, 2)),
-                ("RSS after import, MB", round(rss)),
-                ("import and load a detector, s", round(loaded, 2)),
-                ("RSS with a detector, MB", round(loaded_rss)),
-                ("rows scored", rows),
-                ("summary", scored.strip().splitlines()[-1]),
-            ],
-            columns=["what", "value"],
-        )
+        figures = {
+            "packages": " ".join(kept),
+            "wheel, kB": round(wheel.stat().st_size / 1e3),
+            "installed, MB": round((_size(folder / "gateway") - empty) / 1e6),
+            "import runtime, s": round(imported, 2),
+            "RSS after import, MB": round(rss),
+            "import and load a detector, s": round(loaded, 2),
+            "RSS with a detector, MB": round(loaded_rss),
+            "rows scored": rows,
+            "summary": scored.strip().splitlines()[-1],
+        }
+    return {"footprint": [{"what": what, "value": value} for what, value in figures.items()]}
 
 
 def _call(*command: object) -> str:
@@ -81,3 +87,6 @@ def _call(*command: object) -> str:
 
 def _size(folder: Path) -> int:
     return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+BENCHMARK = Benchmark(plan=plan, measure=measure, show=show_whole, tables={"footprint": ()})

@@ -8,25 +8,40 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from benchmarks.cost.scoring import SHAPES, interleaved, products
+from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session
 from benchmarks.protocol.processes import ONE_THREAD, installed, measured_apart
+from benchmarks.protocol.run import show_whole
 
 EPOCHS = 5
 UNITS, DEPTH, STREAMS, CHUNK, ROWS, HORIZON = 32, 2, 64, 50, 100_000, 10
 HEADS = ("recursive", "direct")
 
 
-def training() -> pd.DataFrame:
-    """Measures seconds per epoch on every installed backend, each in a process of its own."""
+def plan(session: Session) -> list[Planned]:
+    """Returns two tables: of training and of scoring."""
+    return [Planned(keys={"what": what}, again=True) for what in ("training", "scoring")]
+
+
+def measure(one: Planned, session: Session) -> Rows:
+    """Measures one of both."""
+    if one.keys["what"] == "training":
+        return {"predictor_training": _trainings()}
+    return {"predictor_scoring": _scorings()}
+
+
+def _trainings() -> list[dict[str, Any]]:
+    """Returns seconds per epoch on every installed backend, each in a process of its own."""
     backends = installed("jax", "tensorflow", "torch")
     names = [*backends, "original"] if "torch" in backends else backends
-    table = pd.DataFrame([measured_apart("benchmarks.cost.predictor", name) for name in names])
-    original = table.loc[table["backend"] == "original", "epoch_s"]
-    if len(original):
-        table["times_faster"] = (original.iloc[0] / table["epoch_s"]).round(1)
-    return table
+    rows: list[dict[str, Any]] = [
+        measured_apart("benchmarks.cost.predictor", name) for name in names
+    ]
+    original = [row["epoch_s"] for row in rows if row["backend"] == "original"]
+    for row in rows if original else ():
+        row["times_faster"] = round(original[0] / row["epoch_s"], 1)
+    return rows
 
 
 def _measure(backend: str) -> dict[str, Any]:
@@ -106,8 +121,8 @@ def _original_training(z: np.ndarray) -> list[float]:
     return seconds
 
 
-def scoring() -> pd.DataFrame:
-    """Measures µs per sample of the exported file, one thread, beside numpy's matrix products."""
+def _scorings() -> list[dict[str, Any]]:
+    """Returns µs per sample of the exported file, one thread, beside numpy's matrix products."""
     from benchmarks.protocol.models import export_fitted, fitted_rnn
 
     with tempfile.TemporaryDirectory() as folder:
@@ -116,10 +131,10 @@ def scoring() -> pd.DataFrame:
             place = Path(folder) / head
             place.mkdir()
             files[head] = str(export_fitted(fitted_rnn(head=head), place))
-        rows = measured_apart(
+        rows: list[dict[str, Any]] = measured_apart(
             "benchmarks.cost.predictor", "scoring", question=files, environment=ONE_THREAD
         )
-    return pd.DataFrame(rows)
+    return rows
 
 
 def _score_all(files: dict[str, str]) -> list[dict[str, Any]]:
@@ -195,6 +210,14 @@ def _original_scoring() -> dict[str, float]:
             float(error @ torch.inverse(covariance) @ error.T)
             times.append(time.perf_counter() - start)
     return {"us_per_sample": round(float(np.median(times)) * 1e6, 1)}
+
+
+BENCHMARK = Benchmark(
+    plan=plan,
+    measure=measure,
+    show=show_whole,
+    tables={"predictor_training": (), "predictor_scoring": ()},
+)
 
 
 if __name__ == "__main__":

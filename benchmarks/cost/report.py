@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session
+from benchmarks.protocol.run import show_whole
+
 CHANNELS = 3
 FAULTS = 30
 MOVES = 12
@@ -36,12 +39,17 @@ _ZOOM = """async (share) => {
 }"""
 
 
-def run() -> pd.DataFrame:
-    """Measures series of three lengths: a moving Gaussian, which is quick, on three channels."""
-    from kad.backend import select_backend
+LENGTHS = (10_000, 100_000, 500_000)
 
-    select_backend()
-    return pd.DataFrame([_measure(rows) for rows in (10_000, 100_000, 500_000)])
+
+def plan(session: Session) -> list[Planned]:
+    """Returns series of three lengths: a moving Gaussian, which is quick, on three channels."""
+    return [Planned(keys={"rows": rows}, again=True) for rows in LENGTHS]
+
+
+def measure(one: Planned, session: Session) -> Rows:
+    """Writes a report and moves its slider in a browser."""
+    return {"report": [_measure(one.keys["rows"])]}
 
 
 def _measure(rows: int) -> dict[str, Any]:
@@ -118,3 +126,8 @@ def _seconds(action: Callable[[], Any]) -> float:
     start = time.perf_counter()
     action()
     return time.perf_counter() - start
+
+
+BENCHMARK = Benchmark(
+    plan=plan, measure=measure, show=show_whole, tables={"report": ()}, trains_here=True
+)

@@ -11,17 +11,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from benchmarks.cost import detectors
+from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session
 from benchmarks.protocol.processes import ONE_THREAD, measured_apart
+from benchmarks.protocol.run import show_whole
 
 SHAPES = ((1, 1), (64, 1), (256, 1), (1, 512))
 MODELS = (("512 units", 512, 1), ("128 units", 128, 1), ("512 units, paper's score", 512, 11))
 L_WIN, L_SEQ, CODE, LSTM = 48, 12, 6, 64
 
 
-def run() -> pd.DataFrame:
-    """Exports the models, then measures in a process whose BLAS has one thread."""
+WHAT = ("every detector", "the VAE-LSTM, beside its matrix products")
+
+
+def plan(session: Session) -> list[Planned]:
+    """Returns two tables: of all detectors, and of one beside numpy."""
+    return [Planned(keys={"what": what}, again=True) for what in WHAT]
+
+
+def measure(one: Planned, session: Session) -> Rows:
+    """Exports models, then measures in a process whose BLAS has one thread."""
+    if one.keys["what"] == WHAT[0]:
+        return {"scoring_detectors": detectors.costs()}
     from benchmarks.protocol.models import export_fitted, fitted
 
     with tempfile.TemporaryDirectory() as folder:
@@ -32,7 +44,7 @@ def run() -> pd.DataFrame:
             file = export_fitted(fitted(hidden_units=units, score_windows=windows), place)
             files[label] = (str(file), units, windows)
         rows = measured_apart("benchmarks.cost.scoring", question=files, environment=ONE_THREAD)
-    return pd.DataFrame(rows)
+    return {"scoring": rows}
 
 
 def _measure(files: dict[str, tuple[str, int, int]]) -> list[dict[str, object]]:
@@ -160,6 +172,11 @@ def _once(function: Callable[[], object], calls: int) -> float:
         function()
         times.append(time.perf_counter() - start)
     return float(np.median(times))
+
+
+BENCHMARK = Benchmark(
+    plan=plan, measure=measure, show=show_whole, tables={"scoring_detectors": (), "scoring": ()}
+)
 
 
 if __name__ == "__main__":

@@ -5,21 +5,25 @@ import sys
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session
 from benchmarks.protocol.processes import installed, measured_apart
+from benchmarks.protocol.run import show_whole
 
 EPOCHS = 6
 BATCH = 32
 L_WIN, L_SEQ, CODE, UNITS, LSTM = 48, 12, 6, 512, 64
 
 
-def run() -> pd.DataFrame:
-    """Measures every installed backend in a process of its own."""
-    rows = []
-    for backend in installed("jax", "tensorflow", "torch"):
-        rows += measured_apart("benchmarks.cost.training", backend)
-    return pd.DataFrame(rows)
+def plan(session: Session) -> list[Planned]:
+    """Returns every installed backend."""
+    backends = installed("jax", "tensorflow", "torch")
+    return [Planned(keys={"backend": backend}, again=True) for backend in backends]
+
+
+def measure(one: Planned, session: Session) -> Rows:
+    """Measures a backend in a process of its own."""
+    return {"training": measured_apart("benchmarks.cost.training", one.keys["backend"])}
 
 
 def _measure(backend: str) -> list[dict[str, Any]]:
@@ -157,6 +161,9 @@ def _plain_lstm(z: np.ndarray, detector: Any) -> tuple[float, float]:
     )
     model.compile(optimizer=keras.optimizers.Adam(2e-4), loss="mse")
     return _timed_fit(model, sequences[:, :-1], sequences[:, 1:])
+
+
+BENCHMARK = Benchmark(plan=plan, measure=measure, show=show_whole, tables={"training": ()})
 
 
 if __name__ == "__main__":

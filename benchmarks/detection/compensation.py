@@ -4,17 +4,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from rich.console import Console
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.svm import SVR
 
 from benchmarks.detection.discords import channels, series_names
+from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session, Tables
 from benchmarks.protocol.cases import on_clock
-from benchmarks.protocol.results_file import ResultsFile
 from datasets import load
-from kad.backend import select_backend
 
 SMOOTH = 25
 MOST_ROWS = 1000
@@ -25,17 +23,14 @@ Array = np.ndarray
 Predict = Callable[[Array], Array]
 
 
-def run(*, fresh: bool, console: Console) -> pd.DataFrame:
-    """Trains the predictor on each discord once and scores it with every compensation."""
-    select_backend()
-    results = ResultsFile("compensation", ("series", "compensation"), fresh=fresh)
-    for name in series_names():
-        if results.has(series=name, compensation="none"):
-            continue
-        console.print(f"{name} …")
-        for row in sorted(_case(name), key=lambda row: row["compensation"] == "none"):
-            results.add(series=name, **row)
-    return results.table
+def plan(session: Session) -> list[Planned]:
+    """Returns the series."""
+    return [Planned(keys={"series": name}) for name in series_names()]
+
+
+def measure(one: Planned, session: Session) -> Rows:
+    """Trains the predictor once and scores it with every compensation."""
+    return {"compensation": [{**one.keys, **row} for row in _case(one.keys["series"])]}
 
 
 def _case(name: str) -> list[dict[str, Any]]:
@@ -129,8 +124,9 @@ def _judge(parts: Array, labels: Array) -> dict[str, Any]:
     }
 
 
-def show(table: pd.DataFrame, console: Console) -> None:
+def show(tables: Tables, console: Console) -> None:
     """Prints means over the sixteen discords."""
+    table = tables["compensation"]
     discords = table[table["series"] != "discords/nyc_taxi"]
     grouped = discords.groupby("compensation").agg(
         top_inside=("top_inside", "sum"),
@@ -138,3 +134,12 @@ def show(table: pd.DataFrame, console: Console) -> None:
         average_precision_unsmoothed=("average_precision_unsmoothed", "mean"),
     )
     console.print(grouped.round(3).to_string())
+
+
+BENCHMARK = Benchmark(
+    plan=plan,
+    measure=measure,
+    show=show,
+    tables={"compensation": ("series", "compensation")},
+    trains_here=True,
+)

@@ -1,6 +1,5 @@
 """The sixteen discords and the year of taxi rides, scored by the exported file in the runtime."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,10 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import average_precision_score, f1_score
 
-from benchmarks.detection.judging import RANDOM, by_chance, evaluated, measure
+from benchmarks.detection.judging import RANDOM, by_chance, evaluated
+from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session, Tables
 from benchmarks.protocol.cases import Case, Scored
-from benchmarks.protocol.jobs import Effort
-from benchmarks.protocol.results_file import ResultsFile
 from datasets import Series, load, names
 from kad.metrics import to_ranges
 
@@ -35,13 +33,18 @@ def series_names() -> list[str]:
     return [name for name in names("discords/") if load(name).train]
 
 
-def plan(variants: Sequence[str], seeds: int) -> list[Case]:
-    """Returns all cases, seed by seed."""
-    return [
+def plan(session: Session) -> list[Planned]:
+    """Returns every series by every variant with each seed, seed by seed, and random scores."""
+    cases = [
         _case(variant, load(name), seed)
-        for seed in range(seeds)
-        for variant in variants
+        for seed in range(session.options.seeds)
+        for variant in session.options.names
         for name in series_names()
+    ]
+    chance = [{"variant": RANDOM, "seed": 0, "series": name} for name in series_names()]
+    return [
+        *(Planned(keys=case.keys, trained=(case,)) for case in cases),
+        *(Planned(keys=keys) for keys in chance),
     ]
 
 
@@ -55,31 +58,24 @@ def channels(series: Series) -> list[str]:
     return ["value"] if series.name == TAXI else list(series.channels)
 
 
-def run(*, variants: Sequence[str], seeds: int, effort: Effort, console: Console) -> pd.DataFrame:
-    """Trains and scores what is not in the results yet."""
-    results = ResultsFile("discords", ("variant", "series", "seed"))
-    metrics = ResultsFile("discords_metrics", ("variant", "seed", "series"))
-    for case, scored in measure(plan(variants, seeds), results, effort, console):
-        if scored.error:
-            results.add(**case.keys, failed=scored.error)
-            continue
-        series = load(case.series)
-        ((start, end),) = case.parts
-        labels = series.labels()[start:end]
-        results.add(**case.keys, **_judge(scored, labels), **_training(scored.history))
-        figures = evaluated(scored, to_ranges(labels), period_s=series.period_s or 1.0)
-        metrics.add(**case.keys, **figures)
-    if not metrics.table.empty and not metrics.has(variant=RANDOM):
-        metrics.replace([_by_chance(load(name)) for name in series_names()])
-    return results.table
-
-
-def _by_chance(series: Series) -> dict[str, Any]:
+def measure(one: Planned, session: Session) -> Rows:
+    """Returns the figures of a case, or every metric of a random score."""
+    series = load(one.keys["series"])
     ((start, end),) = series.test
-    labels = series.labels()[start:end]
-    keep, period_s = np.ones(len(labels), bool), series.period_s or 1.0
-    figures = by_chance(to_ranges(labels), keep, period_s=period_s)
-    return {"variant": RANDOM, "seed": 0, "series": series.name, **figures}
+    labels, period_s = series.labels()[start:end], series.period_s or 1.0
+    if not one.trained:
+        keep = np.ones(len(labels), bool)
+        figures = by_chance(to_ranges(labels), keep, period_s=period_s)
+        return {"discords_metrics": [{**one.keys, **figures}]}
+    scored = session.scored(*one.trained)
+    if scored.error:
+        return {"discords": [{**one.keys, "failed": scored.error}]}
+    row = {**_judge(scored, labels), **_training(scored.history)}
+    figures = evaluated(scored, to_ranges(labels), period_s=period_s)
+    return {
+        "discords": [{**one.keys, **row}],
+        "discords_metrics": [{**one.keys, **figures}],
+    }
 
 
 def _judge(scored: Scored, labels: np.ndarray) -> dict[str, Any]:
@@ -139,8 +135,9 @@ def _training(history: pd.DataFrame) -> dict[str, float]:
     return {"epochs": len(history), "epoch_s": later["seconds"].median()}
 
 
-def show(table: pd.DataFrame, console: Console) -> None:
+def show(tables: Tables, console: Console) -> None:
     """Prints every series of every variant, then the sums over the sixteen discords."""
+    table = tables["discords"]
     for variant, rows in table.groupby("variant", sort=False):
         out = Table(
             title=f"{variant}: mean of {rows['seed'].nunique()} seeds", title_justify="left"
@@ -180,3 +177,16 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
         random_top_inside=("random_top_inside", "sum"),
     )
     return by_seed.groupby("variant").mean().round(3)
+
+
+BENCHMARK = Benchmark(
+    plan=plan,
+    measure=measure,
+    show=show,
+    tables={
+        "discords": ("variant", "series", "seed"),
+        "discords_metrics": ("variant", "seed", "series"),
+    },
+    default=DEFAULT,
+    trains_here=True,
+)

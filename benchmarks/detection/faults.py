@@ -15,11 +15,11 @@ import pandas as pd
 from rich.console import Console
 
 from benchmarks.detection.judging import RANDOM, by_chance
+from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session, Tables
 from benchmarks.protocol.exporting import ExportProcess
-from benchmarks.protocol.results_file import ResultsFile
 from benchmarks.protocol.streaming import events_of, streamed
-from kad.backend import select_backend
 from kad.data.frames import times_ns
+from kad.detectors import detector_names
 from kad.metrics import evaluate
 from kad.metrics.points import precision_recall
 from kad.metrics.ranges import to_mask, windows_to_ranges
@@ -38,29 +38,24 @@ FIRST_PUMP = 6
 """Pumps 0 to 5 chose the weights of `multichannel`."""
 
 
-def run(*, detectors: list[str], seeds: int, fresh: bool, console: Console) -> pd.DataFrame:
-    """Trains what has not been measured yet and returns the whole table."""
-    results = ResultsFile("faults", ("detector", "seed", "budget"), fresh=fresh)
-    select_backend()
-    with ExportProcess() as exporter:
-        for seed in range(FIRST_PUMP, FIRST_PUMP + seeds):
-            for detector in detectors:
-                case = {"detector": detector, "seed": seed}
-                if results.has(**case, budget=BUDGETS[-1]):
-                    continue
-                console.print(f"{detector}, pump {seed}")
-                try:
-                    rows = _measure(detector, seed, exporter)
-                except RuntimeError as error:
-                    # A network that ONNX repeats just outside the tolerance: no file, no row.
-                    console.print(f"left out: {error}")
-                    continue
-                results.replace([{**case, **row} for row in rows])
-            results.add(detector=RANDOM, seed=seed, budget="none", **_chance(seed))
-    return results.table
+def plan(session: Session) -> list[Planned]:
+    """Returns every detector and a random score, pump by pump."""
+    return [
+        Planned(keys={"detector": detector, "seed": seed})
+        for seed in range(FIRST_PUMP, FIRST_PUMP + session.options.seeds)
+        for detector in (*session.options.names, RANDOM)
+    ]
 
 
-def _measure(detector: str, seed: int, exporter: ExportProcess) -> list[dict[str, Any]]:
+def measure(one: Planned, session: Session) -> Rows:
+    """Returns what is found at each budget. A file that ONNX refuses has no rows."""
+    detector, seed = one.keys["detector"], one.keys["seed"]
+    if detector == RANDOM:
+        return {"faults": [{**one.keys, "budget": "none", **_chance(seed)}]}
+    return {"faults": [{**one.keys, **row} for row in _found(detector, seed, session.exporter)]}
+
+
+def _found(detector: str, seed: int, exporter: ExportProcess) -> list[dict[str, Any]]:
     from kad.config import build_config
     from kad.runs.train import train
 
@@ -150,10 +145,21 @@ def _ranges(frame: pd.DataFrame, faults: pd.DataFrame) -> list[tuple[int, int]]:
     return windows_to_ranges([*zip(starts, ends, strict=True)], times_ns(frame))
 
 
-def show(table: pd.DataFrame, console: Console) -> None:
+def show(tables: Tables, console: Console) -> None:
     """Prints sums over the pumps, and means of the score's figures."""
-    groups = table.groupby(["detector", "budget"], sort=False)
+    groups = tables["faults"].groupby(["detector", "budget"], sort=False)
     summary = groups[["faults", "found", "outside", "blamed_rightly"]].sum(min_count=1)
     means = ["normal_in_events", "delay_h", *FIGURES]
     summary[means] = groups[means].mean()
     console.print(summary.round(3).to_string(), highlight=False)
+
+
+BENCHMARK = Benchmark(
+    plan=plan,
+    measure=measure,
+    show=show,
+    tables={"faults": ("detector", "seed", "budget")},
+    default=("gaussian", "memory", "rnn", "vae-lstm", "ensemble"),
+    known=detector_names(),
+    trains_here=True,
+)

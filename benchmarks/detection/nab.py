@@ -5,16 +5,15 @@ alarm policy turns scores into alerts, one threshold for all series; NAB's score
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from rich.console import Console
 
 from benchmarks.detection.alerts import alerts
-from benchmarks.detection.judging import RANDOM, by_chance, complete, evaluated
+from benchmarks.detection.judging import RANDOM, by_chance, evaluated
 from benchmarks.detection.nab_corpus import (
     POLICIES,
     POLICY,
@@ -28,9 +27,8 @@ from benchmarks.detection.nab_corpus import (
 )
 from benchmarks.detection.nab_recipes import chosen_recipes
 from benchmarks.detection.rescoring import Recipe
+from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session, Tables
 from benchmarks.protocol.cases import Case, Scored
-from benchmarks.protocol.jobs import Effort, finish
-from benchmarks.protocol.results_file import ResultsFile
 from datasets import Series, load
 from kad.metrics import (
     NAB_PROFILES,
@@ -38,6 +36,7 @@ from kad.metrics import (
     nab_scores,
     volume_under_surface,
 )
+from runtime.errors import InputError
 
 DEFAULT = ["gaussian", "memory", "rnn", "vae-lstm", "ensemble"]
 
@@ -105,12 +104,37 @@ class Subject(NamedTuple):
     """What else is known of ours; failed cases are `None` and score 0."""
 
 
-def plan(variants: Sequence[str], seeds: int) -> list[Case]:
-    """Returns all cases, seed by seed."""
+def plan(session: Session) -> list[Planned]:
+    """Returns random scores, peers, then every variant with each seed, seed by seed."""
+    options = session.options
+    if options.recipes and options.column != "score":
+        raise InputError("Recipes are scores before severity: leave out --recipes or --column.")
+    rivals = [(RANDOM, seed) for seed in range(3)]
+    if _peers().is_file():
+        rivals += [(name, 0) for name in PEERS]
+    else:
+        session.console.print("No peers: they need nab/peer_scores.npz in KAD_DATA_DIR.")
     series = [load(file.name) for file in files()]
-    return [
-        case(variant, one, seed) for seed in range(seeds) for variant in variants for one in series
+    ours = [
+        Planned(
+            keys={"variant": variant, "seed": seed, "column": options.column},
+            trained=tuple(case(variant, one, seed) for one in series),
+            again=True,
+        )
+        for seed in range(options.seeds)
+        for variant in options.names
     ]
+    return [
+        *(
+            Planned(keys={"variant": name, "seed": seed, "column": "score"})
+            for name, seed in rivals
+        ),
+        *ours,
+    ]
+
+
+def _peers() -> Path:
+    return Path(os.environ.get("KAD_DATA_DIR", ".")) / "nab/peer_scores.npz"
 
 
 def case(variant: str, series: Series, seed: int) -> Case:
@@ -128,77 +152,42 @@ def case(variant: str, series: Series, seed: int) -> Case:
     )
 
 
-def run(
-    *,
-    variants: Sequence[str],
-    seeds: int,
-    column: str,
-    recipes: bool,
-    effort: Effort,
-    console: Console,
-) -> pd.DataFrame:
-    """Trains what has no scores yet, then computes the figures of every finished corpus.
-
-    Args:
-        variants: Names.
-        seeds: How many.
-        column: `score` or `severity`: what the policy thresholds.
-        recipes: Let halves of the corpus choose scoring options, too: minutes for each seed. These
-            scores are not from the file but from error streams of the training side.
-        effort: What to do again.
-        console: For progress.
-    """
-    if recipes and column != "score":
-        raise ValueError("Recipes are scores before severity: leave out --recipes or --column.")
-    planned = plan(variants, seeds)
-    finish(planned, effort, console)
-    table = ResultsFile("nab", ("variant", "seed", "column", "test", "profile"))
-    windows = ResultsFile("nab_windows", ("variant", "seed", "column", "series", "window"))
-    metrics = ResultsFile("nab_metrics", ("variant", "seed", "column", "series"))
-    for subject in (*_baselines(console), *_ours(planned, column, effort)):
-        used = column if subject.kind == "ours" else "score"
-        keys = {"variant": subject.variant, "seed": subject.seed, "column": used}
-        if subject.kind != "ours" and table.has(**keys) and not effort.fresh:
-            continue
-        console.print(f"figures of {subject.variant}, seed {subject.seed} …")
-        rows, lost = figures(subject)
-        if recipes:
-            chosen, tried = chosen_recipes(subject.scored, console)
-            rows += chosen
-            by_recipe = ResultsFile("nab_recipes", (*keys, *Recipe._fields, "profile"))
-            by_recipe.replace([{**keys, **row} for row in tried])
-        failed = sum(one is None for one in subject.scored)
-        table.replace([{**keys, "kind": subject.kind, "failed": failed, **row} for row in rows])
-        if subject.kind != "baseline":
-            windows.replace([{**keys, **row} for row in lost])
-        if subject.kind != "peer":
-            metrics.replace([{**keys, **row} for row in per_series(subject)])
-    return table.table
+def measure(one: Planned, session: Session) -> Rows:
+    """Returns the figures of a whole corpus, failed series as silence."""
+    subject = _subject(one, session)
+    session.console.print(f"figures of {subject.variant}, seed {subject.seed} …")
+    rows, lost = figures(subject)
+    tables: dict[str, list[dict[str, Any]]] = {}
+    if session.options.recipes and subject.kind == "ours":
+        chosen, tried = chosen_recipes(subject.scored, session.console)
+        rows += chosen
+        tables["nab_recipes"] = tried
+    failed = sum(scored is None for scored in subject.scored)
+    tables["nab"] = [{"kind": subject.kind, "failed": failed, **row} for row in rows]
+    if subject.kind != "baseline":
+        tables["nab_windows"] = lost
+    if subject.kind != "peer":
+        tables["nab_metrics"] = list(per_series(subject))
+    return {name: [{**one.keys, **row} for row in part] for name, part in tables.items()}
 
 
-def _ours(planned: list[Case], column: str, effort: Effort) -> Iterator[Subject]:
-    """Yields every variant and seed of which all series are finished."""
-    for (variant, seed), found in complete(planned, stale=effort.stale).items():
-        kept = [None if scored.error else scored for scored in found]
-        scores = [
-            np.zeros(file.rows) if scored is None else scored.parts[0][column].astype("float64")
-            for file, scored in zip(files(), kept, strict=True)
-        ]
-        yield Subject(variant, seed, "ours", scores, kept)
-
-
-def _baselines(console: Console) -> Iterator[Subject]:
-    for seed in range(3):
+def _subject(one: Planned, session: Session) -> Subject:
+    variant, seed = one.keys["variant"], one.keys["seed"]
+    if variant == RANDOM:
         rng = np.random.default_rng(seed)
-        yield Subject(RANDOM, seed, "baseline", [rng.random(f.rows) for f in files()], [])
-    place = Path(os.environ.get("KAD_DATA_DIR", ".")) / "nab/peer_scores.npz"
-    if not place.is_file():
-        console.print("No peers: they need nab/peer_scores.npz in KAD_DATA_DIR.")
-        return
-    with np.load(place) as peers:
-        for name in PEERS:
-            stems = [f"{name}/{file.name.removeprefix('nab/')}.csv" for file in files()]
-            yield Subject(name, 0, "peer", [peers[stem] for stem in stems], [])
+        return Subject(variant, seed, "baseline", [rng.random(f.rows) for f in files()], [])
+    if not one.trained:
+        with np.load(_peers()) as peers:
+            stems = [f"{variant}/{file.name.removeprefix('nab/')}.csv" for file in files()]
+            return Subject(variant, seed, "peer", [peers[stem] for stem in stems], [])
+    found = [session.scored(case) for case in one.trained]
+    kept = [None if scored.error else scored for scored in found]
+    column = session.options.column
+    scores = [
+        np.zeros(file.rows) if scored is None else scored.parts[0][column].astype("float64")
+        for file, scored in zip(files(), kept, strict=True)
+    ]
+    return Subject(variant, seed, "ours", scores, kept)
 
 
 def figures(subject: Subject) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -337,8 +326,9 @@ def per_series(subject: Subject) -> Iterator[dict[str, Any]]:
         }
 
 
-def show(table: pd.DataFrame, console: Console) -> None:
+def show(tables: Tables, console: Console) -> None:
     """Prints mean and spread over seeds."""
+    table = tables["nab"]
     order = {test: number for number, test in enumerate(TESTS)}
     rows = table.sort_values("test", key=lambda tests: tests.map(order), kind="stable")
     groups = rows.groupby(["test", "variant", "column", "profile"], sort=False)["value"]
@@ -352,3 +342,19 @@ def show(table: pd.DataFrame, console: Console) -> None:
         console.print(f"\n[bold]{test}[/]: {TESTS[str(test)]}", highlight=False)
         shown = means.join(seeds).sort_values(first, ascending=False)
         console.print(shown.round(3).to_string(), highlight=False)
+
+
+KEYS = ("variant", "seed", "column")
+BENCHMARK = Benchmark(
+    plan=plan,
+    measure=measure,
+    show=show,
+    tables={
+        "nab": (*KEYS, "test", "profile"),
+        "nab_windows": (*KEYS, "series", "window"),
+        "nab_metrics": (*KEYS, "series"),
+        "nab_recipes": (*KEYS, *Recipe._fields, "profile"),
+    },
+    default=DEFAULT,
+    trains_here=True,
+)

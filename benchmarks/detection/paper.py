@@ -3,7 +3,7 @@
 The variant `vae-lstm-paper` is the paper's detector; others are scored by the same protocol.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.detection import published
-from benchmarks.detection.judging import measure
+from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session, Tables
 from benchmarks.protocol.cases import Case, Scored
-from benchmarks.protocol.jobs import Effort
-from benchmarks.protocol.results_file import ResultsFile
 from datasets import Series, load
 from kad.metrics import adjust_points, best_f1, precision_recall, sequence_labels
 
@@ -31,13 +29,19 @@ SERIES = {
 L_SEQ = 12
 
 
-def plan(variants: Sequence[str], seeds: int) -> list[Case]:
+def plan(session: Session) -> list[Planned]:
     """Returns all cases, seed by seed."""
-    return [
+    cases = [
         _case(variant, load(f"vae_lstm/{name}"), seed)
-        for seed in range(seeds)
+        for seed in range(session.options.seeds)
         for name in SERIES
-        for variant in variants
+        for variant in session.options.names
+    ]
+    return [
+        Planned(
+            keys={"variant": case.variant, "case": case.series, "seed": case.seed}, trained=(case,)
+        )
+        for case in cases
     ]
 
 
@@ -50,17 +54,13 @@ def _case(variant: str, series: Series, seed: int) -> Case:
     return Case.of("paper", variant, series, seed, settings=settings)
 
 
-def run(*, variants: Sequence[str], seeds: int, effort: Effort, console: Console) -> pd.DataFrame:
-    """Trains, exports and scores what is not in the results yet."""
-    results = ResultsFile("paper", ("variant", "case", "seed", "series"))
-    for case, scored in measure(plan(variants, seeds), results, effort, console):
-        keys = {"variant": case.variant, "case": case.series, "seed": case.seed}
-        if scored.error:
-            results.add(**keys, series=_short(case.series), failed=scored.error)
-            continue
-        costs = _training(scored.history)
-        results.replace([{**keys, **row, **costs} for row in _judge(load(case.series), scored)])
-    return results.table
+def measure(one: Planned, session: Session) -> Rows:
+    """Returns the figures of each test segment."""
+    series, scored = one.keys["case"], session.scored(*one.trained)
+    if scored.error:
+        return {"paper": [{**one.keys, "series": _short(series), "failed": scored.error}]}
+    costs = _training(scored.history)
+    return {"paper": [{**one.keys, **row, **costs} for row in _judge(load(series), scored)]}
 
 
 def _short(name: str) -> str:
@@ -125,8 +125,9 @@ def _training(history: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def show(table: pd.DataFrame, console: Console) -> None:
+def show(tables: Tables, console: Console) -> None:
     """Prints medians over seeds beside the original's figures."""
+    table = tables["paper"]
     found = table[table["f1"].notna()]
     for variant, cases in found.groupby("variant", sort=False):
         out = Table(title=f"{variant}: F1, median of seeds", title_justify="left")
@@ -164,3 +165,13 @@ def show(table: pd.DataFrame, console: Console) -> None:
 
 def _median(values: pd.Series) -> str:
     return "" if values.isna().all() else f"{values.median():.3f}"
+
+
+BENCHMARK = Benchmark(
+    plan=plan,
+    measure=measure,
+    show=show,
+    tables={"paper": ("variant", "case", "seed", "series")},
+    default=DEFAULT,
+    trains_here=True,
+)

@@ -12,16 +12,14 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from rich.console import Console
 
 from benchmarks.detection import nab
 from benchmarks.detection.alerts import event_ranges
-from benchmarks.detection.judging import RANDOM, by_chance, complete, evaluated
+from benchmarks.detection.judging import RANDOM, by_chance, evaluated
 from benchmarks.detection.published import SKAB
+from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session, Tables
 from benchmarks.protocol.cases import Case, Scored
-from benchmarks.protocol.jobs import Effort, finish
-from benchmarks.protocol.results_file import ResultsFile
 from datasets import Series, load, names
 from kad.graph.calibration import Calibration
 from kad.metrics import best_f1, to_mask, to_ranges
@@ -57,7 +55,8 @@ POLICIES: dict[str, AlarmPolicy | None] = {
 WITH_LABELS = "best, chosen with the labels"
 OTHER_HALF = "one of these, chosen on the other half"
 LEADER = SKAB["Conv-AE"]
-BASELINES = (RANDOM, "every row")
+EVERY_ROW = "every row"
+BASELINES = (RANDOM, EVERY_ROW)
 
 
 class Counts(NamedTuple):
@@ -106,37 +105,40 @@ def settings() -> dict[str, dict[str, dict[str, Any]]]:
     return {**chosen, "": {**chosen[""], "scoring": {"novelty": 0.0}}}
 
 
-def plan(variants: Sequence[str], seeds: int) -> list[Case]:
-    """Returns all cases, seed by seed."""
-    return [
-        Case.of(
-            "skab",
-            variant,
-            series,
-            seed,
-            settings=settings(),
-            parts=((0, len(series.frame)),),
+def plan(session: Session) -> list[Planned]:
+    """Returns the baselines, then every variant with each seed, seed by seed."""
+    baselines = [(RANDOM, 0), (RANDOM, 1), (RANDOM, 2), (EVERY_ROW, 0)]
+    ours = [
+        Planned(
+            keys={"variant": variant, "seed": seed},
+            trained=tuple(case(variant, series, seed) for series in experiments()),
+            again=True,
         )
-        for seed in range(seeds)
-        for variant in variants
-        for series in experiments()
+        for seed in range(session.options.seeds)
+        for variant in session.options.names
     ]
+    return [*(Planned(keys={"variant": name, "seed": seed}) for name, seed in baselines), *ours]
 
 
-def run(*, variants: Sequence[str], seeds: int, effort: Effort, console: Console) -> pd.DataFrame:
-    """Trains what has no scores yet, then counts every finished variant and seed."""
-    planned = plan(variants, seeds)
-    finish(planned, effort, console)
-    table = ResultsFile("skab", ("variant", "seed", "calibration", "threshold", "outliers"))
-    metrics = ResultsFile("skab_metrics", ("variant", "seed", "series"))
-    table.replace(list(baselines()))
-    metrics.replace(list(_chances()))
-    for (variant, seed), found in complete(planned, stale=effort.stale).items():
-        keys = {"variant": variant, "seed": seed}
+def case(variant: str, series: Series, seed: int) -> Case:
+    """Returns one case."""
+    rows = ((0, len(series.frame)),)
+    return Case.of("skab", variant, series, seed, settings=settings(), parts=rows)
+
+
+def measure(one: Planned, session: Session) -> Rows:
+    """Counts a variant with a seed, or a baseline."""
+    tables: dict[str, list[dict[str, Any]]] = {}
+    if one.trained:
+        found = [session.scored(case) for case in one.trained]
         failed = sum(scored.error is not None for scored in found)
-        table.replace([{**keys, "failed": failed, **row} for row in count(found)])
-        metrics.replace([{**keys, **row} for row in per_series(found)])
-    return table.table
+        tables["skab"] = [{"failed": failed, **row} for row in count(found)]
+        tables["skab_metrics"] = list(per_series(found))
+    else:
+        tables["skab"] = [baseline(**one.keys)]
+        if one.keys == {"variant": RANDOM, "seed": 0}:
+            tables["skab_metrics"] = list(_chances())
+    return {name: [{**one.keys, **row} for row in part] for name, part in tables.items()}
 
 
 def labels() -> list[np.ndarray]:
@@ -144,24 +146,22 @@ def labels() -> list[np.ndarray]:
     return [series.labels()[series.train[1] :] for series in experiments()]
 
 
-def baselines() -> Iterator[dict[str, Any]]:
-    """Yields the figures of a random score and of an alarm in every row."""
+def baseline(variant: str, seed: int) -> dict[str, Any]:
+    """Returns the figures of a random score or of an alarm in every row."""
     real = labels()
     keys = {"calibration": "none", "threshold": WITH_LABELS, "outliers": "rows", "failed": 0}
-    for seed in range(3):
+    if variant == RANDOM:
         rng = np.random.default_rng(seed)
-        noise = [rng.random(len(part)) for part in real]
-        yield {"variant": BASELINES[0], "seed": seed, **keys, **_best(real, noise)}
-    everything = Counts.of(real, [np.ones_like(part) for part in real])
+        return {**keys, **_best(real, [rng.random(len(part)) for part in real])}
     keys["threshold"] = "none"
-    yield {"variant": BASELINES[1], "seed": 0, **keys, **everything.figures()}
+    return {**keys, **Counts.of(real, [np.ones_like(part) for part in real]).figures()}
 
 
 def _chances() -> Iterator[dict[str, Any]]:
     for series in experiments():
         counted = np.arange(len(series.frame)) >= series.train[1]
         figures = by_chance(to_ranges(series.labels()), counted, period_s=PERIOD_S)
-        yield {"variant": RANDOM, "seed": 0, "series": series.name, **figures}
+        yield {"series": series.name, **figures}
 
 
 class Rule(NamedTuple):
@@ -286,9 +286,22 @@ def per_series(found: Sequence[Scored]) -> Iterator[dict[str, Any]]:
         yield {"series": series.name, **figures}
 
 
-def show(table: pd.DataFrame, console: Console) -> None:
+def show(tables: Tables, console: Console) -> None:
     """Prints the means over seeds, F1 with its range."""
-    groups = table.groupby(["variant", "calibration", "threshold", "outliers"], sort=False)
+    groups = tables["skab"].groupby(["variant", "calibration", "threshold", "outliers"], sort=False)
     spread = groups["f1"].agg(["mean", "min", "max", "count"])
     rest = groups[["far", "mar", "failed"]].mean()
     console.print(spread.join(rest).round(3).to_string(), highlight=False)
+
+
+BENCHMARK = Benchmark(
+    plan=plan,
+    measure=measure,
+    show=show,
+    tables={
+        "skab": ("variant", "seed", "calibration", "threshold", "outliers"),
+        "skab_metrics": ("variant", "seed", "series"),
+    },
+    default=DEFAULT,
+    trains_here=True,
+)

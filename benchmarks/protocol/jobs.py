@@ -7,7 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Column
 
 from benchmarks.protocol.cases import CACHE, Case, Scored, load
@@ -64,61 +71,83 @@ def finish(
     todo = deque(case for case in cases if not _is_done(case, effort))
     if not todo:
         return
-    done: queue.SimpleQueue[tuple[Case, str | None] | BaseException] = queue.SimpleQueue()
-    current: dict[int, str] = {}
-    workers = [start() for _ in range(min(effort.jobs, len(todo)))]
-    stopping = threading.Event()
-
-    def run(number: int) -> None:
-        try:
-            while not stopping.is_set():
-                try:
-                    case = todo.popleft()
-                except IndexError:
-                    return
-                current[number] = case.name
-                error = _run(case, workers[number], stopping)
-                current.pop(number)
-                done.put((case, error))
-        except BaseException as error:  # noqa: BLE001
-            done.put(error)
-
-    threads = [threading.Thread(target=run, args=(n,), daemon=True) for n in range(len(workers))]
-    columns = (
-        *Progress.get_default_columns()[:2],
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[now]}", table_column=Column(no_wrap=True, ratio=1)),
-    )
+    crew = _Crew(todo, [start() for _ in range(min(effort.jobs, len(todo)))])
     total = len(todo)
     try:
-        with Progress(*columns, console=console, expand=True) as progress:
+        with Progress(*_columns(), console=console, expand=True) as progress:
             task = progress.add_task(cases[0].benchmark, total=total, now="")
-            for thread in threads:
-                thread.start()
+            crew.begin()
             for _ in range(total):
-                result = _next(done, lambda: progress.update(task, now=", ".join(current.values())))
-                if isinstance(result, BaseException):
-                    raise result
-                case, error = result
+                case, error = crew.next(lambda now: progress.update(task, now=now))
                 if error:
                     progress.console.print(f"[red]failed[/] {case.name}: {error}", highlight=False)
                 progress.advance(task)
     finally:
-        stopping.set()
-        for process in workers:
+        crew.stop()
+
+
+def _columns() -> tuple[ProgressColumn, ...]:
+    return (
+        TextColumn("[progress.description]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[now]}", table_column=Column(no_wrap=True, ratio=1)),
+    )
+
+
+class _Crew:
+    """A thread for each worker process takes one case after another.
+
+    Args:
+        todo: Cases; the threads take them away.
+        processes: Workers.
+    """
+
+    def __init__(self, todo: deque[Case], processes: list[LineProcess]) -> None:
+        self._todo = todo
+        self._processes = processes
+        self._done: queue.SimpleQueue[tuple[Case, str | None] | BaseException]
+        self._done = queue.SimpleQueue()
+        self._current: dict[int, str] = {}
+        self._stopping = threading.Event()
+
+    def begin(self) -> None:
+        """Starts the threads."""
+        for number in range(len(self._processes)):
+            threading.Thread(target=self._work, args=(number,), daemon=True).start()
+
+    def next(self, show: Callable[[str], None]) -> tuple[Case, str | None]:
+        """Waits for the next case, and returns it with its error; shows what is under way."""
+        while True:
+            show(", ".join(self._current.values()))
+            try:
+                result = self._done.get(timeout=0.5)
+            except queue.Empty:
+                continue
+            if isinstance(result, BaseException):
+                raise result
+            return result
+
+    def stop(self) -> None:
+        """Ends the workers, in the middle of a case if need be."""
+        self._stopping.set()
+        for process in self._processes:
             process.kill()
 
-
-def _next(
-    done: "queue.SimpleQueue[tuple[Case, str | None] | BaseException]", show: Callable[[], None]
-) -> tuple[Case, str | None] | BaseException:
-    while True:
-        show()
+    def _work(self, number: int) -> None:
         try:
-            return done.get(timeout=0.5)
-        except queue.Empty:
-            continue
+            while not self._stopping.is_set():
+                try:
+                    case = self._todo.popleft()
+                except IndexError:
+                    return
+                self._current[number] = case.name
+                error = _run(case, self._processes[number], self._stopping)
+                self._current.pop(number)
+                self._done.put((case, error))
+        except BaseException as error:  # noqa: BLE001
+            self._done.put(error)
 
 
 def _is_done(case: Case, effort: Effort) -> bool:

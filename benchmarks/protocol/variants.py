@@ -4,11 +4,12 @@ To add a variant, add a line to `VARIANTS`. What a benchmark needs of every dete
 such as shorter windows for short series, stands in that benchmark's `settings`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from kad.detectors import detector_names
+from runtime.errors import InputError
 
 Tree = Mapping[str, Mapping[str, Any]]
 
@@ -48,15 +49,22 @@ VARIANTS = {name: v for name, v in VARIANTS.items() if v.detector in detector_na
 """All variants by name; those of detectors that kad does not have are left out."""
 
 
-def chosen(names: str | None, default: list[str]) -> list[str]:
-    """Returns the variants of a comma-separated list; the default ones that exist without it.
+def chosen(
+    names: str | None, default: Sequence[str], *, known: Sequence[str] = tuple(VARIANTS)
+) -> list[str]:
+    """Returns the names of a comma-separated list; the default ones that exist without it.
+
+    Args:
+        names: The list.
+        default: Instead of it.
+        known: Names that can be asked for.
 
     Raises:
-        KeyError: There is no such variant.
+        InputError: There is no such name.
     """
     if not names:
-        return [name for name in default if name in VARIANTS]
+        return [name for name in default if name in known]
     for name in (wanted := names.split(",")):
-        if name not in VARIANTS:
-            raise KeyError(f"There is no variant {name!r}. There are {', '.join(VARIANTS)}.")
+        if name not in known:
+            raise InputError(f"There is no {name!r}. There are {', '.join(known)}.")
     return wanted
