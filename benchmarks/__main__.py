@@ -40,7 +40,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-PAGE = "Write the page of figures from the tables in benchmarks/results/."
+PAGE = "Write the one page of figures, benchmarks/results/README.md, from the tables beside it."
 
 
 class _Parser(argparse.ArgumentParser):
@@ -66,12 +66,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 2 usage, 130 interrupted.
     """
-    parser = _parser()
-    given = vars(parser.parse_args(argv))
+    reader = parser()
+    given = vars(reader.parse_args(argv))
     name, only_show = given.pop("benchmark"), given.pop("show", False)
     console = Console(width=120)
     if name is None:
-        parser.print_help()
+        reader.print_help()
         return 0
     if name == "page":
         from benchmarks.page import write
@@ -92,26 +92,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         names = chosen(given.pop("names", None), benchmark.default, known=benchmark.known)
         run(benchmark, Options(names=tuple(names), **given), console)
     except InputError as error:
-        parser.error(str(error))
+        reader.error(str(error))
     except KeyboardInterrupt:
         console.print("Stopped. Finished cases are kept: the same command goes on from there.")
         return 130
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Returns what reads the arguments."""
     helps = {name: entry.help for name, entry in BENCHMARKS.items()} | {"page": PAGE}
     lines = [f"  {name:14}{text}" for name, text in helps.items()]
-    parser = _Parser(
+    whole = _Parser(
         prog="python -m benchmarks",
         description=__doc__,
         epilog="\n".join(["benchmarks:", *lines, "", "NAME --help lists the options of one."]),
     )
-    commands = parser.add_subparsers(dest="benchmark", metavar="NAME", help="one of those below")
+    commands = whole.add_subparsers(dest="benchmark", metavar="NAME", help="one of those below")
     for name, entry in BENCHMARKS.items():
         _add(commands.add_parser(name, description=entry.help), entry)
     commands.add_parser("page", description=PAGE)
-    return parser
+    return whole
 
 
 def _add(parser: argparse.ArgumentParser, entry: Entry) -> None:

@@ -111,13 +111,13 @@ def test_other_settings_and_other_code_have_no_scores(monkeypatch):
 
 def test_finished_cases_are_not_repeated_and_failed_ones_are_recorded(asked):
     planned = [a_case(name, seed) for seed in (0, 1) for name in ("toy/a", "toy/bad", "toy/b")]
-    finish(planned[:2], Effort(jobs=1), QUIET, start=Worker)
+    assert finish(planned[:2], Effort(jobs=1), QUIET, start=Worker) == 1
     assert asked == [("toy/a", 0), ("toy/bad", 0)]
     finish(planned, Effort(jobs=2), QUIET, start=Worker)
     assert sorted(asked[2:]) == [("toy/a", 1), ("toy/b", 0), ("toy/b", 1), ("toy/bad", 1)]
     assert cases.load(planned[1]).error == "InputError: Channel 'a' is constant."
     done = len(asked)
-    finish(planned, Effort(), QUIET, start=Worker)
+    assert finish(planned, Effort(), QUIET, start=Worker) == 0
     assert len(asked) == done
     finish(planned, Effort(retry=True), QUIET, start=Worker)
     assert sorted(asked[done:]) == [("toy/bad", 0), ("toy/bad", 1)]
@@ -156,7 +156,7 @@ def toy_benchmark(cases, measure):
 def test_a_run_measures_what_has_no_rows_and_counts_what_fails(monkeypatch):
     """A failure has no rows, is said, and is tried again; the others go on."""
     measured, console = [], Console(file=io.StringIO(), width=200)
-    monkeypatch.setattr(run, "finish", lambda *_: None)
+    monkeypatch.setattr(run, "finish", lambda *_: 1)
     several = [a_case(name) for name in ("toy/a", "toy/bad", "toy/b")]
 
     def measure(one, session):
@@ -169,6 +169,7 @@ def test_a_run_measures_what_has_no_rows_and_counts_what_fails(monkeypatch):
     run.run(benchmark, Options(), console)
     assert measured == ["toy/a", "toy/bad", "toy/b"]
     assert "failed gaussian, toy/bad, seed 0: Channel 'a' is constant." in console.file.getvalue()
+    assert "1 of 3 trainings failed" in console.file.getvalue()
     assert "1 of 3 cases failed" in console.file.getvalue()
     assert ResultsFile("toy").table["series"].tolist() == ["toy/a", "toy/b"]
     run.run(benchmark, Options(), console)

@@ -5,7 +5,11 @@ is counted. Most stretches are too short for their own verdict, so that all of a
 matter.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
+import pandas as pd
 from rich.console import Console
 
 from benchmarks.budgets.pump import verdicts
@@ -31,23 +35,24 @@ def stretch(file: File) -> tuple[int, int]:
 
 
 def plan(session: Session) -> list[Planned]:
-    """Returns all cases, seed by seed."""
+    """Returns every variant with each seed, seed by seed."""
     long = [
         (load(file.name), start, end)
         for file in files()
         for start, end in [stretch(file)]
         if end - start >= FEWEST_ROWS
     ]
-    cases = [
-        case(variant, series, seed, start, end)
+    return [
+        Planned(
+            keys={"detector": variant, "seed": seed},
+            trained=tuple(case(variant, *rows, seed=seed) for rows in long),
+        )
         for seed in range(session.options.seeds)
         for variant in session.options.names
-        for series, start, end in long
     ]
-    return [Planned(keys=case.keys, trained=(case,)) for case in cases]
 
 
-def case(variant: str, series: Series, seed: int, start: int, end: int) -> Case:
+def case(variant: str, series: Series, start: int, end: int, *, seed: int) -> Case:
     """Returns one case, of a normal stretch of rows."""
     return Case.of(
         "budget_nab",
@@ -62,10 +67,23 @@ def case(variant: str, series: Series, seed: int, start: int, end: int) -> Case:
 
 
 def measure(one: Planned, session: Session) -> Rows:
-    """Counts the events of a case, if it did not fail."""
-    (case,) = one.trained
-    scored = session.scored(case)
-    return {"budget_nab": [] if scored.error else counted(case, scored)}
+    """Counts the events of all stretches whose case did not fail."""
+    found = [(case, session.scored(case)) for case in one.trained]
+    rows = [row for case, scored in found if not scored.error for row in counted(case, scored)]
+    summed = [{**one.keys, **row} for row in totals(rows)]
+    return {"budget_nab": summed, "budget_nab_series": rows}
+
+
+def totals(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Returns sums over the stretches, those with an extrapolated threshold by themselves."""
+    if not rows:
+        return []
+    table = pd.DataFrame(rows)
+    table["by_sample"] = table["times_allowed_by_sample"] * table["allowed"]
+    groups = table.groupby(["policy", "budget", "extrapolated"])
+    sums = groups[["days", "allowed", "events", "by_sample"]].sum()
+    sums["stretches"], sums["held"] = groups.size(), groups["holds"].sum()
+    return [{str(k): v for k, v in row.items()} for row in sums.reset_index().to_dict("records")]
 
 
 def counted(case: Case, scored: Scored) -> list[dict[str, object]]:
@@ -86,15 +104,12 @@ def counted(case: Case, scored: Scored) -> list[dict[str, object]]:
 
 def show(tables: Tables, console: Console) -> None:
     """Prints events and what was allowed, all stretches together."""
-    table = tables["budget_nab"]
-    groups = table.groupby(["detector", "policy", "budget"], sort=False)
+    groups = tables["budget_nab"].groupby(["detector", "policy", "budget"], sort=False)
     summary = groups[["days", "allowed", "events"]].sum()
     summary["events / allowed"] = summary["events"] / summary["allowed"]
-    summary["held"] = groups["holds"].mean()
-    by_sample = (table["times_allowed_by_sample"] * table["allowed"]).groupby(
-        [table["detector"], table["policy"], table["budget"]], sort=False
-    )
-    summary["by sample"] = by_sample.sum() / summary["allowed"]
+    sums = groups[["held", "stretches", "by_sample"]].sum()
+    summary["held"] = sums["held"] / sums["stretches"]
+    summary["by sample"] = sums["by_sample"] / summary["allowed"]
     console.print(summary.round(2).to_string(), highlight=False)
 
 
@@ -102,7 +117,8 @@ BENCHMARK = Benchmark(
     plan=plan,
     measure=measure,
     show=show,
-    tables={"budget_nab": ("detector", "series", "seed", "policy", "budget")},
+    tables={"budget_nab": ("detector", "seed", "policy", "budget", "extrapolated")},
+    details={"budget_nab_series": ("detector", "series", "seed", "policy", "budget")},
     default=DEFAULT,
     trains_here=True,
 )

@@ -183,10 +183,8 @@ BENCHMARK = Benchmark(
     plan=plan,
     measure=measure,
     show=show,
-    tables={
-        "discords": ("variant", "series", "seed"),
-        "discords_metrics": ("variant", "seed", "series"),
-    },
+    tables={"discords": ("variant", "series", "seed")},
+    details={"discords_metrics": ("variant", "seed", "series")},
     default=DEFAULT,
     trains_here=True,
 )

@@ -1,9 +1,10 @@
 """What all benchmarks do with scores: every metric, and what a random score has."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from benchmarks.detection.alerts import event_ranges
 from benchmarks.protocol.cases import Scored
@@ -11,6 +12,18 @@ from kad.metrics import evaluate
 from runtime.alarms.budget import severity_threshold
 from runtime.model.policy import AlarmPolicy
 
+COMPARED = (
+    "average_precision",
+    "vus_pr",
+    "f1",
+    "event_precision",
+    "event_recall",
+    "delay_s",
+    "false_alarms_per_day",
+    "affiliation_f1",
+    "best_f1",
+)
+"""Metrics whose means over series stand in `results/`; of each series all are kept beside it."""
 RANDOM = "uniform random"
 BUDGET = "1/week"
 """For which a random score alarms as often as it is allowed to."""
@@ -71,3 +84,9 @@ def evaluated(
         "threshold": meta.threshold,
         **scored.costs(),
     }
+
+
+def means(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Returns what readers compare: means over series, each over those that have the figure."""
+    table = pd.DataFrame(rows)
+    return {"series": len(table), **{name: float(table[name].mean()) for name in COMPARED}}

@@ -13,7 +13,7 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.detection.alerts import alerts
-from benchmarks.detection.judging import RANDOM, by_chance, evaluated
+from benchmarks.detection.judging import RANDOM, by_chance, evaluated, means
 from benchmarks.detection.nab_corpus import (
     POLICIES,
     POLICY,
@@ -168,6 +168,7 @@ def measure(one: Planned, session: Session) -> Rows:
         tables["nab_windows"] = lost
     if subject.kind != "peer":
         tables["nab_metrics"] = list(per_series(subject))
+        tables["nab_means"] = [means(tables["nab_metrics"])]
     return {name: [{**one.keys, **row} for row in part] for name, part in tables.items()}
 
 
@@ -349,8 +350,8 @@ BENCHMARK = Benchmark(
     plan=plan,
     measure=measure,
     show=show,
-    tables={
-        "nab": (*KEYS, "test", "profile"),
+    tables={"nab": (*KEYS, "test", "profile"), "nab_means": KEYS},
+    details={
         "nab_windows": (*KEYS, "series", "window"),
         "nab_metrics": (*KEYS, "series"),
         "nab_recipes": (*KEYS, *Recipe._fields, "profile"),

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from benchmarks.detection import nab
 from benchmarks.detection.alerts import event_ranges
-from benchmarks.detection.judging import RANDOM, by_chance, evaluated
+from benchmarks.detection.judging import RANDOM, by_chance, evaluated, means
 from benchmarks.detection.published import SKAB
 from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session, Tables
 from benchmarks.protocol.cases import Case, Scored
@@ -134,10 +134,12 @@ def measure(one: Planned, session: Session) -> Rows:
         failed = sum(scored.error is not None for scored in found)
         tables["skab"] = [{"failed": failed, **row} for row in count(found)]
         tables["skab_metrics"] = list(per_series(found))
+        tables["skab_means"] = [means(tables["skab_metrics"])]
     else:
         tables["skab"] = [baseline(**one.keys)]
         if one.keys == {"variant": RANDOM, "seed": 0}:
             tables["skab_metrics"] = list(_chances())
+            tables["skab_means"] = [means(tables["skab_metrics"])]
     return {name: [{**one.keys, **row} for row in part] for name, part in tables.items()}
 
 
@@ -300,8 +302,9 @@ BENCHMARK = Benchmark(
     show=show,
     tables={
         "skab": ("variant", "seed", "calibration", "threshold", "outliers"),
-        "skab_metrics": ("variant", "seed", "series"),
+        "skab_means": ("variant", "seed"),
     },
+    details={"skab_metrics": ("variant", "seed", "series")},
     default=DEFAULT,
     trains_here=True,
 )

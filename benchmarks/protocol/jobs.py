@@ -54,8 +54,8 @@ def finish(
     console: Console,
     *,
     start: Callable[[], LineProcess] = worker,
-) -> None:
-    """Trains and scores what has no scores yet.
+) -> int:
+    """Trains and scores what has no scores yet, and returns how many cases failed.
 
     A case that fails is recorded with its message; the others go on.
 
@@ -69,8 +69,9 @@ def finish(
         KeyboardInterrupt: Ctrl+C. Workers are ended, finished cases kept.
     """
     todo = deque(case for case in cases if not _is_done(case, effort))
+    failed = 0
     if not todo:
-        return
+        return failed
     crew = _Crew(todo, [start() for _ in range(min(effort.jobs, len(todo)))])
     total = len(todo)
     try:
@@ -80,10 +81,12 @@ def finish(
             for _ in range(total):
                 case, error = crew.next(lambda now: progress.update(task, now=now))
                 if error:
+                    failed += 1
                     progress.console.print(f"[red]failed[/] {case.name}: {error}", highlight=False)
                 progress.advance(task)
     finally:
         crew.stop()
+    return failed
 
 
 def _columns() -> tuple[ProgressColumn, ...]:

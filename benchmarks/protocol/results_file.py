@@ -53,7 +53,7 @@ class ResultsFile:
         else:
             self.table = new
         self.table = self.table.sort_values(self.keys, kind="stable", ignore_index=True)
-        self.write(digits=6)
+        self.write(digits=8)
 
     def write(self, *, digits: int) -> None:
         """Writes the file, figures to so many digits."""

@@ -35,7 +35,9 @@ def run(benchmark: Benchmark, options: Options, console: Console) -> None:
     kept = kept_tables(benchmark)
     with Session(options, console) as session:
         todo = [one for one in benchmark.plan(session) if not is_finished(one, kept, options)]
-        finish([case for one in todo for case in one.trained], options, console)
+        trained = [case for one in todo for case in one.trained]
+        if lost := finish(trained, options, console):
+            console.print(f"{lost} of {len(trained)} trainings failed; each says why above.")
         failed = sum(not _measured(one, benchmark, session, kept) for one in todo)
     for table in kept.values():
         table.close()
