@@ -118,7 +118,9 @@ def parser() -> argparse.ArgumentParser:
 def _add(parser: argparse.ArgumentParser, entry: Entry) -> None:
     for name in entry.options:
         arguments = OPTIONS[name]
-        number = {"type": _count} if isinstance(arguments.get("default"), int) else {}
+        number: dict[str, Any] = (
+            {"type": _count} if isinstance(arguments.get("default"), int) else {}
+        )
         parser.add_argument(f"--{name}", **number, **arguments)
     parser.add_argument("--show", action="store_true", help="measure nothing, print what is kept")
 

@@ -79,10 +79,11 @@ def _warm_state(detector: Any, frame: pd.DataFrame) -> np.ndarray:
     context = [column.name for column in meta.inputs if column.role == "context"]
     values = frame.to_numpy("float32")[None]
     if context:
-        times = frame.index.as_unit("ns").asi8
+        times = pd.DatetimeIndex(frame.index).as_unit("ns").asi8
         values = np.concatenate([values, context_columns(context, times)[None]], axis=2)
     state = np.zeros((1, meta.state_size), "float32")
-    return detector.step(values.astype("float32"), state).next_state[0]
+    warm: np.ndarray = detector.step(values.astype("float32"), state).next_state[0]
+    return warm
 
 
 def _median(detector: Any, x: np.ndarray, state: np.ndarray) -> float:

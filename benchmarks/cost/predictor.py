@@ -4,6 +4,7 @@ import json
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def _measure(backend: str) -> dict[str, Any]:
         overrides={"training": {"epochs": EPOCHS, "patience": 0, "learning_rate": 2e-4}},
     )
     keras.utils.set_random_seed(0)
-    detector = config.detector(series.channels, period_s=series.period_s, **config.arguments)
+    detector = config.detector(series.channels, period_s=series.period_s or 1.0, **config.arguments)
     history = detector.fit(frame, training=config.training)
     return {
         "backend": backend,
@@ -153,7 +154,7 @@ def _score(file: Path, head: str) -> list[dict[str, Any]]:
         state[:, 0] = detector.metadata.warmup_steps + 1
         chunk = min(steps, detector.metadata.max_steps)
         bare_products = _products(head, streams, chunk)
-        ours, bare = interleaved(lambda x=x, s=state: detector.step(x, s), bare_products)
+        ours, bare = interleaved(partial(detector.step, x, state), bare_products)
         samples = streams * steps
         bare *= steps / chunk
         rows.append(

@@ -37,7 +37,7 @@ def measure(one: Planned, session: Session) -> Rows:
     from benchmarks.protocol.models import export_fitted, fitted
 
     with tempfile.TemporaryDirectory() as folder:
-        files = {}
+        files: dict[str, tuple[str, int, int]] = {}
         for label, units, windows in MODELS:
             place = Path(folder) / str(len(files))
             place.mkdir()
@@ -61,7 +61,7 @@ def _measure(files: dict[str, tuple[str, int, int]]) -> list[dict[str, object]]:
             samples = streams * steps
             chunk = min(steps, detector.metadata.max_steps)
             bare_products = _products(units, windows, streams * chunk)
-            ours, bare = interleaved(lambda d=detector, x=x, s=state: d.step(x, s), bare_products)
+            ours, bare = interleaved(partial(detector.step, x, state), bare_products)
             bare *= steps / chunk
             rows.append(
                 {

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session
+from benchmarks.protocol.cases import training_rows
 from benchmarks.protocol.processes import installed, measured_apart
 from benchmarks.protocol.run import show_whole
 
@@ -36,7 +37,7 @@ def _measure(backend: str) -> list[dict[str, Any]]:
     from kad.config import build_config
 
     series = load("vae_lstm/nyc_taxi")
-    frame = series.frame.iloc[slice(*series.train)]
+    frame = series.frame.iloc[slice(*training_rows(series))]
     config = build_config(
         preset="paper",
         overrides={
@@ -46,7 +47,7 @@ def _measure(backend: str) -> list[dict[str, Any]]:
     )
     keras.utils.set_random_seed(0)
     detector = config.detector(
-        series.channels, period_s=series.period_s, grid="rows", **config.arguments
+        series.channels, period_s=series.period_s or 1.0, grid="rows", **config.arguments
     )
     history = detector.fit(frame, training=config.training)
     z = (frame.to_numpy() - frame.to_numpy().mean()) / frame.to_numpy().std()
@@ -75,7 +76,7 @@ def _timed_fit(model: Any, x: np.ndarray, y: np.ndarray | None) -> tuple[float, 
 
     import keras
 
-    class Clock(keras.callbacks.Callback):
+    class Clock(keras.callbacks.Callback):  # type: ignore[misc]
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
             self.start = time.perf_counter()
 
@@ -121,7 +122,7 @@ def _plain_vae(z: np.ndarray, detector: Any) -> tuple[float, float]:
     x = layers.Conv1D(1, 5, padding="same")(layers.Reshape((48, 16))(x))
     decoder = keras.Model(codes, x)
 
-    class Plain(keras.Model):
+    class Plain(keras.Model):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.encoder, self.decoder = encoder, decoder

@@ -98,7 +98,8 @@ def threshold_grid(scores: Sequence[np.ndarray], *, count: int = 400) -> np.ndar
     levels = np.unique(pooled[pooled > 0])[::-1]
     reached = len(pooled) - np.searchsorted(pooled, levels)
     levels = levels[: max(int(np.searchsorted(reached, 0.3 * len(pooled))), count)]
-    wanted = np.geomspace(1, max(reached[len(levels) - 1], 1), count - 1) if len(levels) else []
+    last = max(reached[len(levels) - 1], 1) if len(levels) else 0
+    wanted = np.geomspace(1, last, count - 1) if len(levels) else np.empty(0)
     places = np.unique(np.searchsorted(reached[: len(levels)], wanted))
     # Where many rows score the same, few levels have all the frequencies: more of the levels.
     missing = count - 1 - len(places)

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from sklearn.metrics import average_precision_score
-from sklearn.model_selection import GridSearchCV
-from sklearn.svm import SVR
+from sklearn.metrics import average_precision_score  # type: ignore[import-untyped]
+from sklearn.model_selection import GridSearchCV  # type: ignore[import-untyped]
+from sklearn.svm import SVR  # type: ignore[import-untyped]
 
 from benchmarks.detection.discords import channels, series_names
 from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session, Tables
-from benchmarks.protocol.cases import on_clock
+from benchmarks.protocol.cases import on_clock, training_rows
 from datasets import load
 
 SMOOTH = 25
@@ -42,7 +42,7 @@ def _case(name: str) -> list[dict[str, Any]]:
 
     series = load(name)
     frame = on_clock(series)[channels(series)]
-    rows, test = frame.iloc[slice(*series.train)], frame.iloc[slice(*series.test[0])]
+    rows, test = frame.iloc[slice(*training_rows(series))], frame.iloc[slice(*series.test[0])]
     labels = series.labels()[slice(*series.test[0])]
     config = build_config(detector="rnn", overrides={"detector": {"compensate": False}})
     keras.utils.set_random_seed(0)
@@ -90,26 +90,30 @@ def _ratio(
 ) -> Array:
     target = np.log(known + SMALLEST)
     usual = fit(hidden, target - target.mean())
-    return score / np.exp(np.clip(usual(now), -4, 4))
+    ratio: Array = score / np.exp(np.clip(usual(now), -4, 4))
+    return ratio
 
 
 def _difference(
     fit: Callable[..., Predict], hidden: Array, known: Array, now: Array, score: Array
 ) -> Array:
-    return np.maximum(score - fit(hidden, known)(now), 0.0)
+    difference: Array = np.maximum(score - fit(hidden, known)(now), 0.0)
+    return difference
 
 
 def _network(hidden: Array, target: Array) -> Predict:
     from kad.networks.rnn.usual_distance import fit_network
 
-    return fit_network(hidden, target).predict
+    predict: Predict = fit_network(hidden, target).predict
+    return predict
 
 
 def _support_vectors(hidden: Array, target: Array) -> Predict:
     """Park's grid: C 1, 10, 100; gamma 0.1, 1, 10; 5 folds."""
     grid = {"C": [1, 10, 100], "gamma": [0.1, 1, 10]}
     search = GridSearchCV(SVR(), grid, cv=5, n_jobs=2)
-    return search.fit(hidden, target).predict
+    predict: Predict = search.fit(hidden, target).predict
+    return predict
 
 
 def _judge(parts: Array, labels: Array) -> dict[str, Any]:

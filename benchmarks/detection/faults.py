@@ -98,11 +98,18 @@ def found(events: list[Event], faults: pd.DataFrame, *, since: pd.Timestamp) -> 
         faults: Columns `start`, `end`, both inside, `kind` and `channels`, comma-separated.
         since: Events that begin earlier do not count.
     """
-    spans = [tuple(pd.to_datetime([e.start_ns, e.end_ns])) for e in events]
-    counted = [(e, *span) for e, span in zip(events, spans, strict=True) if span[0] >= since]
+    spans = [pd.to_datetime([e.start_ns, e.end_ns]) for e in events]
+    counted = [
+        (event, start, end)
+        for event, (start, end) in zip(events, spans, strict=True)
+        if start >= since
+    ]
     used: set[int] = set()
-    missed, blamed, delays = [], [], []
-    for fault in faults.itertuples():
+    missed: list[str] = []
+    blamed: list[bool] = []
+    delays: list[float] = []
+    rows: list[Any] = list(faults.itertuples())
+    for fault in rows:
         hits = [
             number
             for number, (_, start, end) in enumerate(counted)

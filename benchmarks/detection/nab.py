@@ -28,7 +28,7 @@ from benchmarks.detection.nab_corpus import (
 from benchmarks.detection.nab_recipes import chosen_recipes
 from benchmarks.detection.rescoring import Recipe
 from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session, Tables
-from benchmarks.protocol.cases import Case, Scored
+from benchmarks.protocol.cases import Case, Scored, training_rows
 from datasets import Series, load
 from kad.metrics import (
     NAB_PROFILES,
@@ -145,7 +145,7 @@ def case(variant: str, series: Series, seed: int) -> Case:
         variant,
         series,
         seed,
-        settings=settings(series.train[1]),
+        settings=settings(training_rows(series)[1]),
         parts=rows,
         context=True,
         error_streams=True,
@@ -214,8 +214,8 @@ def figures(subject: Subject) -> tuple[list[dict[str, Any]], list[dict[str, Any]
         NABSeries(score, file.windows, file.probation)
         for file, score in zip(files(), subject.scores, strict=True)
     ]
-    for profile, best in nab_scores(corpus).items():
-        add("no policy", profile, best.score, threshold=best.threshold)
+    for profile, found in nab_scores(corpus).items():
+        add("no policy", profile, found.score, threshold=found.threshold)
     for profile, (first, second) in _bare_cross_half(corpus).items():
         add(
             "no policy, cross-half",
@@ -226,9 +226,9 @@ def figures(subject: Subject) -> tuple[list[dict[str, Any]], list[dict[str, Any]
         )
     if subject.kind == "ours":
         for budget in BUDGETS:
-            found = np.array([_label_free(*pair, budget) for pair in _pairs(subject)])
+            counts = np.array([_label_free(*pair, budget) for pair in _pairs(subject)])
             for profile, settings in NAB_PROFILES.items():
-                add(f"label-free {budget}", profile, float(corpus_score(found, settings)))
+                add(f"label-free {budget}", profile, float(corpus_score(counts, settings)))
     add("VUS-PR", "none", _volume(subject.scores))
     return rows, list(_per_window(subject.scores, float(grid[sweep.best("standard")])))
 

@@ -8,6 +8,7 @@ from itertools import groupby
 import numpy as np
 
 from benchmarks.detection.alerts import alerts, threshold_grid
+from benchmarks.protocol.cases import training_rows
 from datasets import load, names
 from kad.metrics import NAB_PROFILES, NABProfile, nab_worth
 from runtime.model.policy import AlarmPolicy
@@ -66,8 +67,8 @@ def _file(name: str) -> File:
         (int((index == start).argmax()), int((index == end).argmax()) + 1)
         for start, end in series.windows
     )
-    rows, probation = len(index), series.train[1]
-    return File(name, rows, probation, windows, series.period_s, nab_worth(rows, windows))
+    rows, probation = len(index), training_rows(series)[1]
+    return File(name, rows, probation, windows, series.period_s or 1.0, nab_worth(rows, windows))
 
 
 @cache
@@ -150,7 +151,8 @@ def corpus_score(
     windows = sum(len(files()[number].windows) for number in numbers)
     earned, missed, false = np.moveaxis(figures[numbers].sum(axis=0), -1, 0)
     raw = profile.hit * earned - profile.miss * missed + profile.false_alarm * false
-    return 100 * (raw / windows + profile.miss) / (profile.hit + profile.miss)
+    score: np.ndarray = 100 * (raw / windows + profile.miss) / (profile.hit + profile.miss)
+    return score
 
 
 def cross_half(sweeps: Sequence[Sweep], profile: str) -> tuple[float, float]:

@@ -47,10 +47,10 @@ def plan(session: Session) -> list[Planned]:
 
 def _case(variant: str, series: Series, seed: int) -> Case:
     l_win, epochs = SERIES[_short(series.name)]
-    shapes = {"detector": {"l_win": l_win}}
+    shapes: dict[str, Any] = {"detector": {"l_win": l_win}}
     if variant.startswith("vae-lstm-paper"):
         shapes["training"] = {"epochs": epochs, "epochs_lstm": epochs}
-    settings = {"": {"data": {"grid": "rows"}}, "vae-lstm": shapes}
+    settings: dict[str, Any] = {"": {"data": {"grid": "rows"}}, "vae-lstm": shapes}
     return Case.of("paper", variant, series, seed, settings=settings)
 
 

@@ -19,7 +19,7 @@ from benchmarks.detection.alerts import event_ranges
 from benchmarks.detection.judging import RANDOM, by_chance, evaluated, means
 from benchmarks.detection.published import SKAB
 from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session, Tables
-from benchmarks.protocol.cases import Case, Scored
+from benchmarks.protocol.cases import Case, Scored, training_rows
 from datasets import Series, load, names
 from kad.graph.calibration import Calibration
 from kad.metrics import best_f1, to_mask, to_ranges
@@ -145,7 +145,7 @@ def measure(one: Planned, session: Session) -> Rows:
 
 def labels() -> list[np.ndarray]:
     """Returns the labels of the rows that count, per file."""
-    return [series.labels()[series.train[1] :] for series in experiments()]
+    return [series.labels()[training_rows(series)[1] :] for series in experiments()]
 
 
 def baseline(variant: str, seed: int) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def baseline(variant: str, seed: int) -> dict[str, Any]:
 
 def _chances() -> Iterator[dict[str, Any]]:
     for series in experiments():
-        counted = np.arange(len(series.frame)) >= series.train[1]
+        counted = np.arange(len(series.frame)) >= training_rows(series)[1]
         figures = by_chance(to_ranges(series.labels()), counted, period_s=PERIOD_S)
         yield {"series": series.name, **figures}
 
@@ -267,7 +267,7 @@ def _detected(
     series: Series, judge: Judge | None, level: str | float, policy: AlarmPolicy | None
 ) -> np.ndarray:
     """Returns the outliers among the rows that count."""
-    rows, first = len(series.frame), series.train[1]
+    rows, first = len(series.frame), training_rows(series)[1]
     if judge is None:
         return np.zeros(rows - first, bool)
     used = policy or AlarmPolicy(release=1.0)
@@ -282,9 +282,9 @@ def per_series(found: Sequence[Scored]) -> Iterator[dict[str, Any]]:
     for series, scored in zip(experiments(), found, strict=True):
         if scored.error:
             continue
-        counted = np.arange(len(series.frame)) >= series.train[1]
+        counted = np.arange(len(series.frame)) >= training_rows(series)[1]
         ranges = to_ranges(series.labels())
-        figures = evaluated(scored, ranges, keep=counted, period_s=series.period_s)
+        figures = evaluated(scored, ranges, keep=counted, period_s=series.period_s or PERIOD_S)
         yield {"series": series.name, **figures}
 
 

@@ -43,7 +43,7 @@ def budgets(pump: pd.DataFrame, nab: pd.DataFrame) -> Iterable[str]:
     )
 
 
-def _held(held: int, of: int, cases: pd.DataFrame) -> str:
+def _held(held: float, of: float, cases: pd.DataFrame) -> str:
     if cases.empty:
         return ""
-    return f"{held} of {of}, {cases['events'].sum() / cases['allowed'].sum():.2f}"
+    return f"{held:.0f} of {of:.0f}, {cases['events'].sum() / cases['allowed'].sum():.2f}"

@@ -188,7 +188,7 @@ def discords(results: pd.DataFrame, compensation: pd.DataFrame) -> Iterable[str]
     rows = []
     for variant, cases in found.groupby("variant", sort=False):
         seeds = cases.groupby("seed")
-        tops = seeds["top_inside"].agg(lambda inside: inside.astype(bool).sum())
+        tops = seeds["top_inside"].agg(lambda inside: float(inside.astype(bool).sum()))
         means = seeds[["f1_default", "f1_day", "f1_rare", "f1", "average_precision"]].mean()
         cells = (spread(means[column], 3) for column in means)
         rows.append((f"**{variant}**", spread(tops, 1), *cells, len(means)))

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
+from typing import Any, TypeAlias
 
 import pandas as pd
 
 from benchmarks.protocol.results_file import ResultsFile
 
-Column = "pd.Series[float]"
+Column: TypeAlias = "pd.Series[float]"
 Writer = Callable[..., Iterable[str]]
 
 
@@ -49,7 +50,7 @@ def spread(values: Column, digits: int) -> str:
     return f"{mean} ({known.min():.{digits}f} to {known.max():.{digits}f})"
 
 
-def figure(value: object) -> str:
+def figure(value: Any) -> str:
     """Returns a figure of a table to four digits, nothing where there is none."""
     if pd.isna(value):
         return ""

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ def main(backend: str, model: str, series: str, out: str) -> None:
     for start in range(0, x.shape[1], detector.max_steps):
         parts.append(step(x[:, start : start + detector.max_steps], state))
         state = parts[-1]["next_state"]
-    arrays = {
+    arrays: dict[str, Any] = {
         name: np.concatenate([part[name] for part in parts], axis=1)
         for name in parts[0]
         if name != "next_state"

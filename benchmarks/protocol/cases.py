@@ -21,6 +21,7 @@ from benchmarks.protocol.variants import VARIANTS
 from datasets import Series
 from kad.options import merged
 from runtime.alarms.budget import event_threshold
+from runtime.errors import InputError
 from runtime.files import write_atomically
 from runtime.model.policy import AlarmPolicy
 from runtime.model.schema import Metadata
@@ -180,7 +181,7 @@ class Scored:
 
     def save(self, case: Case, file: Path | None = None) -> None:
         """Writes the file of a case, or another."""
-        arrays = {
+        arrays: dict[str, Any] = {
             f"{number}.{name}": part[name]
             for number, part in enumerate(self.parts)
             for name in ARRAYS
@@ -228,6 +229,17 @@ def each(cases: list[Case], *, stale: bool = False) -> Iterator[tuple[Case, Scor
     for case in cases:
         if scored := load(case, stale=stale):
             yield case, scored
+
+
+def training_rows(series: Series) -> tuple[int, int]:
+    """Returns the rows of a series that train.
+
+    Raises:
+        InputError: It has none.
+    """
+    if series.train is None:
+        raise InputError(f"{series.name} has no training rows.")
+    return series.train
 
 
 def on_clock(series: Series) -> pd.DataFrame:

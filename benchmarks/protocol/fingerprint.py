@@ -47,11 +47,12 @@ def _file(module: str) -> Path | None:
 
 @cache
 def _tree(module: str) -> ast.Module:
-    tree = ast.parse(_file(module).read_text(encoding="utf-8"))
+    file = _file(module)
+    tree = ast.parse(file.read_text(encoding="utf-8") if file else "")
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
-            node.body = [part for part in body if not _is_text(part)]
+            body[:] = [part for part in body if not _is_text(part)]
     return tree
 
 
@@ -70,7 +71,7 @@ def _code(module: str) -> list[str]:
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
-            node.body = [part for part in body if not _our_imports(part)]
+            body[:] = [part for part in body if not _our_imports(part)]
     return [ast.dump(part) for part in tree.body if not _is_list_of_names(part)]
 
 

@@ -1,14 +1,20 @@
 """Detectors with real shapes and little training, for timing and parity."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from kad.backend import select_backend
 
+if TYPE_CHECKING:
+    from kad.detector.detector import Detector
 
-def fitted(*, hidden_units: int, channels: int = 1, l_win: int = 48, score_windows: int = 1):
+
+def fitted(
+    *, hidden_units: int, channels: int = 1, l_win: int = 48, score_windows: int = 1
+) -> "Detector":
     """Returns a VAE-LSTM after three short epochs on a noisy sine."""
     select_backend("tensorflow")
     import keras
@@ -27,7 +33,7 @@ def fitted(*, hidden_units: int, channels: int = 1, l_win: int = 48, score_windo
     return detector
 
 
-def fitted_rnn(*, channels: int = 1, **options):
+def fitted_rnn(*, channels: int = 1, **options: Any) -> "Detector":
     """Returns an RNN predictor after three short epochs on a noisy sine."""
     select_backend("tensorflow")
     import keras
@@ -50,7 +56,7 @@ def noisy_sine(rows: int, names: list[str]) -> pd.DataFrame:
     return pd.DataFrame(values, index=index, columns=names)
 
 
-def export_fitted(detector, folder: Path) -> Path:
+def export_fitted(detector: "Detector", folder: Path) -> Path:
     """Exports a detector and returns the file."""
     from export import export
 

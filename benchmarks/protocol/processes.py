@@ -94,15 +94,12 @@ class LineProcess:
         Raises:
             RuntimeError: The answer is an error, or the process ended without one.
         """
-        if self._process is None:
-            self._start()
-        answer = ""
-        try:
-            self._process.stdin.write(json.dumps(question) + "\n")
-            self._process.stdin.flush()
-            answer = self._process.stdout.readline()
-        except (BrokenPipeError, ValueError):
-            pass
+        process, answer = self._process or self._start(), ""
+        with suppress(BrokenPipeError, ValueError):
+            if process.stdin and process.stdout:
+                process.stdin.write(json.dumps(question) + "\n")
+                process.stdin.flush()
+                answer = process.stdout.readline()
         if not answer:
             raise RuntimeError(self._last_words())
         reply = json.loads(answer)
@@ -117,12 +114,13 @@ class LineProcess:
             self._process.wait()
             for file in (self._process.stdin, self._process.stdout, self._errors):
                 with suppress(BrokenPipeError):
-                    file.close()
+                    if file:
+                        file.close()
             self._process = None
 
-    def _start(self) -> None:
+    def _start(self) -> "subprocess.Popen[str]":
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
-        self._process = subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", self._module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -131,6 +129,8 @@ class LineProcess:
             env=self._environment,
             start_new_session=True,
         )
+        self._process = process
+        return process
 
     def _last_words(self) -> str:
         if self._process is None:
