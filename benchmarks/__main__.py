@@ -1,242 +1,135 @@
-"""`python -m benchmarks`: measure, write to `benchmarks/results/`, print."""
+"""`python -m benchmarks NAME`: measure what is not measured yet, keep it, print it."""
 
-import importlib
-from typing import Annotated, Literal
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
-import pandas as pd
-import typer
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.jobs import Effort
-from benchmarks.results_file import RESULTS
-from benchmarks.variants import chosen
-from kad.backend import select_backend
+from benchmarks.registry import BENCHMARKS, Entry
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-console = Console(width=120)
-
-Fresh = Annotated[bool, typer.Option("--fresh", help="Measure finished cases again.")]
-Variants = Annotated[
-    str | None, typer.Option(help="Such as rnn,gaussian.", show_default="the main ones")
-]
-Seeds = Annotated[int, typer.Option(min=1, help="Seeds per series.")]
-Jobs = Annotated[int, typer.Option(min=1, help="Worker processes, one thread each.")]
-Retry = Annotated[bool, typer.Option("--retry", help="Try failed cases again.")]
-Stale = Annotated[
-    bool, typer.Option("--stale", help="Keep scores that older code made with these settings.")
-]
-
-
-@app.callback()
-def benchmarks() -> None:
-    """Measure, write to benchmarks/results/, print."""
-
-
-@app.command()
-def nab(
-    variants: Variants = None,
-    seeds: Seeds = 3,
-    jobs: Jobs = 2,
-    column: Annotated[
-        Literal["score", "severity"], typer.Option(help="What the alarm policy thresholds.")
-    ] = "score",
-    recipes: Annotated[
-        bool,
-        typer.Option("--recipes", help="Let halves choose scoring options, too: takes minutes."),
-    ] = False,
-    fresh: Fresh = False,
-    retry: Retry = False,
-    stale: Stale = False,
-) -> None:
-    """The Numenta Anomaly Benchmark: all 58 series."""
-    effort = Effort(jobs=jobs, fresh=fresh, retry=retry, stale=stale)
-    _compare("nab", variants, seeds, effort, column=column, recipes=recipes)
+OPTIONS: dict[str, dict[str, Any]] = {
+    "variants": {"dest": "names", "help": "such as rnn,gaussian (default: the main ones)"},
+    "detector": {
+        "dest": "names",
+        "help": "such as gaussian,vae-lstm,rnn (default: the main ones; of budget gaussian)",
+    },
+    "data": {
+        "choices": ("pump", "nab"),
+        "default": "pump",
+        "help": "a year of a pump, or normal parts of NAB (default: pump)",
+    },
+    "seeds": {"default": 3, "help": "trainings of each series, or pumps (default: 3)"},
+    "jobs": {"default": 2, "help": "worker processes, one thread each (default: 2)"},
+    "column": {
+        "choices": ("score", "severity"),
+        "default": "score",
+        "help": "what the alarm policy thresholds (default: score)",
+    },
+    "recipes": {
+        "action": "store_true",
+        "help": "let halves choose scoring options, too: takes minutes",
+    },
+    "fresh": {"action": "store_true", "help": "measure finished cases again"},
+    "retry": {"action": "store_true", "help": "try failed cases again"},
+    "stale": {
+        "action": "store_true",
+        "help": "keep scores that older code made with these settings",
+    },
+}
 
 
-@app.command()
-def skab(
-    variants: Variants = None,
-    seeds: Seeds = 3,
-    jobs: Jobs = 2,
-    fresh: Fresh = False,
-    retry: Retry = False,
-    stale: Stale = False,
-) -> None:
-    """The Skoltech Anomaly Benchmark: outliers among the rows of 34 experiments."""
-    _compare("skab", variants, seeds, Effort(jobs=jobs, fresh=fresh, retry=retry, stale=stale))
+PAGE = "Write the one page of figures, benchmarks/results/README.md, from the tables beside it."
 
 
-@app.command()
-def discords(
-    variants: Variants = None,
-    seeds: Seeds = 3,
-    jobs: Jobs = 2,
-    fresh: Fresh = False,
-    retry: Retry = False,
-    stale: Stale = False,
-) -> None:
-    """The sixteen discords and the year of taxi rides, by every detector."""
-    _compare("discords", variants, seeds, Effort(jobs=jobs, fresh=fresh, retry=retry, stale=stale))
+class _Parser(argparse.ArgumentParser):
+    """A usage error is one line."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(formatter_class=_wide, **arguments)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"benchmarks: error: {message}\n")
 
 
-@app.command()
-def paper(
-    variants: Variants = None,
-    seeds: Seeds = 3,
-    jobs: Jobs = 2,
-    fresh: Fresh = False,
-    retry: Retry = False,
-    stale: Stale = False,
-) -> None:
-    """The VAE-LSTM paper's five series by its protocol, by every detector."""
-    _compare("paper", variants, seeds, Effort(jobs=jobs, fresh=fresh, retry=retry, stale=stale))
+def _wide(prog: str) -> argparse.HelpFormatter:
+    return argparse.RawDescriptionHelpFormatter(prog, width=100)
 
 
-@app.command()
-def page() -> None:
-    """The comparison with published figures: benchmarks/results/COMPARISON.md."""
-    from benchmarks import page as benchmark
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line.
 
-    benchmark.write()
-    console.print(f"Written to {benchmark.PAGE}")
+    Args:
+        argv: Arguments. Default: those of the process.
 
+    Returns:
+        The exit code: 0 done, 2 usage, 130 interrupted.
+    """
+    reader = parser()
+    given = vars(reader.parse_args(argv))
+    name, only_show = given.pop("benchmark"), given.pop("show", False)
+    console = Console(width=120)
+    if name is None:
+        reader.print_help()
+        return 0
+    if name == "page":
+        from benchmarks.page import write
 
-@app.command()
-def compensation(fresh: Fresh = False) -> None:
-    """The RNN predictor's compensation on the discords: a network or support vectors."""
-    from benchmarks import compensation as benchmark
+        write.write()
+        console.print(f"Written to {write.PAGE}")
+        return 0
+    from benchmarks.protocol.benchmark import Options
+    from benchmarks.protocol.run import run, show
+    from benchmarks.protocol.variants import chosen
+    from runtime.errors import InputError
 
-    benchmark.show(benchmark.run(fresh=fresh, console=console), console)
-
-
-@app.command()
-def budget(
-    detector: Annotated[
-        str, typer.Option(help="Such as gaussian,vae-lstm,rnn; with --data nab, variants.")
-    ] = "gaussian",
-    data: Annotated[
-        Literal["pump", "nab"], typer.Option(help="A year of a pump, or normal parts of NAB.")
-    ] = "pump",
-    seeds: Annotated[int, typer.Option(min=1, help="Pumps; with --data nab, trainings.")] = 3,
-    jobs: Jobs = 2,
-    fresh: Fresh = False,
-) -> None:
-    """Events on normal data that was never seen, against the false-alarm budget."""
-    if data == "nab":
-        _compare("budget_nab", detector, seeds, Effort(jobs=jobs, fresh=fresh))
-        return
-    from benchmarks import budget as benchmark
-
-    table = benchmark.run(detectors=detector.split(","), seeds=seeds, fresh=fresh, console=console)
-    benchmark.show(table, console)
-
-
-@app.command()
-def faults(
-    detector: Annotated[
-        str, typer.Option(help="Names, comma-separated.")
-    ] = "gaussian,memory,rnn,vae-lstm,ensemble",
-    seeds: Annotated[int, typer.Option(min=1, help="Pumps.")] = 3,
-    fresh: Fresh = False,
-) -> None:
-    """Faults of a synthetic pump that are found, and false alarms."""
-    from benchmarks import faults as benchmark
-
-    table = benchmark.run(detectors=detector.split(","), seeds=seeds, fresh=fresh, console=console)
-    benchmark.show(table, console)
-
-
-def _compare(name: str, variants: str | None, seeds: int, effort: Effort, **options: str) -> None:
-    select_backend()
-    benchmark = importlib.import_module(f"benchmarks.{name}")
+    benchmark = BENCHMARKS[name].load(given.pop("data", "pump"))
+    if only_show:
+        show(benchmark, console)
+        return 0
     try:
-        names = chosen(variants, benchmark.DEFAULT)
-    except KeyError as error:
-        raise typer.BadParameter(error.args[0], param_hint="--variants") from error
-    try:
-        table = benchmark.run(
-            variants=names, seeds=seeds, effort=effort, console=console, **options
-        )
+        names = chosen(given.pop("names", None), benchmark.default, known=benchmark.known)
+        run(benchmark, Options(names=tuple(names), **given), console)
+    except InputError as error:
+        reader.error(str(error))
     except KeyboardInterrupt:
         console.print("Stopped. Finished cases are kept: the same command goes on from there.")
-        raise typer.Exit(130) from None
-    benchmark.show(table, console)
+        return 130
+    return 0
 
 
-def _text(cell: object) -> str:
-    return f"{cell:.3g}" if isinstance(cell, float) else str(cell)
+def parser() -> argparse.ArgumentParser:
+    """Returns what reads the arguments."""
+    helps = {name: entry.help for name, entry in BENCHMARKS.items()} | {"page": PAGE}
+    lines = [f"  {name:14}{text}" for name, text in helps.items()]
+    whole = _Parser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        epilog="\n".join(["benchmarks:", *lines, "", "NAME --help lists the options of one."]),
+    )
+    commands = whole.add_subparsers(dest="benchmark", metavar="NAME", help="one of those below")
+    for name, entry in BENCHMARKS.items():
+        _add(commands.add_parser(name, description=entry.help), entry)
+    commands.add_parser("page", description=PAGE)
+    return whole
 
 
-def _record(name: str, table: pd.DataFrame) -> None:
-    RESULTS.mkdir(exist_ok=True)
-    table.to_csv(RESULTS / f"{name}.csv", index=False, float_format="%.4g")
-    out = Table(title=f"python -m benchmarks {name}")
-    for column in table.columns:
-        out.add_column(str(column))
-    for row in table.itertuples(index=False):
-        out.add_row(*("" if pd.isna(cell) else _text(cell) for cell in row))
-    console.print(out)
+def _add(parser: argparse.ArgumentParser, entry: Entry) -> None:
+    for name in entry.options:
+        arguments = OPTIONS[name]
+        number: dict[str, Any] = (
+            {"type": _count} if isinstance(arguments.get("default"), int) else {}
+        )
+        parser.add_argument(f"--{name}", **number, **arguments)
+    parser.add_argument("--show", action="store_true", help="measure nothing, print what is kept")
 
 
-@app.command()
-def training() -> None:
-    """Seconds per epoch on nyc_taxi for every backend, beside plain Keras."""
-    from benchmarks import training as benchmark
-
-    _record("training", benchmark.run())
-
-
-@app.command()
-def scoring() -> None:
-    """Microseconds per sample of the exported file, one thread, for every detector."""
-    from benchmarks import cost
-    from benchmarks import scoring as benchmark
-
-    _record("scoring_detectors", cost.run())
-    _record("scoring", benchmark.run())
-
-
-@app.command()
-def predictor() -> None:
-    """The RNN predictor: seconds per epoch, µs per sample, beside the original's loops."""
-    from benchmarks import predictor as benchmark
-
-    _record("predictor_training", benchmark.training())
-    _record("predictor_scoring", benchmark.scoring())
-
-
-@app.command()
-def parity() -> None:
-    """The largest gap between the backends and ONNX."""
-    from benchmarks import parity as benchmark
-
-    _record("parity", benchmark.run())
-
-
-@app.command()
-def footprint() -> None:
-    """Size, import time and memory of a gateway's installation."""
-    from benchmarks import footprint as benchmark
-
-    _record("footprint", benchmark.run())
-
-
-@app.command()
-def memory() -> None:
-    """Peak memory for long series and large files."""
-    from benchmarks import memory as benchmark
-
-    _record("memory", benchmark.run())
-
-
-@app.command()
-def report() -> None:
-    """Long series in a report: seconds to write it, its size, how fast a browser is with it."""
-    from benchmarks import report as benchmark
-
-    _record("report", benchmark.run())
+def _count(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
+    return number
 
 
 if __name__ == "__main__":
-    app()
+    sys.exit(main())

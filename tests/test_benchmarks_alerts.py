@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.alerts import alerts, event_ranges, threshold_grid
+from benchmarks.detection.alerts import alerts, event_ranges, threshold_grid
 from runtime.alarms.events import EventDetector
 from runtime.model.policy import AlarmPolicy
 from runtime.streams.scores import Scores

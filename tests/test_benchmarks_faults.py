@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from benchmarks.faults import found
+from benchmarks.detection.faults import found
 from runtime.alarms.events import Event
 
 FAULTS = pd.DataFrame(

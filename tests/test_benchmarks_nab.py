@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks import nab, nab_corpus, nab_recipes
-from benchmarks.alerts import alerts
-from benchmarks.cases import Scored
-from benchmarks.nab_corpus import POLICY, File, Sweep, corpus_score, cross_half, halves
-from benchmarks.nab_recipes import chosen_recipes
-from benchmarks.rescoring import Recipe, Rescorer
-from kad.backend import loop as backend
+from benchmarks.detection import nab, nab_corpus, nab_recipes
+from benchmarks.detection.alerts import alerts
+from benchmarks.detection.nab_corpus import POLICY, File, Sweep, corpus_score, cross_half, halves
+from benchmarks.detection.nab_recipes import chosen_recipes
+from benchmarks.detection.rescoring import Recipe, Rescorer
+from benchmarks.protocol.cases import Scored
 from kad.graph.scoring import ErrorStream
 from kad.metrics import NAB_PROFILES, NABSeries, nab_scores, nab_worth
 
@@ -132,7 +131,7 @@ def test_halves_choose_scoring_options(corpus, monkeypatch):
         for one, file in zip(scored, corpus, strict=True)
     ]
     monkeypatch.setattr(nab_recipes, "RECIPES", [recipe])
-    monkeypatch.setattr(backend, "select_backend", lambda _: "the one that runs")
+
     rows, tried = chosen_recipes(scored, Console(file=io.StringIO()))
     grid = nab_corpus.grid_of(scores)
     sweeps = [Sweep.of(scores, policy, grid) for policy in nab_corpus.POLICIES.values()]

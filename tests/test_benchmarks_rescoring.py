@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import wave
 
-from benchmarks.rescoring import Recipe, Rescorer, error_streams
+from benchmarks.detection.rescoring import Recipe, Rescorer, error_streams
 from kad.detectors.memory import Memory
 from kad.graph.scoring import Scoring
 from kad.options import FitOptions

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import skab
-from benchmarks.cases import Scored
-from benchmarks.skab import Counts
+from benchmarks.detection import skab
+from benchmarks.detection.skab import Counts
+from benchmarks.protocol.cases import Scored
 from datasets import Series
 
 TRUE = [np.array([0, 0, 1, 1, 1], bool), np.array([0, 1, 0], bool)]

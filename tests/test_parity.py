@@ -26,7 +26,7 @@ def test_backend_equals_onnx(backend, run, exported, tmp_path):
     np.save(tmp_path / "x.npy", x)
     arguments = [backend, run.folder, tmp_path / "x.npy", tmp_path / "out.npz"]
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.backend_scores", *map(str, arguments)],
+        [sys.executable, "-m", "benchmarks.parity.backend_scores", *map(str, arguments)],
         cwd=ROOT,
         capture_output=True,
         text=True,

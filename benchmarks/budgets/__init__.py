@@ -1,0 +1,1 @@
+"""Whether false-alarm budgets hold, on normal data that nobody has seen."""

@@ -1,0 +1,1 @@
+"""What detectors cost: time, memory, room on a disk."""

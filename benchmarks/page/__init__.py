@@ -1,0 +1,1 @@
+"""The one page of figures, written from the tables in `results/`."""

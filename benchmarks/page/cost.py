@@ -1,0 +1,100 @@
+"""What detectors cost, and whether backends agree."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from benchmarks.page.markdown import figure, section, table
+
+
+@section("What a sample costs", scoring_detectors="python -m benchmarks scoring",
+         scoring="python -m benchmarks scoring",
+         predictor_scoring="python -m benchmarks predictor")  # fmt: skip
+def samples(
+    detectors: pd.DataFrame, vae_lstm: pd.DataFrame, predictor: pd.DataFrame
+) -> Iterable[str]:
+    """Microseconds of every detector, and two beside what they cannot do without."""
+    shapes = ("1x1", "64x1", "256x1", "1x512")
+    names = ("state_size", *(f"us_{shape}" for shape in shapes), "onnx_kb")
+    rows = []
+    for detector, cases in detectors.groupby("detector", sort=False):
+        by_channels = cases.sort_values("channels")
+        rows.append((detector, *(" / ".join(map(figure, by_channels[name])) for name in names)))
+    for of, results in (("VAE-LSTM", vae_lstm), ("RNN predictor", predictor)):
+        numbers = results[results["steps"].astype(str).str.isdigit()]
+        for model, cases in numbers.groupby("model", sort=False):
+            by = {f"{row['streams']}x{row['steps']}": row for _, row in cases.iterrows()}
+            cells = [_beside(by[shape]) if shape in by else "" for shape in shapes]
+            rows.append((f"{of}, {model}", "", *cells, ""))
+    spans = (f"({shape.replace('x', ', ')})" for shape in shapes)
+    return (
+        (
+            "`python -m benchmarks scoring`: the exported file, one thread, µs a sample by "
+            "(streams, steps), with one channel / with eight. Below, by `scoring` and `predictor`, "
+            "with the share in brackets that numpy needs for the matrix products alone; the "
+            "original's loop is in PyTorch."
+        ),
+        table(("detector", "state, numbers", *spans, "file, kB"), rows),
+    )
+
+
+def _beside(row: "pd.Series[float]") -> str:
+    share = row["share_of_products"]
+    return f"{row['us_per_sample']:g}" + ("" if pd.isna(share) else f" ({share:g})")
+
+
+@section("What training costs", training="python -m benchmarks training",
+         predictor_training="python -m benchmarks predictor")  # fmt: skip
+def training(vae_lstm: pd.DataFrame, predictor: pd.DataFrame) -> Iterable[str]:
+    """Seconds per epoch by backend."""
+    by_part = {
+        f"{row.backend} {row.epoch_s:g} ({row.plain_keras_epoch_s:g})": row.part
+        for row in vae_lstm.itertuples()
+    }
+    vae, lstm = (
+        ", ".join(text for text, part in by_part.items() if part == wanted)
+        for wanted in ("vae", "lstm")
+    )
+    rnn = ", ".join(f"{row.backend} {row.epoch_s:g}" for row in predictor.itertuples())
+    return (
+        (
+            "Seconds per epoch on nyc_taxi.\n\n"
+            "- `python -m benchmarks training`, in brackets the same network in plain Keras: VAE "
+            f"{vae}; LSTM {lstm}.\n"
+            f"- `python -m benchmarks predictor`, beside the original's loop in PyTorch: {rnn}. "
+            "Torch was measured beside other jobs; alone it takes 1.9."
+        ),
+    )
+
+
+@section("Room, memory, reports, parity", footprint="python -m benchmarks footprint",
+         memory="python -m benchmarks memory", report="python -m benchmarks report",
+         parity="python -m benchmarks parity")  # fmt: skip
+def rest(
+    footprint: pd.DataFrame, memory: pd.DataFrame, report: pd.DataFrame, parity: pd.DataFrame
+) -> Iterable[str]:
+    """One figure or two of everything else."""
+    size = dict(zip(footprint["what"], footprint["value"], strict=True))
+    trained = memory[memory["peak_mb_above_idle"].notna()].iloc[-1]
+    scored = memory[memory["peak_mb"].notna()]
+    peaks = " and ".join(f"{r.peak_mb:.0f} MB for {r.rows:,} rows" for r in scored.itertuples())
+    gap = f"{parity.drop(columns=['detector', 'backend']).to_numpy().max():.1e}"
+    longest = report.iloc[-1]
+    return (
+        (
+            f"- `python -m benchmarks footprint`: a gateway's installation is "
+            f"{size['installed, MB']} MB, kad's wheel {size['wheel, kB']} kB; `import runtime` "
+            f"takes {size['import runtime, s']} s and {size['RSS after import, MB']} MB, "
+            f"{size['RSS with a detector, MB']} MB with a detector.\n"
+            f"- `python -m benchmarks memory`: `runtime score` peaks at {peaks}; training on "
+            f"{trained['rows']:,} rows at {trained['peak_mb_above_idle']:.0f} MB above idle.\n"
+            f"- `python -m benchmarks parity`: backends and ONNX agree within "
+            f"{gap.replace('e-0', 'e-')} relative on every output, NaN and inf in the input.\n"
+            f"- `python -m benchmarks report`: {longest['rows']:,.0f} rows of three channels are a "
+            f"page of {longest['page_mb']:.1f} MB, written in {longest['seconds_to_write']:.1f} s "
+            f"and loaded by Chromium in {longest['seconds_to_load']:.1f} s; a move of the slider "
+            f"takes {longest['ms_to_redraw']:.0f} ms, at most "
+            f"{longest['ms_to_redraw_at_most']:.0f}, the first zoom "
+            f"{longest['ms_to_zoom_first']:.0f}, the next {longest['ms_to_zoom']:.0f}."
+        ),
+    )

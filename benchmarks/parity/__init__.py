@@ -1,0 +1,1 @@
+"""Whether backends and ONNX agree."""

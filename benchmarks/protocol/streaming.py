@@ -1,0 +1,35 @@
+"""A detector file on a series, as a gateway runs it."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from runtime.alarms.events import Event, EventDetector
+from runtime.model.policy import AlarmPolicy
+from runtime.model.schema import Metadata
+from runtime.streams.scores import Scores
+
+
+def streamed(file: Path, frame: pd.DataFrame) -> tuple[Metadata, Scores]:
+    """Returns a detector file's metadata, and its scores of a frame as one stream."""
+    from kad.data.frames import times_ns
+    from runtime import Detector, Stream
+
+    detector = Detector(file)
+    scores = Stream(detector).push_many(times_ns(frame), frame.to_numpy("float64"))
+    return detector.metadata, scores
+
+
+def events_of(
+    meta: Metadata, scores: Scores, threshold: float, policy: AlarmPolicy | None = None
+) -> list[Event]:
+    """Returns all events of a stream, as a gateway reports them.
+
+    Args:
+        meta: Of the detector file.
+        scores: Of the whole stream.
+        threshold: On severity.
+        policy: The file's where not given.
+    """
+    finder = EventDetector.of(meta, threshold=threshold, policy=policy)
+    return [*finder.update(scores), *finder.finish()]

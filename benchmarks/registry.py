@@ -1,0 +1,93 @@
+"""All benchmarks by name. To add one, write a module with a `BENCHMARK` and a line here."""
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benchmarks.protocol.benchmark import Benchmark
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A benchmark, not imported yet."""
+
+    module: str
+    """Where its `BENCHMARK` stands; `{data}` is what `--data` says."""
+    help: str
+    """One line."""
+    options: tuple[str, ...] = ()
+    """Those of `benchmarks.__main__` that it takes."""
+
+    def load(self, data: str = "pump") -> "Benchmark":
+        """Imports it."""
+        found: Benchmark = importlib.import_module(self.module.format(data=data)).BENCHMARK
+        return found
+
+
+TRAINED = ("variants", "seeds", "jobs", "fresh", "retry", "stale")
+BENCHMARKS = {
+    "nab": Entry(
+        "benchmarks.detection.nab",
+        "The Numenta Anomaly Benchmark: all 58 series.",
+        (*TRAINED, "column", "recipes"),
+    ),
+    "skab": Entry(
+        "benchmarks.detection.skab",
+        "The Skoltech Anomaly Benchmark: outliers among the rows of 34 experiments.",
+        TRAINED,
+    ),
+    "discords": Entry(
+        "benchmarks.detection.discords",
+        "The sixteen discords and the year of taxi rides, by every detector.",
+        TRAINED,
+    ),
+    "paper": Entry(
+        "benchmarks.detection.paper",
+        "The VAE-LSTM paper's five series by its protocol, by every detector.",
+        TRAINED,
+    ),
+    "faults": Entry(
+        "benchmarks.detection.faults",
+        "Faults of a synthetic pump that are found, and false alarms.",
+        ("detector", "seeds", "fresh"),
+    ),
+    "compensation": Entry(
+        "benchmarks.detection.compensation",
+        "The RNN predictor's compensation on the discords: a network or support vectors.",
+        ("fresh",),
+    ),
+    "budget": Entry(
+        "benchmarks.budgets.{data}",
+        "Events on normal data that was never seen, against the false-alarm budget.",
+        ("detector", "data", "seeds", "jobs", "fresh", "retry", "stale"),
+    ),
+    "training": Entry(
+        "benchmarks.cost.training",
+        "Seconds per epoch on nyc_taxi for every backend, beside plain Keras.",
+    ),
+    "scoring": Entry(
+        "benchmarks.cost.scoring",
+        "Microseconds per sample of the exported file, one thread, for every detector.",
+    ),
+    "predictor": Entry(
+        "benchmarks.cost.predictor",
+        "The RNN predictor: seconds per epoch, µs per sample, beside the original's loops.",
+    ),
+    "footprint": Entry(
+        "benchmarks.cost.footprint",
+        "Size, import time and memory of a gateway's installation.",
+    ),
+    "memory": Entry(
+        "benchmarks.cost.memory",
+        "Peak memory for long series and large files.",
+    ),
+    "report": Entry(
+        "benchmarks.cost.report",
+        "Long series in a report: seconds to write it, its size, how fast a browser is with it.",
+    ),
+    "parity": Entry(
+        "benchmarks.parity.backends",
+        "The largest gap between the backends and ONNX.",
+    ),
+}
