@@ -12,7 +12,7 @@ import json
 from dataclasses import replace
 from functools import cache
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -79,5 +79,6 @@ def read(path: str) -> pd.DataFrame:
 
 
 @cache
-def _labels(file: Path) -> dict[str, list]:
-    return json.loads(file.read_text(encoding="utf-8"))
+def _labels(file: Path) -> dict[str, list[Any]]:
+    labels: dict[str, list[Any]] = json.loads(file.read_text(encoding="utf-8"))
+    return labels

@@ -52,7 +52,9 @@ def load(name: str) -> Series:
     index = pd.DatetimeIndex(table.index, name="time")
     frame = table[list(_UNITS)].astype(float).set_axis(index)
     rows = len(frame)
-    windows, points, notes = (), (), ""
+    windows: tuple[tuple[pd.Timestamp, pd.Timestamp], ...] = ()
+    points: tuple[int, ...] = ()
+    notes = ""
     if "anomaly" in table:
         anomalous = table["anomaly"].to_numpy() > 0
         windows = tuple((index[first], index[last - 1]) for first, last in runs(anomalous))

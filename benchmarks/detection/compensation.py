@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from sklearn.metrics import average_precision_score  # type: ignore[import-untyped]
-from sklearn.model_selection import GridSearchCV  # type: ignore[import-untyped]
-from sklearn.svm import SVR  # type: ignore[import-untyped]
+from sklearn.metrics import average_precision_score
+from sklearn.model_selection import GridSearchCV
+from sklearn.svm import SVR
 
 from benchmarks.detection.discords import channels, series_names
 from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session, Tables

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
-from sklearn.metrics import average_precision_score, f1_score  # type: ignore[import-untyped]
+from sklearn.metrics import average_precision_score, f1_score
 
 from benchmarks.detection.judging import RANDOM, by_chance, evaluated
 from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session, Tables

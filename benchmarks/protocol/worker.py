@@ -127,7 +127,7 @@ def _forget() -> None:
     import keras
 
     keras.utils.clear_session()
-    jax.clear_caches()  # type: ignore[no-untyped-call]
+    jax.clear_caches()
     gc.collect()
 
 
