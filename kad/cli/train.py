@@ -3,7 +3,7 @@
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,10 @@ from kad.backend import select_backend
 from kad.cli.command import BackendOption, DataFile, command, console, say_counts
 from kad.detectors import detector_names
 from runtime.errors import InputError, KadError
+
+if TYPE_CHECKING:
+    from kad.config import Config
+    from kad.runs.checkout import NamedSeries
 
 
 @command
@@ -117,12 +121,12 @@ def _names(channels: str | None) -> list[str] | None:
 
 
 def run_training(
-    settings: Any,
+    settings: "Config",
     data: Path,
     folder: Path,
     *,
     labels: Path | None = None,
-    series: Any = None,
+    series: "NamedSeries | None" = None,
     **options: Any,
 ) -> None:
     """Trains, reports, and says what came of it."""
