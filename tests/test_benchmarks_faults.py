@@ -1,9 +1,17 @@
 """Faults of a pump: what counts as found."""
 
+import io
+
 import pandas as pd
 import pytest
+from rich.console import Console
 
+from benchmarks.budgets import pump as budget
+from benchmarks.detection import faults
 from benchmarks.detection.faults import found
+from benchmarks.detection.judging import RANDOM
+from benchmarks.protocol.benchmark import Options, Planned, Session
+from benchmarks.protocol.results_file import ResultsFile
 from runtime.alarms.events import Event
 
 FAULTS = pd.DataFrame(
@@ -53,3 +61,24 @@ def test_an_event_that_began_before_is_no_delay():
     row = found([event("02 23:00", "03 01:00", "flow")], FAULTS, since=FAULTS["start"].min())
     assert (row["found"], row["outside"], row["blamed_rightly"], row["delay_h"]) == (1, 0, 0, 0.0)
     assert row["missed"] == "leak"
+
+
+@pytest.mark.slow
+def test_a_detector_is_trained_exported_streamed_and_counted(monkeypatch):
+    """By the benchmarks that train in this process: rows as in the kept tables."""
+    monkeypatch.setattr(budget, "UNSEEN_DAYS", 7)
+    monkeypatch.setattr(faults, "DAYS", 20)
+    monkeypatch.setattr(faults, "TRAINING_ROWS", 10 * 288)
+    asked = (
+        (budget.BENCHMARK, {"detector": "gaussian", "training": "10 days", "seed": 0}),
+        (faults.BENCHMARK, {"detector": "gaussian", "seed": 6}),
+        (faults.BENCHMARK, {"detector": RANDOM, "seed": 6}),
+    )
+    with Session(Options(), Console(file=io.StringIO())) as session:
+        found = [one.measure(Planned(keys=keys), session) for one, keys in asked]
+    (year,), (pump,), (chance,) = (rows.values() for rows in found)
+    assert [(row["policy"], row["allowed"]) for row in year[:2]] == [("default", 7), ("default", 1)]
+    assert [row["budget"] for row in (*pump, *chance)] == ["1/week", "1/day", "none"]
+    for rows, name in ((year, "budget"), (pump, "faults")):
+        assert set(rows[0]) == set(ResultsFile(name).table.columns)
+    assert 0 < chance[0]["average_precision"] < pump[0]["vus_pr"]

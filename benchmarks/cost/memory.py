@@ -1,9 +1,6 @@
 """Memory of long series: training windows and embeddings of 10 million rows, files of any size."""
 
-import json
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -45,62 +42,7 @@ def measure(one: Planned, session: Session) -> Rows:
 
 
 def _child(*arguments: str) -> dict[str, object]:
-    return dict(measured_apart("benchmarks.cost.memory", *arguments))
-
-
-def _peak_mb() -> float:
-    """Peak memory of this process; ru_maxrss would start at the parent's."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
-
-
-def _train(length: int) -> dict[str, object]:
-    from kad.backend import select_backend
-
-    select_backend()
-    from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining
-
-    options = VAELSTMTraining(epochs=1, epochs_lstm=1)
-    detector = VAELSTM(["a"], l_win=24, hidden_units=16, lstm_units=8, code_size=3)
-    rng = np.random.default_rng(0)
-    detector.fit(_frame(rng, 5000), training=options)
-    frame = _frame(rng, length)
-    before, start = _peak_mb(), time.perf_counter()
-    detector.fit(frame, training=options)
-    return {
-        "what": "train, one epoch of 20,000 windows",
-        "rows": length,
-        "seconds": round(time.perf_counter() - start, 1),
-        "series_mb": round(frame.to_numpy("float32").nbytes / 1e6),
-        "all_windows_mb": round(length * 24 * 4 / 1e6),
-        "peak_mb_above_idle": round(_peak_mb() - before),
-    }
-
-
-def _frame(rng: np.random.Generator, rows: int) -> pd.DataFrame:
-    values = np.sin(np.arange(rows) / 10) + 0.1 * rng.normal(size=rows)
-    return pd.DataFrame({"a": values})
-
-
-def _score(file: str, data: str, length: str) -> dict[str, object]:
-    from runtime.cli.app import main
-
-    start = time.perf_counter()
-    code = main(["score", file, data, "-o", "/dev/null"])
-    if code:
-        raise RuntimeError(f"runtime score ended with {code}")
-    return {
-        "what": "runtime score",
-        "rows": int(length),
-        "seconds": round(time.perf_counter() - start, 1),
-        "file_mb": round(Path(data).stat().st_size / 1e6),
-        "peak_mb": round(_peak_mb()),
-    }
+    return dict(measured_apart("benchmarks.cost.peak_memory", *arguments))
 
 
 BENCHMARK = Benchmark(plan=plan, measure=measure, show=show_whole, tables={"memory": ()})
-
-
-if __name__ == "__main__":
-    kind, *rest = sys.argv[1:]
-    print(json.dumps(_train(int(rest[0])) if kind == "train" else _score(*rest)))
