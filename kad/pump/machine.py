@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from kad.pump.schedule import DAY_S, speed_of
+from kad.pump.schedule import DAY_S, smooth, speed_of
 
 Channels = dict[str, np.ndarray]
 
@@ -140,8 +140,3 @@ class Machine:
     def _lag(self, values: np.ndarray, tau_s: float) -> np.ndarray:
         """A first-order lag that starts settled."""
         return smooth(values, 1 - math.exp(-self.period_s / tau_s))
-
-
-def smooth(values: np.ndarray, gain: float) -> np.ndarray:
-    """`y[t] = (1 - gain) y[t-1] + gain x[t]`, `y[0] = x[0]`; pandas has it compiled."""
-    return pd.Series(values).ewm(alpha=gain, adjust=False).mean().to_numpy()

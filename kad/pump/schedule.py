@@ -3,8 +3,6 @@
 import numpy as np
 import pandas as pd
 
-from kad.pump.machine import smooth
-
 DAY_S = 86400.0
 
 
@@ -80,3 +78,8 @@ def _ramps(second: np.ndarray, at: np.ndarray, to: np.ndarray, ramp: np.ndarray)
     before = np.append(to[0], to[:-1])
     knots = np.column_stack([at, at + ramp]).ravel()
     return np.interp(second, knots, np.column_stack([before, to]).ravel())
+
+
+def smooth(values: np.ndarray, gain: float) -> np.ndarray:
+    """`y[t] = (1 - gain) y[t-1] + gain x[t]`, `y[0] = x[0]`; pandas has it compiled."""
+    return pd.Series(values).ewm(alpha=gain, adjust=False).mean().to_numpy()
