@@ -6,7 +6,7 @@ import onnxruntime
 import pytest
 
 from export import export
-from export.replay import replay_series, uneven
+from export.replay import replay_series
 from kad.detectors.vae_lstm import VAELSTM
 from kad.networks.vae_lstm.vae import embedding_lstm
 from runtime import Detector, Stream, verify
@@ -175,13 +175,3 @@ def test_wrong_arguments_are_refused(run, tmp_path):
     with pytest.raises(InputError, match="at most the detector's max_steps, 6. Received: 7"):
         export(run.folder, tmp_path / "x.onnx", steps=7)
     assert [p.name for p in tmp_path.iterdir()] == ["unfitted.keras"]
-
-
-def test_replay_series_holds_every_difficulty(detector):
-    """Missing samples, infinities, outages of all channels and spikes are in the replay."""
-    x = replay_series(detector, streams=3, steps=500)
-    assert np.isnan(x).any()
-    assert np.isinf(x).any()
-    assert any(np.isnan(stream[t : t + 20]).all() for stream in x for t in range(480))
-    lengths = uneven(6)
-    assert {next(lengths) for _ in range(100)} == {1, 2, 3, 4, 5, 6}

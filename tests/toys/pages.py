@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from toys.series import wave
 
@@ -37,3 +38,6 @@ def data_of(page):
     """Series and thresholds of a page."""
     text = re.search(r'id="report-data">(.*?)</script>', page, re.DOTALL)[1]
     return json.loads(text)
+
+
+WINDOW = (pd.Timestamp("2025-01-01 11:45"), pd.Timestamp("2025-01-01 12:10"))

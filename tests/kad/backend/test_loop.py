@@ -1,35 +1,12 @@
 """The one place that knows backends: choice, and the loops that every backend compiles."""
 
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from kad.backend.compiled import compile_function
 from kad.backend.loop import TrainingLoop
-from kad.backend.select import backend_versions, select_backend
-from kad.training.optimiser import Adam
-from runtime.errors import ConfigError
-
-
-def least_squares():
-    """A linear model, its loss, and data it can fit exactly."""
-    weight = keras.Variable(np.zeros((3, 1), "float32"))
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(200, 3)).astype("float32")
-    y = x @ np.array([[1.0], [-2.0], [0.5]], "float32")
-
-    def loss(data, batch, carry):
-        error = ops.matmul(ops.take(data["x"], batch["row"], axis=0), weight) - ops.take(
-            data["y"], batch["row"], axis=0
-        )
-        squared = ops.mean(ops.square(error), axis=1)
-        return {"loss": squared, "twice": 2 * ops.abs(error[:, 0])}, carry
-
-    return weight, loss, {"x": x, "y": y}
+from toys.least_squares import least_squares
 
 
 def test_training_loop_takes_keras_steps():
@@ -46,24 +23,6 @@ def test_training_loop_takes_keras_steps():
         expected -= 0.1 * 2 * data["x"][row].T @ error / len(row)
     np.testing.assert_allclose(ops.convert_to_numpy(weight.value), expected, rtol=1e-4)
     assert parts["loss"] == pytest.approx(np.mean(losses), rel=1e-4)
-
-
-def test_adam_clips_the_norm_and_decays_the_weights():
-    """The first step is Adam's for the gradient at the given norm, after the decay."""
-    weight, loss, data = least_squares()
-    start = np.array([[1.0], [-2.0], [0.5]], "float32") + 1
-    weight.assign(start)
-    optimizer = Adam(0.1, 1.0, clip_norm=1e-5, weight_decay=0.2).build(10)
-    loop = TrainingLoop(loss, variables=[weight], optimizer=optimizer, data=data)
-    row = np.arange(16, dtype="int32")[None]
-    loop.train({"row": row, "weight": np.ones(row.shape, "float32")})
-    x, y = data["x"][row[0]], data["y"][row[0]]
-    gradient = 2 * x.T @ (x @ start - y) / 16
-    gradient *= 1e-5 / np.linalg.norm(gradient)
-    expected = start * (1 - 0.1 * 0.2) - 0.1 * gradient / (
-        np.abs(gradient) + 1e-7 / np.sqrt(1 - 0.999)
-    )
-    np.testing.assert_allclose(ops.convert_to_numpy(weight.value), expected, rtol=1e-4)
 
 
 def test_evaluation_weighs_examples_and_moves_nothing():
@@ -111,50 +70,3 @@ def test_state_is_carried_from_step_to_step_without_gradient():
     loop.train({k: v[:1] for k, v in batches.items()})
     w, _ = by_hand(w, np.ones(2), x[:1])
     assert float(ops.convert_to_numpy(weight.value)) == pytest.approx(w, rel=1e-5)
-
-
-@pytest.mark.parametrize("backend", ["tensorflow", "torch", "jax"])
-def test_scan_is_a_loop(on_backend, backend):
-    """Nested carry and other nested outputs, and the gradient through all steps, as in a loop."""
-    numbers = on_backend(backend)["scan"]
-    names = [name for name in numbers if name.startswith("scan")]
-    assert len(names) == 2 + 3 + 1
-    for name in names:
-        want = numbers[name.replace("scan", "loop")]
-        np.testing.assert_allclose(numbers[name], want, rtol=1e-5, atol=1e-6, err_msg=name)
-    assert numbers["scan2"].shape == (5, 3, 2)
-    assert (np.abs(numbers["scan_gradient"]) > 0.01).all()
-
-
-def test_compiled_functions_read_current_weights():
-    """Assigning a weight needs no new compilation."""
-    weight = keras.Variable(np.ones((2,), "float32"))
-    double = compile_function(lambda x: {"y": x * weight}, [weight])
-    x = np.array([1.0, 2.0], "float32")
-    np.testing.assert_array_equal(double(x)["y"], x)
-    weight.assign(np.array([3.0, 4.0], "float32"))
-    np.testing.assert_array_equal(double(x)["y"], [3.0, 8.0])
-
-
-def test_one_process_has_one_backend():
-    """Another backend than the running one is refused with what to do."""
-    running = keras.backend.backend()
-    other = next(b for b in ("jax", "tensorflow", "torch") if b != running)
-    assert select_backend() == running
-    with pytest.raises(ConfigError, match=f"already runs on {running}"):
-        select_backend(other)
-    with pytest.raises(ConfigError, match="Received: 'mxnet'"):
-        select_backend("mxnet")
-    assert set(backend_versions()) == {"keras", running}
-
-
-def test_importing_kad_does_no_work():
-    """`import kad` loads neither Keras nor a backend, and leaves the environment alone."""
-    code = (
-        "import os, sys; before = dict(os.environ); import kad; "
-        "loaded = {'keras', 'tensorflow', 'jax', 'torch', 'pandas'} & set(sys.modules); "
-        "assert not loaded, loaded; assert dict(os.environ) == before; "
-        "import kad.backend.loop; assert 'keras' not in sys.modules"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr

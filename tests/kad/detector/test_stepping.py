@@ -5,12 +5,12 @@ import pytest
 from keras import ops
 
 from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining
-from kad.graph.missing import hold_last, is_observed
-from kad.graph.state import StateLayout
 from runtime.model.compare import relative_gap
 from toys.series import wave
 
 OUTPUTS = ("score", "severity", "channel_scores", "expected")
+
+
 STATIC = {"normalisation": "static"}
 
 
@@ -145,24 +145,3 @@ def test_missing_samples_do_not_count_in_the_score():
     outputs, _ = chunked(detector, x, forever([6]))
     assert not outputs["score"][0, 46:].any()
     assert outputs["score"][0, 44] > 0
-
-
-def test_hold_last_equals_pandas():
-    """Missing samples take the newest observed one, also across chunks."""
-    frame = wave(20).where(np.random.default_rng(0).random((20, 2)) < 0.5)
-    last = np.array([[7.0, 8.0]], "float32")
-    x = frame.to_numpy("float32")[None]
-    held = ops.convert_to_numpy(hold_last(x, is_observed(x), last))
-    expected = frame.astype("float32").ffill().fillna({"a": 7.0, "b": 8.0}).to_numpy()
-    np.testing.assert_array_equal(held[0], expected)
-
-
-def test_state_layout_packs_and_unpacks():
-    """unpack → pack is the identity, and the sample count comes first."""
-    layout = StateLayout(count=(1,), ring=(3, 2), last=(2,))
-    state = np.arange(18, dtype="float32").reshape(2, 9)
-    parts = layout.unpack(state)
-    assert tuple(parts["ring"].shape) == (2, 3, 2)
-    np.testing.assert_array_equal(ops.convert_to_numpy(layout.pack(parts)), state)
-    with pytest.raises(ValueError, match="count"):
-        StateLayout(ring=(3, 2))

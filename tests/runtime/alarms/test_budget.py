@@ -3,53 +3,26 @@
 import numpy as np
 import pytest
 
-from runtime.alarms.budget import event_threshold, severity_threshold
-from runtime.alarms.calibration_rows import CalibrationRows
-from runtime.alarms.episodes import Episodes
-from runtime.errors import InputError, ModelFileError
+from runtime.alarms.budget import event_threshold, parse_false_alarms, severity_threshold
+from runtime.errors import InputError
 from runtime.model.policy import AlarmPolicy
+from toys.severities import (
+    autoregressive,
+    calibration_rows,
+    heavy_tailed,
+    moving_maximum,
+    severities,
+)
 
 PERIOD_S = 300.0
+
+
 WEEK, DAY = 2016, 288
-
-
-def severities(series):
-    """−log10 of the share of the series above each of its values."""
-    ranks = np.empty(len(series))
-    ranks[np.argsort(-series)] = np.arange(len(series)) + 0.5
-    return -np.log10(ranks / len(series))
-
-
-def autoregressive(rows, *, rho=0.9, seed=0):
-    """Severities of a Gaussian AR(1)."""
-    rng = np.random.default_rng(seed)
-    series = rng.standard_normal(rows)
-    for t in range(1, rows):
-        series[t] = rho * series[t - 1] + np.sqrt(1 - rho**2) * series[t]
-    return severities(series)
-
-
-def heavy_tailed(rows, *, rho, seed=0):
-    """Severities of a Cauchy AR(1), whose extremal index is 1 − ρ at high levels."""
-    series = np.random.default_rng(seed).standard_cauchy(rows)
-    for t in range(1, rows):
-        series[t] += rho * series[t - 1]
-    return severities(series)
-
-
-def moving_maximum(rows, *, width=10, seed=0):
-    """Severities of a process whose extremal index is 1/width, at every level."""
-    noise = np.random.default_rng(seed).random(rows + width)
-    return severities(np.max([noise[i : rows + i] for i in range(width)], axis=0))
 
 
 def events(severity, threshold, policy):
     """How many events there are at a threshold."""
     return calibration_rows(severity, most=len(severity)).events(threshold, policy)
-
-
-def calibration_rows(severity, **options):
-    return CalibrationRows.of([severity], rows=len(severity), **options)
 
 
 def of_budget(budget, rows, policy):
@@ -168,35 +141,25 @@ def test_files_without_calibration_rows_count_samples():
         event_threshold("1/min", period_s=60, calibration={}, policy=AlarmPolicy())
 
 
-def test_the_most_severe_rows_count_like_all():
-    """From the lowest threshold that they are good for."""
-    series, policy = autoregressive(30_000), AlarmPolicy(merge_gap_steps=5, refractory_steps=20)
-    few = CalibrationRows.from_dict(calibration_rows(series).to_dict())
-    assert len(few.severity) <= 10_000
-    assert len(str(few.to_dict())) < 100_000
-    whole = Episodes(policy, few.lowest(policy) + 0.01)
-    numbers, never = np.arange(len(series)), np.zeros(len(series), bool)
-    pieces = whole.update(np.round(series, 3), numbers=numbers, restart=never)
-    assert few.events(whole.threshold, policy) == sum(p.is_kept for p in pieces) > 100
-
-
-def test_stretches_stay_apart():
-    """An event does not reach over a restart; the gap counts as time."""
-    parts = [np.array([0.0, 5, 5]), np.array([5.0, 0, 5])]
-    rows = CalibrationRows.from_dict(CalibrationRows.of(parts, rows=6, gap=100).to_dict())
-    assert rows.numbers.tolist() == [1, 2, 102, 104]
-    assert rows.events(4.0, AlarmPolicy()) == 3
-    assert rows.events(4.0, AlarmPolicy(refractory_steps=50)) == 2
-    assert rows.events(4.0, AlarmPolicy(merge_gap_steps=200)) == 2
-
-
 @pytest.mark.parametrize(
-    "change",
-    [{"severity": "1 2"}, {"steps": "x"}, {"restarts": "7777"}, {"rows": None}, {"level": "much"},
-     {"severity": 3}],
+    ("budget", "seconds"),
+    [("1/week", 604_800), ("2/day", 43_200), ("0.5/h", 7200), ("1 / month", 2_592_000),
+     ("3/MIN", 20), ("2/d", 43_200), ("1/year", 31_536_000), ("1/s", 1), (".5/second", 2)],
 )  # fmt: skip
-def test_damaged_rows_are_errors(change):
-    """One line that says what was expected."""
-    raw = calibration_rows(autoregressive(100)).to_dict() | change
-    with pytest.raises(ModelFileError, match=r"calibration.severest must hold"):
-        CalibrationRows.from_dict(raw)
+def test_budgets(budget, seconds):
+    """Counts per unit, as alarms per second."""
+    assert parse_false_alarms(budget) == pytest.approx(1 / seconds)
+
+
+@pytest.mark.parametrize("budget", ["", "1", "week", "1/fortnight", "0/day", "-1/day", "1//day"])
+def test_other_budgets_name_the_accepted_form(budget):
+    """The message says COUNT/UNIT and lists the units."""
+    with pytest.raises(InputError, match=r"COUNT/UNIT.*week.*Received: "):
+        parse_false_alarms(budget)
+
+
+def test_threshold_of_a_budget():
+    """One alarm per week of 5-minute samples is one in 2016."""
+    assert severity_threshold("1/week", 300) == pytest.approx(np.log10(2016))
+    with pytest.raises(InputError, match="less than one alarm per sample"):
+        severity_threshold("1/min", 60)

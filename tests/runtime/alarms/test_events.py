@@ -1,3 +1,5 @@
+"""Severity becomes events."""
+
 from dataclasses import asdict
 from itertools import pairwise
 
@@ -6,9 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.alarms.budget import parse_false_alarms, severity_threshold
 from runtime.alarms.events import EventDetector
-from runtime.clock.durations import parse_duration
 from runtime.errors import InputError
 from runtime.model.policy import AlarmPolicy
 from runtime.streams.scores import Scores
@@ -274,44 +274,3 @@ def test_policies_are_written_in_durations():
     assert AlarmPolicy.from_dict({**asdict(changed), "unknown": 1}) == changed
     with pytest.raises(InputError, match="has release, merge_gap.* Received: 'refraktory'"):
         policy.changed(300, refraktory=1)
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [(90, 90), ("90", 90), ("2h", 7200), ("1.5 days", 129_600), ("3d", 259_200), ("20 MIN", 1200),
-     ("0", 0), (0.5, 0.5), ("2 weeks", 1_209_600)],
-)  # fmt: skip
-def test_durations(text, seconds):
-    """Seconds, or a number and a unit."""
-    assert parse_duration(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "h", "-1", -1, "2 fortnights", True, None, np.inf, "1h30"])
-def test_other_durations_are_errors(text):
-    """The message lists the units."""
-    with pytest.raises(InputError, match=r"A duration must be .*hour.* Received: "):
-        parse_duration(text)
-
-
-@pytest.mark.parametrize(
-    ("budget", "seconds"),
-    [("1/week", 604_800), ("2/day", 43_200), ("0.5/h", 7200), ("1 / month", 2_592_000),
-     ("3/MIN", 20), ("2/d", 43_200), ("1/year", 31_536_000), ("1/s", 1), (".5/second", 2)],
-)  # fmt: skip
-def test_budgets(budget, seconds):
-    """Counts per unit, as alarms per second."""
-    assert parse_false_alarms(budget) == pytest.approx(1 / seconds)
-
-
-@pytest.mark.parametrize("budget", ["", "1", "week", "1/fortnight", "0/day", "-1/day", "1//day"])
-def test_other_budgets_name_the_accepted_form(budget):
-    """The message says COUNT/UNIT and lists the units."""
-    with pytest.raises(InputError, match=r"COUNT/UNIT.*week.*Received: "):
-        parse_false_alarms(budget)
-
-
-def test_threshold_of_a_budget():
-    """One alarm per week of 5-minute samples is one in 2016."""
-    assert severity_threshold("1/week", 300) == pytest.approx(np.log10(2016))
-    with pytest.raises(InputError, match="less than one alarm per sample"):
-        severity_threshold("1/min", 60)

@@ -1,3 +1,5 @@
+"""`runtime score`: files and pipes in, scores and events out."""
+
 import csv
 import io
 import json
@@ -7,68 +9,17 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("onnx")
 
-from runtime.alarms.calibration_rows import CalibrationRows
 from runtime.cli.app import main
-from runtime.model.detector import Detector
-from runtime.model.policy import AlarmPolicy
-from runtime.model.schema import GOLDEN_KEY, METADATA_KEY
-from toys.onnx_files import graph, metadata, reference, toy, with_props
+from toys.commands import ROOT, error_of, names, read, run, table
+from toys.onnx_files import reference, toy
 
-ROOT = Path(__file__).parents[3]
 SHUFFLED = np.random.default_rng(0).permutation(99)
-
-
-@pytest.fixture
-def model(tmp_path):
-    path = tmp_path / "toy.onnx"
-    path.write_bytes(toy())
-    return str(path)
-
-
-def table(tmp_path, values=None, *, minutes=None, header="timestamp,a"):
-    values = np.random.default_rng(0).normal(20, 1, 50) if values is None else values
-    minutes = range(len(values)) if minutes is None else minutes
-    times = [str(np.datetime64("2024-01-01T00:00:00") + 60 * int(m)) for m in minutes]
-    rows = [f"{t.replace('T', ' ')},{v}" for t, v in zip(times, values, strict=True)]
-    path = tmp_path / "data.csv"
-    path.write_text("\n".join([header, *rows]) + "\n")
-    return str(path)
-
-
-def run(*args, stdin=None):
-    """The command in a process of its own: stdout, stderr, exit code."""
-    done = subprocess.run(
-        [sys.executable, "-m", "runtime", *map(str, args)],
-        cwd=ROOT, input=stdin, capture_output=True, check=False, timeout=60,
-    )  # fmt: skip
-    return done.stdout.decode(), done.stderr.decode(), done.returncode
-
-
-def read(path):
-    with Path(path).open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def names(folder):
-    return sorted(path.name for path in Path(folder).iterdir())
-
-
-def error_of(capsys, *args):
-    """Runs what must fail as the user's fault; returns the one line on stderr."""
-    before = names(Path(args[1]).parent)
-    assert main([str(arg) for arg in args]) == 2
-    captured = capsys.readouterr()
-    assert captured.err.count("\n") == 1
-    assert captured.err.startswith("kad: error: ")
-    assert names(Path(args[1]).parent) == before
-    return captured.err
 
 
 def test_score_writes_scores_and_events(model, tmp_path, capsys):
@@ -163,32 +114,6 @@ def test_a_closed_pipe_is_quiet(model, tmp_path):
     assert done.stderr == b""
 
 
-def test_info(model, capsys):
-    """Text for people, JSON for programs."""
-    assert main(["info", model]) == 0
-    text = capsys.readouterr().out
-    assert "toy, schema 1" in text
-    assert "3 steps" in text
-    assert main(["info", model, "--json"]) == 0
-    info = json.loads(capsys.readouterr().out)
-    assert info["inputs"] == [{"name": "a", "role": "channel", "unit": None}]
-    assert info["fixed_steps"] is None
-
-
-def test_verify(model, tmp_path, capsys):
-    """0 with the gap of each output; 1 where the numbers differ; 2 for no detector."""
-    assert main(["verify", model]) == 0
-    captured = capsys.readouterr()
-    assert "next_state      0.00e+00" in captured.out
-    assert "passed: 64 steps" in captured.out
-    other = tmp_path / "other.onnx"
-    props = {METADATA_KEY: metadata().to_json(), GOLDEN_KEY: Detector(toy()).golden}
-    other.write_bytes(with_props(graph(metadata(), decay=0.8), **props))
-    assert main(["verify", str(other)]) == 1
-    assert "must reproduce its golden vectors" in capsys.readouterr().err
-    assert main(["verify", __file__]) == 2
-
-
 @pytest.mark.parametrize(
     ("header", "values", "minutes", "message"),
     [
@@ -239,17 +164,6 @@ def test_false_alarm_budget_sets_the_threshold(model, tmp_path):
     assert 0 < sum(row["alarm"] == "1" for row in rows) < 60
 
 
-@pytest.fixture
-def calibrated(tmp_path):
-    """A file with an alarm policy and the calibration rows of twenty days."""
-    severity = np.random.default_rng(1).exponential(1 / np.log(10), 28_800)
-    rows = CalibrationRows.of([severity], rows=len(severity))
-    path = tmp_path / "calibrated.onnx"
-    policy = AlarmPolicy(refractory_steps=2, release=1.0)
-    path.write_bytes(toy(alarm=policy, calibration={"severest": rows.to_dict()}))
-    return str(path)
-
-
 def summary_of(capsys, *args):
     """Runs `score`; the threshold used is found in no output, but events and notes are."""
     assert main(["score", *map(str, args)]) == 0
@@ -291,16 +205,6 @@ def test_another_policy_or_budget_is_another_threshold(calibrated, tmp_path, cap
     assert note.startswith(
         "kad: note: a budget of 1/week is an extrapolation: calibration rows span 20 d"
     )
-
-
-def test_info_says_what_an_event_is(calibrated, model, capsys):
-    """The policy in seconds, and how the budget is known."""
-    assert main(["info", calibrated]) == 0
-    assert re.search(r"^events +refractory 120 s$", capsys.readouterr().out, re.MULTILINE)
-    assert main(["info", model]) == 0
-    text = capsys.readouterr().out
-    assert re.search(r"^events +release at 0.7 of the threshold$", text, re.MULTILINE)
-    assert re.search(r"^note +a budget of 1/day counts samples", text, re.MULTILINE)
 
 
 def test_files_without_calibration_rows_keep_their_threshold(model, tmp_path, capsys):

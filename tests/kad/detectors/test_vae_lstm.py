@@ -1,0 +1,72 @@
+"""The VAE-LSTM: its networks learn, and its measures are the paper's."""
+
+import numpy as np
+import pytest
+
+import kad
+from kad.detectors.vae_lstm import VAELSTM
+from toys.series import wave
+from toys.training import tiny
+
+
+def test_training_lowers_the_losses():
+    """Both networks learn: the losses fall."""
+    config = tiny(training={"epochs": 15, "epochs_lstm": 15, "learning_rate": 1e-2})
+    detector = VAELSTM(["a", "b"], period_s=60.0, **config.arguments)
+    history = detector.fit(wave(), training=config.training)
+    for phase in ("vae", "lstm"):
+        losses = history.loc[history["phase"] == phase, "loss"].to_numpy()
+        assert losses[-1] < 0.8 * losses[0]
+
+
+def test_score_finds_what_was_never_seen(detector):
+    """A fault raises severity above everything normal."""
+    frame = wave(400, seed=7)
+    frame.iloc[200:206, 0] += 15
+    scores = kad.score(detector, frame)
+    assert scores["severity"].iloc[200:212].max() > 1.5 * scores["severity"].iloc[:200].max()
+    assert scores["score_a"].iloc[205] > scores["score_b"].iloc[205]
+    assert list(scores.columns) == [
+        "a",
+        "b",
+        "score",
+        "severity",
+        "expected_a",
+        "expected_b",
+        "score_a",
+        "score_b",
+        "alarm",
+    ]
+
+
+def test_learnt_sigma_moves_and_fixed_sigma_does_not(detector):
+    """`learn_sigma` makes the reconstruction's variance a weight."""
+    config = tiny(detector={"learn_sigma": True, "sigma": 0.3})
+    learning = VAELSTM(["a", "b"], period_s=60.0, **config.arguments)
+    learning.fit(wave(), training=config.training)
+    assert abs(float(learning.sigma_squared.weight) - 0.3) > 1e-4
+    assert float(learning.sigma_squared.variance()) > 0.01
+    assert float(detector.sigma_squared.weight) == np.float32(0.1)
+    assert float(detector.sigma_squared.variance()) == pytest.approx(0.01)
+
+
+def test_elbo_is_the_sum_of_its_parts(detector):
+    """−ELBO = dims/2·log(2πσ²) + error/(4σ²) + KL, with the analytic KL of the paper's code."""
+    windows = np.lib.stride_tricks.sliding_window_view(wave(20).to_numpy(), 6, axis=0)
+    windows = windows.transpose(0, 2, 1).astype("float32")
+    measures = detector.window_measures(windows)
+    mean, deviation = (np.asarray(t) for t in detector.encoder(detector.scaler(windows)))
+    kl = 0.5 * np.sum(mean**2 + deviation**2 - 1 - 2 * np.log(deviation), axis=1)
+    np.testing.assert_allclose(measures["kl"], kl, rtol=1e-5)
+    constant = 6 * np.log(2 * np.pi * 0.1**2)
+    elbo = -(constant + measures["reconstruction_error"] / (4 * 0.1**2) + kl)
+    np.testing.assert_allclose(measures["elbo"], elbo, rtol=1e-5)
+
+
+def test_rolling_embeddings_equal_single_ones(detector):
+    """The vectorised embedding is the encoder's mean, window by window."""
+    z = wave(30).to_numpy("float32") - 20
+    rolled = detector.embed_rolling(z)
+    assert rolled.shape == (25, 2)
+    single = np.asarray(detector.encoder(z[None, 7:13])[0])
+    np.testing.assert_allclose(rolled[7], single[0], rtol=1e-5, atol=1e-6)
