@@ -9,12 +9,12 @@ from export import export
 from export.replay import replay_series
 from kad.detectors.vae_lstm import VAELSTM
 from kad.networks.vae_lstm.vae import embedding_lstm
-from runtime import Detector, Stream, verify
+from runtime import Detector, verify
 from runtime.errors import InputError, VerificationError
 from runtime.model.compare import relative_gap
 from runtime.model.outputs import OUTPUTS
 from runtime.model.schema import METADATA_KEY, SCHEMA
-from toys.series import TINY, wave
+from toys.series import TINY
 
 
 def control_flow(model):
@@ -78,24 +78,6 @@ def test_golden_vectors_replay_exactly(exported):
     assert report.passed
     assert report.steps == 64
     assert max(report.gaps.values()) == 0
-
-
-def test_stream_gives_the_scores_of_training(exported, detector):
-    """Rows pushed one by one into the runtime score as `kad.score` scores the whole frame."""
-    frame = wave(120, seed=3)
-    frame.iloc[50:53, 0] = np.nan
-    frame.iloc[70, 1] = np.inf
-    table = detector.score(frame)
-    stream = Stream(Detector(exported.path))
-    pushed = [
-        stream.push(t.to_pydatetime(), row)
-        for t, row in zip(frame.index, frame.to_numpy(), strict=True)
-    ]
-    for name in ("score", "severity"):
-        got = np.concatenate([getattr(scores, name) for scores in pushed])
-        assert relative_gap(got, table[name].to_numpy()) < 1e-5, name
-    expected = np.concatenate([scores.expected for scores in pushed])
-    assert relative_gap(expected, table[["expected_a", "expected_b"]].to_numpy()) < 1e-5
 
 
 def test_frozen_dimensions(run, exported, tmp_path):

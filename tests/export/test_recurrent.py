@@ -7,12 +7,11 @@ import pytest
 from export import export
 from export.replay import replay_series
 from kad.runs.folder import load
-from runtime import Detector, Stream, verify
+from runtime import Detector, verify
 from runtime.clock.context import CONTEXT_COLUMNS
 from runtime.model.compare import relative_gap
 from runtime.model.outputs import OUTPUTS
 from toys.rnn import CELLS, toy_rnn
-from toys.series import wave
 
 CONTROL_FLOW = {"If", "Loop", "Scan"}
 OPERATORS = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "RNN"}
@@ -125,37 +124,6 @@ def rnn_exported(rnn_run, tmp_path_factory):
     """The trained run and its file."""
     done = export(rnn_run.folder, tmp_path_factory.mktemp("exported") / "rnn.onnx")
     return rnn_run, Detector(done.path)
-
-
-def test_stream_gives_the_scores_of_training(rnn_exported):
-    """Rows pushed into the runtime score as `kad.score` scores the frame, context included.
-
-    The runtime knows the time of day from the timestamps alone, over midnight, gaps and restarts.
-    """
-    run, detector = rnn_exported
-    names = tuple(c.name for c in detector.metadata.inputs if c.role == "context")
-    assert names == CONTEXT_COLUMNS
-    frame = wave(200, seed=3)
-    frame.index = frame.index[0] + (frame.index - frame.index[0]) * 10
-    frame.iloc[50:53, 0], frame.iloc[70, 1] = np.nan, np.inf
-    frame.iloc[180:183, 1] += 15
-    frame = frame.drop(frame.index[[60, 61, *range(90, 140)]])
-    table = run.detector.score(frame)
-    stream = Stream(detector)
-    pushed = [
-        stream.push(t.to_pydatetime(), row)
-        for t, row in zip(frame.index, frame.to_numpy(), strict=True)
-    ]
-    assert sum(len(scores) for scores in pushed) == len(table)
-    for name, columns in {
-        "score": "score",
-        "severity": "severity",
-        "expected": ["expected_a", "expected_b"],
-        "channel_scores": ["score_a", "score_b"],
-    }.items():
-        got = np.concatenate([getattr(scores, name) for scores in pushed])
-        assert relative_gap(got, table[columns].to_numpy()) < 1e-5, name
-    assert (table["score"].iloc[-20:] > 0).any()
 
 
 def test_export_leaves_the_layers_alone(rnn_exported):

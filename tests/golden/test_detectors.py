@@ -1,4 +1,4 @@
-"""Detectors of the past load, score, and are trained as they were."""
+"""Detectors of the past load, and score as they did."""
 
 from dataclasses import fields
 
@@ -11,6 +11,8 @@ from toys import golden
 
 EXACT = {"scores.rows", "scores.times_ns", "scores.restart", "scores.received", "events", "counts"}
 """Times, numbers of rows, and counts."""
+
+
 CLOSE = {"rtol": 1e-4, "atol": 1e-4}
 """What processors and wheels round differently, through recurrences: see `relative_gap`."""
 
@@ -31,7 +33,10 @@ def test_every_detector_has_golden_files():
 @pytest.mark.parametrize("name", sorted(golden.SETTINGS))
 def test_golden_detectors_score_as_before(name, series):
     """Keras and ONNX give the scores, events and states that were written beside them."""
-    stored, now = golden.stored_numbers(name), golden.numbers_of(golden.FOLDER, name, series)
+    stored, now = (
+        golden.stored_numbers(name),
+        golden.numbers_of(golden.FOLDER, name, series, quick=True),
+    )
     assert stored.keys() == now.keys()
     assert {f"keras.scores.{f.name}" for f in fields(Scores)} <= now.keys()
     assert {"keras.step.next_state", "onnx.step.next_state"} <= now.keys()
@@ -40,18 +45,3 @@ def test_golden_detectors_score_as_before(name, series):
             np.testing.assert_array_equal(now[key], expected, err_msg=key)
         else:
             np.testing.assert_allclose(now[key], expected, **CLOSE, err_msg=key)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(golden.SETTINGS))
-def test_training_gives_the_golden_weights(name, series, tmp_path):
-    """The same seed gives the same weights, in the same order: layers, batches and noise."""
-    import kad
-
-    stored = kad.load(golden.FOLDER / f"{name}.keras")
-    trained = golden.train(name, series, tmp_path / "run").detector
-    for then, now in zip(stored.weights, trained.weights, strict=True):
-        assert now.path == then.path
-        np.testing.assert_allclose(
-            now.numpy(), then.numpy(), rtol=2e-3, atol=2e-3, err_msg=then.path
-        )

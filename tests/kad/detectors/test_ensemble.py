@@ -5,17 +5,14 @@ import onnx
 import pytest
 
 from export import export
-from export.replay import always, replay_series, run, uneven
-from kad.backend.compiled import compile_function
+from export.replay import replay_series
 from kad.config import build_config
 from kad.detectors.ensemble import Ensemble
 from kad.runs.construct import build_detector
 from kad.runs.folder import load
 from kad.runs.train import train
 from kad.training.session import TrainingInterruptedError
-from runtime import Detector, Stream
 from runtime.errors import ConfigError
-from runtime.model.compare import relative_gap
 from toys.series import wave
 from toys.training import interrupted_in
 
@@ -54,32 +51,8 @@ def test_streams_are_those_of_the_members(trained):
         np.testing.assert_array_equal(one, other)
 
 
-def test_any_chunking_gives_the_same_numbers(trained):
-    """Sample by sample, in uneven chunks and in whole ones, with missing samples."""
-    detector = trained.detector
-    step = compile_function(detector.step, detector.variables)
-    x = replay_series(detector, streams=2, steps=detector.warmup_steps + 40)
-    start = np.zeros((2, detector.state_size), "float32")
-    ways = [always(detector.max_steps), uneven(detector.max_steps), always(1)]
-    whole, *others = [run(step, x, start, lengths) for lengths in ways]
-    for other in others:
-        for name, expected in whole.items():
-            assert relative_gap(other[name], expected) < 1e-5, name
-
-
-def test_one_file_holds_it_all(trained, tmp_path):
-    """The exported file has one loop, or none for single steps, and scores what Keras scores."""
-    done = export(trained.folder, tmp_path / "detector.onnx")
-    nodes = onnx.load(done.path).graph.node
-    assert [n.op_type for n in nodes if n.op_type in {"If", "Loop", "Scan"}] == ["Loop"]
-    frame = wave(300, seed=5)
-    frame.iloc[100:104, 0] = np.nan
-    times = frame.index.as_unit("ns").asi8
-    scores = Stream(Detector(done.path)).push_many(times, frame.to_numpy())
-    expected = trained.detector.score(frame)
-    assert relative_gap(scores.score, expected["score"]) < 1e-5
-    assert relative_gap(scores.severity, expected["severity"]) < 1e-4
-
+def test_single_steps_need_no_loop(trained, tmp_path):
+    """Where every step is a call of its own, the file has no control flow at all."""
     single = export(trained.folder, tmp_path / "single.onnx", steps=1)
     nodes = onnx.load(single.path).graph.node
     assert not [n for n in nodes if n.op_type in {"If", "Loop", "Scan"}]

@@ -20,7 +20,7 @@ from kad.detectors.gaussian import MovingGaussian
 from kad.report.write import write_report
 from kad.runs.folder import load
 from kad.runs.train import train
-from runtime import Detector, Stream, verify
+from runtime import Detector
 from runtime.alarms.budget import event_threshold
 from runtime.errors import ConfigError, InputError
 from runtime.model.compare import relative_gap
@@ -78,11 +78,10 @@ def test_score_is_the_squared_distance_from_the_samples_before(run_):
     assert not table[["score", "severity"]].to_numpy()[:WINDOW].any()
 
 
-@pytest.mark.parametrize("offset", [0.0, 300.0])
-def test_any_chunking_gives_the_same_numbers(run_, offset):
-    """Stream, uneven chunks and whole chunks agree, far away from the training rows too."""
+def test_any_chunking_far_away_gives_the_same_numbers(run_):
+    """Stream, uneven chunks and whole chunks agree on a level that no training row had."""
     detector = run_.detector
-    x = replay_series(detector, streams=2, steps=300) + np.float32(offset)
+    x = replay_series(detector, streams=2, steps=300) + np.float32(300.0)
     step = compile_function(detector.step, detector.variables)
     zeros = np.zeros((2, detector.state_size), "float32")
     whole = run(step, x, zeros, always(detector.max_steps))
@@ -102,24 +101,6 @@ def test_a_constant_stretch_is_measured_by_the_floor(run_):
     table = detector.score(frame)
     assert table["score"].iloc[79] == 0
     assert table["score"].iloc[80] == pytest.approx(1, rel=1e-4)
-
-
-def test_runs_on_the_gateway(run_, tmp_path):
-    """Export without control flow; rows pushed one by one score as the whole frame in Keras."""
-    done = export(run_.folder, tmp_path / "gaussian.onnx")
-    assert verify(done.path).passed
-    detector = Detector(done.path)
-    assert detector.metadata.detector == "gaussian"
-    frame = holey()
-    stream = Stream(detector)
-    pushed = [
-        stream.push(t.to_pydatetime(), row)
-        for t, row in zip(frame.index, frame.to_numpy(), strict=True)
-    ]
-    table = run_.detector.score(frame)
-    for name in ("score", "severity"):
-        got = np.concatenate([getattr(scores, name) for scores in pushed])
-        assert relative_gap(got, table[name].to_numpy()) < 1e-5, name
 
 
 def test_a_run_without_phases_is_a_whole_run(run_, tmp_path):

@@ -12,7 +12,7 @@ from kad.backend.compiled import compile_function
 from kad.config import build_config
 from kad.detectors.memory import Memory
 from kad.runs.train import train
-from runtime import Detector, Stream, verify
+from runtime import Detector, Stream
 from runtime.errors import ConfigError, InputError
 from runtime.model.compare import relative_gap
 from toys.series import wave
@@ -128,19 +128,6 @@ def test_distances_are_those_to_the_nearest(arguments):
     assert not got["counts"].all()
 
 
-@pytest.mark.parametrize("arguments", VARIANTS.values(), ids=VARIANTS)
-def test_any_chunking_gives_the_same_numbers(arguments):
-    """Stream, uneven chunks and whole chunks agree, on the state too."""
-    detector = toy(**arguments)
-    x = streams()
-    whole, state = measured(detector, x)
-    for lengths in (always(1), uneven(detector.max_steps)):
-        parts, end = measured(detector, x, lengths)
-        assert relative_gap(end, state) < 1e-5
-        for name, array in whole.items():
-            assert relative_gap(parts[name], array) < 1e-5, name
-
-
 def test_streams_of_different_age_in_one_batch():
     """A stream that has run for a while and a new one score as each of them alone."""
     detector = toy()
@@ -206,34 +193,30 @@ def test_options_are_checked():
 
 @pytest.fixture(scope="module")
 def memory_run(tmp_path_factory):
-    """A trained run and its file."""
-    run = train(
+    """A trained run."""
+    return train(
         build_config(detector="memory", preset="tiny"),
         wave(),
         out=tmp_path_factory.mktemp("memory") / "run",
     )
-    return run, export(run.folder).path
 
 
-def test_runs_on_the_gateway(memory_run, tmp_path):
-    """Rows pushed one by one score as the frame in Keras; a file of single steps has no Loop."""
-    run, path = memory_run
-    assert verify(path).passed
+def test_single_steps_need_no_loop(memory_run, tmp_path):
+    """A file of single steps has no control flow, and scores rows as the frame in Keras."""
     frame = wave(300, seed=5)
     frame.iloc[50:53, 0], frame.iloc[70, 1], frame.iloc[100:130] = np.nan, np.inf, np.nan
-    table = run.detector.score(frame)
-    single = export(run.folder, tmp_path / "single.onnx", streams=1, steps=1).path
-    for file, loops in ((path, ["Loop"]), (single, [])):
-        nodes = onnx.load(file).graph.node
-        assert [n.op_type for n in nodes if n.op_type in {"If", "Loop", "Scan"}] == loops
-        stream = Stream(Detector(file))
-        pushed = [
-            stream.push(t.to_pydatetime(), row)
-            for t, row in zip(frame.index, frame.to_numpy(), strict=True)
-        ]
-        for name in ("score", "severity"):
-            got = np.concatenate([getattr(scores, name) for scores in pushed])
-            assert relative_gap(got, table[name].to_numpy()) < 1e-5, name
+    table = memory_run.detector.score(frame)
+    single = export(memory_run.folder, tmp_path / "single.onnx", streams=1, steps=1).path
+    nodes = onnx.load(single).graph.node
+    assert not [n for n in nodes if n.op_type in {"If", "Loop", "Scan"}]
+    stream = Stream(Detector(single))
+    pushed = [
+        stream.push(t.to_pydatetime(), row)
+        for t, row in zip(frame.index, frame.to_numpy(), strict=True)
+    ]
+    for name in ("score", "severity"):
+        got = np.concatenate([getattr(scores, name) for scores in pushed])
+        assert relative_gap(got, table[name].to_numpy()) < 1e-5, name
 
 
 def test_a_discord_is_found(memory_run):
@@ -241,11 +224,10 @@ def test_a_discord_is_found(memory_run):
 
     The memory is full before.
     """
-    run, _ = memory_run
     frame = wave(400, seed=6)
     frame.iloc[300:312, 0] = frame.iloc[300:312, 0].to_numpy()[::-1] * 0.3 + 14
-    full = run.detector.size * run.detector.stride
-    severity = run.detector.score(frame)["severity"].to_numpy()[full:]
+    full = memory_run.detector.size * memory_run.detector.stride
+    severity = memory_run.detector.score(frame)["severity"].to_numpy()[full:]
     assert full + severity.argmax() in range(300, 325)
 
 

@@ -1,6 +1,5 @@
 """The RNN predictor: what it predicts, how it scores and learns, on every backend."""
 
-import inspect
 from functools import cache
 
 import numpy as np
@@ -9,8 +8,6 @@ import pytest
 from keras import ops
 
 from kad.backend.compiled import compile_function
-from kad.detectors.rnn import RNNPredictor
-from kad.runs.folder import load
 from runtime.clock.context import CONTEXT_COLUMNS, context_columns
 from runtime.errors import ConfigError
 from runtime.model.compare import relative_gap
@@ -156,28 +153,6 @@ def test_errors_are_those_of_predictions_made_before(variant):
     assert relative_gap(out["severity"], severity) < 1e-5
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_any_chunking_gives_the_same_numbers(variant):
-    """Stream, uneven chunks and whole agree on every output and on the state."""
-    x = series(small(variant))
-    whole = scored(variant, x)
-    for lengths in ([1], [2, 7, 1, 30]):
-        parts = scored(variant, x, lengths)
-        for name in whole:
-            assert relative_gap(parts[name], whole[name]) < 1e-5, name
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_streams_do_not_leak_into_each_other(variant):
-    """A stream scores the same alone and beside another one."""
-    x = series(small(variant))
-    both = scored(variant, x)
-    for i in range(2):
-        alone = scored(variant, x[i : i + 1])
-        for name in both:
-            assert relative_gap(alone[name][0], both[name][i]) < 1e-5, name
-
-
 @pytest.mark.parametrize("variant", ["recursive", "direct", "direct forecast"])
 def test_no_output_is_ever_nan(variant):
     """Missing, infinite and absurd readings never leave the detector, nor poison its state."""
@@ -193,40 +168,11 @@ def test_no_output_is_ever_nan(variant):
     assert not out["score"][:, 40:60].any()
 
 
-def test_warm_up_is_silent_and_expects_the_sample():
-    """Until `warmup_steps` rows were observed, nothing scores; `expected` is the sample."""
-    detector = small("recursive")
-    x = series(detector)
-    x[..., :2] = np.stack([wave(60, seed=1), wave(60, seed=2)])
-    x[1, 4:9, :2] = np.nan
-    out = scored("recursive", x)
-    warm = detector.warmup_steps
-    assert warm == 12
-    for stream, rows in ((0, warm), (1, warm + 5)):
-        assert not out["score"][stream, :rows].any()
-        assert not out["severity"][stream, :rows].any()
-        assert (out["score"][stream, rows:] > 0).all()
-    assert relative_gap(out["expected"][0, :warm], x[0, :warm, :2]) < 1e-6
-    np.testing.assert_allclose(out["expected"][1, 4:9], np.tile(x[1, 3, :2], (5, 1)), rtol=1e-6)
-
-
 def test_arguments_that_do_not_fit_are_refused():
     """Tied weights need equal sizes and the recursive head."""
     for arguments in ({"embedding": 4}, {"head": "direct"}):
         with pytest.raises(ConfigError, match="`tied` needs"):
             toy_rnn(tied=True, **arguments)
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_configuration_repeats_the_detector(variant, tmp_path):
-    """save → load keeps arguments and weights; every constructor argument is saved."""
-    detector = small(variant)
-    detector.save(tmp_path / "model.keras")
-    again = load(tmp_path / "model.keras")
-    assert again.get_config() == detector.get_config()
-    assert set(inspect.signature(RNNPredictor).parameters) - {"kwargs"} <= set(again.get_config())
-    for got, want in zip(again.get_weights(), detector.get_weights(), strict=True):
-        np.testing.assert_array_equal(got, want)
 
 
 def test_the_detector_finds_what_was_never_seen(rnn_run):

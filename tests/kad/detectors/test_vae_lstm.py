@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from keras import ops
 
 import kad
-from kad.detectors.vae_lstm import VAELSTM
+from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining
+from runtime.model.compare import relative_gap
 from toys.series import wave
 from toys.training import tiny
 
@@ -70,3 +72,82 @@ def test_rolling_embeddings_equal_single_ones(detector):
     assert rolled.shape == (25, 2)
     single = np.asarray(detector.encoder(z[None, 7:13])[0])
     np.testing.assert_allclose(rolled[7], single[0], rtol=1e-5, atol=1e-6)
+
+
+OUTPUTS = ("score", "severity", "channel_scores", "expected")
+
+
+STATIC = {"normalisation": "static"}
+
+
+def chunked(detector, x, lengths):
+    """Scores `(streams, steps, inputs)` in chunks of the given lengths."""
+    state = np.zeros((len(x), detector.state_size), "float32")
+    parts, start = [], 0
+    while start < x.shape[1]:
+        stop = start + next(lengths)
+        out = {
+            k: ops.convert_to_numpy(v) for k, v in detector.step(x[:, start:stop], state).items()
+        }
+        state = out["next_state"]
+        parts.append(out)
+        start = stop
+    return {k: np.concatenate([p[k] for p in parts], axis=1) for k in OUTPUTS}, state
+
+
+def forever(values):
+    """Repeats a list of lengths."""
+    while True:
+        yield from values
+
+
+def fitted(score_windows, scoring=None):
+    """A detector with scaler, statistics and calibration but untrained networks."""
+    detector = VAELSTM(
+        ["a", "b"],
+        l_win=6,
+        l_seq=3,
+        code_size=2,
+        hidden_units=16,
+        lstm_units=4,
+        score_windows=score_windows,
+        period_s=60.0,
+        scoring=scoring,
+    )
+    prepared = detector.prepare(wave(), training=VAELSTMTraining())
+    detector._fit_scoring(prepared.segments)
+    detector.calibrate(prepared, training={})
+    return detector
+
+
+def test_score_is_the_papers_sequence_error():
+    """With all predicted windows compared, the score is the LSTM reconstruction error."""
+    detector = fitted(2, STATIC)
+    values = wave(60).to_numpy("float32")
+    outputs, _ = chunked(detector, values[None], forever([6]))
+    rolled = np.lib.stride_tricks.sliding_window_view(values, 18, axis=0).transpose(0, 2, 1)
+    measures = detector.sequence_measures(rolled.reshape(-1, 3, 6, 2))
+    assert relative_gap(outputs["score"][0, 17:], measures["lstm_reconstruction_error"]) < 1e-5
+
+
+def test_expected_is_the_decoded_prediction():
+    """`expected` is the last sample of the newest predicted window, in raw units."""
+    detector = fitted(1)
+    values = wave(60).to_numpy("float32")
+    outputs, _ = chunked(detector, values[None], forever([6]))
+    t = 40
+    windows = np.stack([values[t - 17 + i : t - 11 + i] for i in (0, 6)])
+    codes = detector.encoder(detector.scaler(windows))[0]
+    predicted = detector.lstm(codes[None])[:, -1]
+    window = ops.convert_to_numpy(detector.scaler.inverse(detector.decoder(predicted)))[0]
+    assert relative_gap(outputs["expected"][0, t], window[-1]) < 1e-5
+
+
+def test_missing_samples_do_not_count_in_the_score():
+    """A window without any observed sample scores 0."""
+    detector = fitted(1, STATIC)
+    x = wave(60).to_numpy("float32")[None].copy()
+    x[0, 40:] = np.nan
+    outputs, _ = chunked(detector, x, forever([6]))
+    assert not outputs["score"][0, 46:].any()
+    assert outputs["score"][0, 44] > 0

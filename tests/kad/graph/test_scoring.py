@@ -395,15 +395,3 @@ def test_half_life_is_twice_the_training_rows():
         detector, *_ = fitted(options)
         memory = float(np.asarray(detector.scoring.memory)[0])
         assert memory == pytest.approx(1 / (1 - 0.5 ** (1 / half_life)), rel=1e-5)
-
-
-def test_statistics_are_saved_with_the_detector(tmp_path):
-    """A loaded detector starts new streams as the saved one does."""
-    detector, *_ = fitted(QUICK)
-    detector.save(tmp_path / "detector.keras")
-    again = Distance.load(tmp_path / "detector.keras")
-    assert again.scoring.options == detector.scoring.options
-    x = difficult()
-    want, got = scored(detector, x), scored(again, x)
-    for name, array in want.items():
-        np.testing.assert_array_equal(got[name], array, err_msg=name)
