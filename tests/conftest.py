@@ -13,35 +13,13 @@ import pytest
 
 from kad.backend import select_backend
 from runtime.clock.context import CONTEXT_COLUMNS, context_columns
-
-TINY = {
-    "detector": {"l_win": 6, "l_seq": 3, "code_size": 2, "hidden_units": 16, "lstm_units": 4},
-    "training": {"epochs": 2, "epochs_lstm": 2, "batch_size": 32, "batch_size_lstm": 32},
-}
-"""A VAE-LSTM that trains in a second."""
+from toys.series import TINY, ten_minutes, wave
 
 
 def pytest_configure(config):
     """Chooses the backend before any test imports Keras; the suite exports, so TensorFlow."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     select_backend()
-
-
-def wave(rows=600, channels=2, seed=0):
-    """Two noisy sines at one minute, as a frame indexed by time."""
-    rng = np.random.default_rng(seed)
-    turns = np.arange(rows)[:, None] / np.array([12.0, 17.0])[:channels]
-    values = 20 + 4 * np.sin(2 * np.pi * turns) + 0.3 * rng.standard_normal((rows, channels))
-    index = pd.date_range("2025-01-01", periods=rows, freq="min", name="time")
-    return pd.DataFrame(values, index=index, columns=["a", "b"][:channels])
-
-
-def mostly_observed(observed, length):
-    """Whether more than 60 % of the newest `length` samples are there, `(streams, rows, ...)`."""
-    before = [(0, 0)] * observed.ndim
-    before[1] = (length - 1, 0)
-    windows = np.lib.stride_tricks.sliding_window_view(np.pad(observed, before), length, axis=1)
-    return windows.sum(axis=-1) > 0.6 * length
 
 
 @pytest.fixture(scope="session")
@@ -95,17 +73,16 @@ def browser():
 @pytest.fixture(scope="session")
 def rnn_run(tmp_path_factory):
     """A trained run of a tiny RNN predictor, with context."""
-    from test_kad_rnn import ten_minutes, tiny
-
     from kad.runs.train import train
+    from toys.rnn import tiny
 
     return train(tiny(), ten_minutes(), out=tmp_path_factory.mktemp("runs") / "rnn")
 
 
 @pytest.fixture(scope="session")
 def on_backend(tmp_path_factory):
-    """A function from a backend to `rnn_toys.backend_numbers` on it; other ones run beside."""
-    import rnn_toys
+    """A function from a backend to `toys.rnn.backend_numbers` on it; other ones run beside."""
+    from toys import rnn
 
     folder = tmp_path_factory.mktemp("backends")
     x = np.stack([wave(40, seed=1).to_numpy(), wave(40, seed=2).to_numpy()])
@@ -119,15 +96,15 @@ def on_backend(tmp_path_factory):
         "joint": {"cell": "gru", "head": "direct", "gaussian": "joint", "smooth": 5},
         "imputing": {"cell": "simple_rnn", "impute": "forecast", "compensate": True, "layers": 1},
     }.items():
-        rnn_toys.toy_rnn(**{"horizon": 2, **arguments}).save(folder / f"{name}.keras")
-    here = Path(__file__).parent
+        rnn.toy_rnn(**{"horizon": 2, **arguments}).save(folder / f"{name}.keras")
+    tests = Path(__file__).parent
 
     def another(name):
         done = subprocess.run(
-            [sys.executable, here / "rnn_toys.py", name, folder],
+            [sys.executable, "-m", "toys.rnn", name, folder],
             env={
                 **os.environ,
-                "PYTHONPATH": f"{here.parent}",
+                "PYTHONPATH": os.pathsep.join([str(tests.parent), str(tests)]),
                 "KERAS_BACKEND": name,
                 "OMP_NUM_THREADS": "1",
             },
@@ -145,7 +122,7 @@ def on_backend(tmp_path_factory):
     with ThreadPoolExecutor() as pool:
         others = [name for name in ("jax", "torch") if importlib.util.find_spec(name)]
         running = {name: pool.submit(another, name) for name in others}
-        here_and_now = rnn_toys.backend_numbers(folder)
+        here_and_now = rnn.backend_numbers(folder)
 
         def numbers(backend):
             if backend == "tensorflow":

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import wave
 
 import kad
 from export import export
@@ -16,6 +15,7 @@ from kad.data.frames import times_ns
 from kad.runs.train import train
 from runtime import Detector, Stream, verify
 from runtime.model.compare import relative_gap
+from toys.series import wave
 
 RECIPE = Path(__file__).parent.parent / "docs" / "adding-a-detector.md"
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import wave
+
+from toys.series import wave
 
 ROOT = Path(__file__).parent.parent
 TINY = (

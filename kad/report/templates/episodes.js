@@ -1,6 +1,6 @@
 "use strict";
 // Events at any threshold: the alarm policy of runtime/alarms/episodes.py and the events of
-// runtime/alarms/events.py, for a page that has no Python. tests/test_kad_report_scripts.py compares both.
+// runtime/alarms/events.py, for a page that has no Python. tests/kad/report/test_scripts.py compares both.
 const Episodes = (() => {
   const BLAMED_SHARE = 0.8;
 

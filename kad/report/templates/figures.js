@@ -1,6 +1,6 @@
 "use strict";
 // Figures of a threshold: those of kad/metrics/events.py and kad/metrics/points.py.
-// Ranges are half-open, in order, apart. tests/test_kad_report_scripts.py compares both.
+// Ranges are half-open, in order, apart. tests/kad/report/test_scripts.py compares both.
 const Figures = (() => {
   const WEEK_S = 604800;
   const DAY_S = 86400;

@@ -1,0 +1,33 @@
+"""What a trained detector of every kind promises, and its file on the gateway."""
+
+from toys import checks
+
+
+def test_training_gives_a_usable_threshold(detector):
+    """fit → calibrate: silent on rows like those of the training, not on a fault."""
+    checks.check_calibrated(detector)
+
+
+def test_a_saved_detector_is_the_same(detector, tmp_path):
+    """save → load, bit for bit."""
+    checks.check_saved(detector, tmp_path / "model.keras")
+
+
+def test_the_file_gives_the_numbers_of_keras(detector, onnx, path):
+    """Stream, chunks and whole; golden vectors exactly."""
+    checks.check_replay(detector, onnx, path)
+
+
+def test_the_gateway_scores_as_the_frame(detector, onnx):
+    """Row by row with gaps, restarts and context."""
+    checks.check_stream(detector, onnx)
+
+
+def test_a_restored_stream_goes_on(detector, onnx):
+    """Snapshot and restore equal an uninterrupted stream."""
+    checks.check_snapshot(detector, onnx)
+
+
+def test_streams_together_score_as_each_alone(detector, onnx):
+    """A batch of three streams of different length."""
+    checks.check_batch(detector, onnx)

@@ -1,0 +1,159 @@
+"""Export: the file is the whole detector, and is written only when it is right."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from export import export
+from export.replay import replay_series
+from kad.detectors.vae_lstm import VAELSTM
+from kad.networks.vae_lstm.vae import embedding_lstm
+from runtime import Detector, verify
+from runtime.errors import InputError, VerificationError
+from runtime.model.compare import relative_gap
+from runtime.model.outputs import OUTPUTS
+from runtime.model.schema import METADATA_KEY, SCHEMA
+from toys.series import TINY
+
+
+def control_flow(model):
+    """The control flow nodes of a file."""
+    return [n.op_type for n in model.graph.node if n.op_type in {"If", "Loop", "Scan"}]
+
+
+def test_file_keeps_the_contract(exported, detector):
+    """Opset 17, IR 8, standard operators, one declared Loop, named tensors and dimensions."""
+    model = onnx.load(exported.path)
+    assert [(o.domain, o.version) for o in model.opset_import if not o.domain] == [("", 17)]
+    assert model.ir_version == 8
+    assert control_flow(model) == ["Loop"]
+    assert {n.domain for n in model.graph.node} <= {"", "ai.onnx"}
+    shapes = {
+        t.name: [d.dim_param or d.dim_value for d in t.type.tensor_type.shape.dim]
+        for t in [*model.graph.input, *model.graph.output]
+    }
+    assert shapes == {
+        "x": ["streams", "steps", 2],
+        "state": ["streams", detector.state_size],
+        "score": ["streams", "steps"],
+        "severity": ["streams", "steps"],
+        "channel_scores": ["streams", "steps", 2],
+        "expected": ["streams", "steps", 2],
+        "next_state": ["streams", detector.state_size],
+    }
+    assert [o.name for o in model.graph.output] == list(OUTPUTS)
+    assert {"LSTM"} <= {n.op_type for n in model.graph.node}
+
+
+def test_metadata_is_readable_with_onnxruntime_alone(exported, detector):
+    """Channels, units, grid, threshold and how it was trained travel in the file."""
+    session = onnxruntime.InferenceSession(exported.path)
+    assert METADATA_KEY in session.get_modelmeta().custom_metadata_map
+    metadata = Detector(exported.path).metadata
+    assert metadata.schema == SCHEMA
+    assert metadata.channels == ("a", "b")
+    assert metadata.units == ("bar", None)
+    assert metadata.period_s == 60.0
+    assert metadata.warmup_steps == detector.warmup_steps == 17
+    assert metadata.max_steps == 6
+    assert metadata.threshold == detector.card["threshold"]
+    assert metadata.false_alarms == "1/week"
+    assert metadata.training["rows"] == 600
+    assert len(metadata.training["data_sha256"]) == len(metadata.weights_sha256) == 64
+    assert metadata.calibration["rows"] == 540
+
+
+def test_replay_saw_all_ways_and_outputs(exported):
+    """The gaps of stream, chunks and whole are reported for every output."""
+    assert set(exported.gaps) == {"stream", "chunks", "whole"}
+    for gaps in exported.gaps.values():
+        assert set(gaps) == set(OUTPUTS)
+        assert max(gaps.values()) <= 1e-5
+
+
+def test_golden_vectors_replay_exactly(exported):
+    """`verify` reproduces the numbers of the export on the machine that made them."""
+    report = verify(exported.path)
+    assert report.passed
+    assert report.steps == 64
+    assert max(report.gaps.values()) == 0
+
+
+def test_frozen_dimensions(run, exported, tmp_path):
+    """`--streams` and `--steps` freeze the file and change no number; one step has no loop."""
+    frozen = export(run.folder, tmp_path / "frozen.onnx", streams=2, steps=1)
+    assert not control_flow(onnx.load(frozen.path))
+    small, whole = Detector(frozen.path), Detector(exported.path)
+    assert (small.fixed_streams, small.fixed_steps) == (2, 1)
+    x = replay_series(run.detector, streams=2, steps=40)
+    state = whole.initial_state(2)
+    for name, a, b in zip(OUTPUTS, small.step(x, state), whole.step(x, state), strict=True):
+        assert relative_gap(a, b) < 1e-5, name
+    assert verify(frozen.path).passed
+
+
+def test_components_are_the_networks(run, tmp_path):
+    """encoder.onnx, lstm.onnx and decoder.onnx compute what the Keras networks compute."""
+    done = export(run.folder, tmp_path / "detector.onnx", components=True)
+    assert [p.name for p in done.components] == ["encoder.onnx", "lstm.onnx", "decoder.onnx"]
+    detector = run.detector
+    rng = np.random.default_rng(0)
+    windows = rng.normal(20, 4, (5, 6, 2)).astype("float32")
+    codes = rng.normal(size=(5, 2, 2)).astype("float32")
+    inputs = {
+        "encoder": ({"windows": windows}, detector.encoder(detector.scaler(windows))),
+        "lstm": ({"codes": codes}, [detector.lstm(codes)]),
+        "decoder": (
+            {"codes": codes[:, 0]},
+            [detector.scaler.inverse(detector.decoder(codes[:, 0]))],
+        ),
+    }
+    for name, (feed, expected) in inputs.items():
+        session = onnxruntime.InferenceSession(tmp_path / f"{name}.onnx")
+        for got, want in zip(session.run(None, feed), expected, strict=True):
+            assert relative_gap(got, np.asarray(want)) < 1e-5, name
+
+
+@pytest.mark.parametrize("head", ["dense", "lstm"])
+def test_both_lstm_heads_are_free_of_loops(head):
+    """The paper's linear LSTM head, too, becomes plain operators with Keras' numbers."""
+    from export.onnx_graph import to_onnx
+
+    network = embedding_lstm(l_seq=5, code_size=3, units=4, head=head)
+    model = to_onnx(
+        lambda codes: {"predicted": network(codes)},
+        inputs={"codes": ("batch", 4, 3)},
+        outputs={"predicted": ("batch", 4, 3)},
+    )
+    codes = np.random.default_rng(0).normal(size=(1, 4, 3)).astype("float32")
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    (predicted,) = session.run(None, {"codes": codes})
+    assert relative_gap(predicted, np.asarray(network(codes))) < 1e-5
+    assert sum(n.op_type == "LSTM" for n in model.graph.node) == 2
+
+
+def test_a_file_that_disagrees_is_not_written(run, tmp_path, monkeypatch):
+    """Without the Where handler one NaN poisons the state: replay sees it, no file appears."""
+    from export import onnx_graph
+
+    monkeypatch.setattr(onnx_graph, "_HANDLERS", {})
+    with pytest.raises(VerificationError, match="No file was written"):
+        export(run.folder, tmp_path / "detector.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_wrong_arguments_are_refused(run, tmp_path):
+    """Each wrong argument is one line, and nothing is written."""
+    unfitted = VAELSTM(["a"], **TINY["detector"])
+    unfitted.save(tmp_path / "unfitted.keras")
+    for arguments, message in [
+        ((tmp_path / "unfitted.keras",), "never calibrated"),
+        ((tmp_path / "nothing",), "no detector at"),
+        ((run.folder, tmp_path / "no" / "x.onnx"), "does not exist"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            export(*arguments)
+    with pytest.raises(InputError, match="at most the detector's max_steps, 6. Received: 7"):
+        export(run.folder, tmp_path / "x.onnx", steps=7)
+    assert [p.name for p in tmp_path.iterdir()] == ["unfitted.keras"]

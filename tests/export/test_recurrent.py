@@ -1,0 +1,135 @@
+"""The RNN predictor's file: one operator per layer, and the numbers of Keras."""
+
+import numpy as np
+import onnx
+import pytest
+
+from export import export
+from export.replay import replay_series
+from kad.runs.folder import load
+from runtime import Detector, verify
+from runtime.clock.context import CONTEXT_COLUMNS
+from runtime.model.compare import relative_gap
+from runtime.model.outputs import OUTPUTS
+from toys.rnn import CELLS, toy_rnn
+
+CONTROL_FLOW = {"If", "Loop", "Scan"}
+OPERATORS = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "RNN"}
+
+
+def operators(path):
+    """How often each operator is in a file, those inside loops included."""
+    counts = {}
+
+    def walk(graph):
+        for node in graph.node:
+            counts[node.op_type] = counts.get(node.op_type, 0) + 1
+            for attribute in node.attribute:
+                if attribute.HasField("g"):
+                    walk(attribute.g)
+
+    walk(onnx.load(path).graph)
+    return counts
+
+
+def exported_toy(folder, *, frozen=None, **arguments):
+    """A saved toy and its file."""
+    toy_rnn(**arguments).save(folder / "toy.keras")
+    return export(folder / "toy.keras", folder / "toy.onnx", **(frozen or {}))
+
+
+@pytest.mark.parametrize("head", ["recursive", "direct"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_cell_and_head_is_free_of_loops(cell, head, tmp_path):
+    """Each layer is one operator, and stream, chunks and whole give Keras' numbers.
+
+    The replay has missing and infinite samples and outages. A recursive LSTM needs a second LSTM
+    per layer, which shows the cell.
+    """
+    done = exported_toy(tmp_path, head=head, **CELLS[cell])
+    counts = operators(done.path)
+    assert not CONTROL_FLOW & set(counts)
+    layer = OPERATORS[CELLS[cell]["cell"]]
+    assert counts[layer] == (4 if (cell, head) == ("lstm", "recursive") else 2)
+    assert not (set(OPERATORS.values()) - {layer}) & set(counts)
+    assert set(done.gaps) == {"stream", "chunks", "whole"}
+    for gaps in done.gaps.values():
+        assert set(gaps) == set(OUTPUTS)
+        assert max(gaps.values()) <= 1e-5
+    assert verify(done.path).passed
+
+
+def test_imputing_with_its_own_forecast_is_one_loop(tmp_path):
+    """With static scores, the detector's own recurrence is the only Loop; the same numbers."""
+    arguments = {"cell": "gru", "layers": 1, "horizon": 2, "context": CONTEXT_COLUMNS}
+    done = exported_toy(tmp_path, impute="forecast", **arguments)
+    counts = operators(done.path)
+    assert {name: n for name, n in counts.items() if name in CONTROL_FLOW} == {"Loop": 1}
+    assert max(gap for gaps in done.gaps.values() for gap in gaps.values()) <= 1e-5
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"cell": "gru", "head": "direct", "layers": 1, "gaussian": "joint", "smooth": 3},
+        {
+            "layers": 1,
+            "horizon": 1,
+            "residual": True,
+            "tied": True,
+            "compensate": True,
+            "clip": 0.0,
+        },
+        {"channels": 1, "layers": 1, "smooth": 3, "compensate": True},
+        {"channels": 1, "layers": 1, "cell": "gru", "impute": "forecast", "gaussian": "joint"},
+        {"layers": 1, "cell": "gru", "scoring": {}},
+    ],
+    ids=[
+        "joint and smooth",
+        "residual, tied, compensated, one step ahead, no clip",
+        "one channel",
+        "one channel, joint, forecast",
+        "adaptive",
+    ],
+)
+def test_options_export(arguments, tmp_path):
+    """The other options are in the graph, too."""
+    done = exported_toy(tmp_path, **arguments)
+    loops = {"Loop"} if {"impute", "scoring"} & set(arguments) else set()
+    assert CONTROL_FLOW & set(operators(done.path)) == loops
+    assert max(gap for gaps in done.gaps.values() for gap in gaps.values()) <= 1e-5
+
+
+def test_one_step_at_a_time(rnn_exported, tmp_path):
+    """Frozen to `--streams 2 --steps 1`, the file gives the numbers of the free one."""
+    run, whole = rnn_exported
+    frozen = export(run.folder, tmp_path / "frozen.onnx", streams=2, steps=1)
+    assert not CONTROL_FLOW & set(operators(frozen.path))
+    small = Detector(frozen.path)
+    assert (small.fixed_streams, small.fixed_steps) == (2, 1)
+    x = replay_series(run.detector, streams=2, steps=60)
+    state, expected = small.initial_state(2), whole.step(x, whole.initial_state(2))
+    parts = []
+    for t in range(60):
+        parts.append(small.step(np.ascontiguousarray(x[:, t : t + 1]), state)._asdict())
+        state = parts[-1]["next_state"]
+    for name in OUTPUTS[:-1]:
+        joined = np.concatenate([p[name] for p in parts], axis=1)
+        assert relative_gap(joined, getattr(expected, name)) < 1e-5, name
+    assert relative_gap(state, expected.next_state) < 1e-5
+
+
+@pytest.fixture(scope="module")
+def rnn_exported(rnn_run, tmp_path_factory):
+    """The trained run and its file."""
+    done = export(rnn_run.folder, tmp_path_factory.mktemp("exported") / "rnn.onnx")
+    return rnn_run, Detector(done.path)
+
+
+def test_export_leaves_the_layers_alone(rnn_exported):
+    """After an export the detector runs its own recurrences again."""
+    run, detector = rnn_exported
+    x = replay_series(run.detector, streams=1, steps=40)
+    state = np.zeros((1, run.detector.state_size), "float32")
+    outputs = load(run.folder).step(x, state)
+    assert relative_gap(outputs["score"], detector.step(x, state).score) < 1e-5

@@ -1,0 +1,14 @@
+"""Tables as the reader takes them."""
+
+import io
+
+import numpy as np
+
+from runtime.tables.reader import TableReader
+
+
+def read(text, channels=("a",), **options):
+    raw = text if isinstance(text, bytes) else text.encode()
+    reader = TableReader(io.BytesIO(raw), channels, period_s=60.0, name="data.csv", **options)
+    times, values = zip(*reader, strict=True)
+    return np.concatenate(times), np.concatenate(values), reader.style

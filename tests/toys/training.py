@@ -1,0 +1,33 @@
+"""Trainings of a tiny VAE-LSTM, stopped on the way or not."""
+
+import numpy as np
+
+from kad.config import build_config
+from toys.series import TINY
+
+
+def interrupted_in(phase, epoch, monkeypatch):
+    """Makes Ctrl+C come in an epoch of a phase."""
+    from kad.training import session as training
+
+    original = training.TrainingSession._epoch
+
+    def stop(self, name, state, *arguments):
+        if name == phase and state["epoch"] == epoch:
+            raise KeyboardInterrupt
+        original(self, name, state, *arguments)
+
+    monkeypatch.setattr(training.TrainingSession, "_epoch", stop)
+
+
+def tiny(**overrides):
+    """A configuration of the tiny detector."""
+    tree = {section: dict(values) for section, values in TINY.items()}
+    for section, values in overrides.items():
+        tree[section] = {**tree.get(section, {}), **values}
+    return build_config(overrides=tree)
+
+
+def weights(detector):
+    """All weights in one vector."""
+    return np.concatenate([w.ravel() for w in detector.get_weights()])
