@@ -142,13 +142,14 @@ def check_shapes(detector):
     """Outputs have the shapes and the type that the contract says."""
     streams, steps, channels = 2, min(5, detector.max_steps), len(detector.channels)
     out = scored(detector, difficult(detector)[:streams, :steps])
-    assert {name: out[name].shape for name in OUTPUTS} == {
+    contract = {
         "score": (streams, steps),
         "severity": (streams, steps),
         "channel_scores": (streams, steps, channels),
         "expected": (streams, steps, channels),
         "next_state": (streams, detector.state_size),
     }
+    assert {name: out[name].shape for name in contract} == contract
     assert {out[name].dtype for name in OUTPUTS} == {np.dtype("float32")}
 
 
