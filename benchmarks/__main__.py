@@ -94,7 +94,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         reader.error(str(error))
     except KeyboardInterrupt:
-        console.print("Stopped. Finished cases are kept: the same command goes on from there.")
+        if all(benchmark.tables.values()):
+            console.print("Stopped. Finished cases are kept: the same command goes on from there.")
+        else:
+            console.print("Stopped. A table of timings is of one run: nothing was written.")
         return 130
     return 0
 

@@ -47,11 +47,14 @@ def measure(one: Planned, session: Session) -> Rows:
 
 def _score_apart(backend: str, folder: Path) -> None:
     files = [str(folder / name) for name in ("model.keras", "x.npy", "out.npz")]
-    subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "benchmarks.parity.backend_scores", backend, *files],
-        check=True,
+        check=False,
         capture_output=True,
+        text=True,
     )
+    if done.returncode:
+        raise RuntimeError(f"{backend}: {done.stderr.strip().splitlines()[-1]}")
 
 
 def detectors() -> dict[str, Callable[[], Any]]:

@@ -96,10 +96,14 @@ def test_options_are_those_of_the_command_line(monkeypatch):
     ]
 
 
-def test_ctrl_c_says_that_finished_cases_are_kept(monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("faults", "the same command goes on from there"), ("training", "nothing was written")],
+)
+def test_ctrl_c_says_what_is_kept(name, said, monkeypatch, capsys):
     def stopped(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("benchmarks.protocol.run.run", stopped)
-    assert command.main(["training"]) == 130
-    assert "the same command goes on from there" in capsys.readouterr().out
+    assert command.main([name]) == 130
+    assert said in capsys.readouterr().out
