@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from functools import lru_cache
 from math import inf
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 from kad.detector.own import Own
@@ -126,9 +126,9 @@ class Described(Own):
         return self.warmup_steps // 6 if self._max_gap_steps is None else self._max_gap_steps
 
     @property
-    def card(self) -> Mapping[str, Any]:
+    def card(self) -> dict[str, Any]:
         """What `fit` wrote down: `training`, `calibration`, `threshold`, `false_alarms`."""
-        return _parsed(self._card)
+        return deepcopy(_parsed(self._card))
 
     @property
     def is_trained(self) -> bool:
@@ -235,8 +235,8 @@ def _check_names(channels: Sequence[str], channel_units: Sequence[str | None] | 
 
 
 @lru_cache(maxsize=16)
-def _parsed(card: str) -> Mapping[str, Any]:
-    return MappingProxyType(json.loads(card))
+def _parsed(card: str) -> dict[str, Any]:
+    return dict(json.loads(card))
 
 
 @lru_cache(maxsize=16)
