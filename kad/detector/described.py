@@ -133,12 +133,12 @@ class Described(Own):
     @property
     def is_trained(self) -> bool:
         """Whether it has a threshold."""
-        return "threshold" in self.card
+        return "threshold" in _parsed(self._card)
 
     @property
     def reorder(self) -> int:
         """Rows of a file may arrive this many periods late: as in training."""
-        return int(self.card.get("reorder", FILE_REORDER))
+        return int(_parsed(self._card).get("reorder", FILE_REORDER))
 
     @property
     def metadata(self) -> Metadata:
@@ -151,6 +151,7 @@ class Described(Own):
             raise InputError(
                 "The detector is not trained, so it has no threshold. Train it with kad train."
             )
+        card = self.card
         channels = [
             InputColumn(name=name, unit=unit)
             for name, unit in zip(self.channels, self.channel_units, strict=True)
@@ -165,12 +166,12 @@ class Described(Own):
             warmup_steps=self.warmup_steps,
             max_steps=self.max_steps,
             state_size=self.state_size,
-            threshold=float(self.card["threshold"]),
-            false_alarms=str(self.card["false_alarms"]),
+            threshold=float(card["threshold"]),
+            false_alarms=str(card["false_alarms"]),
             weights_sha256="",
             alarm=self.alarm_policy,
-            calibration=self.card["calibration"],
-            training=self.card["training"],
+            calibration=card["calibration"],
+            training=card["training"],
         )
 
     def make_grid(self, *, reorder: int | None = None) -> TimeGrid | RowGrid:
@@ -190,7 +191,7 @@ class Described(Own):
     @property
     def alarm_policy(self) -> AlarmPolicy:
         """What makes an event, by default."""
-        return AlarmPolicy.from_dict(self.card.get("alarm", {}))
+        return AlarmPolicy.from_dict(_parsed(self._card).get("alarm", {}))
 
     @property
     def budget(self) -> BudgetThreshold:
