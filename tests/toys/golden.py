@@ -131,7 +131,7 @@ def inputs(series, onnx):
 def keras_numbers(detector, series, onnx, *, quick=False):
     """What the Keras detector gives: a frame's scores, and chunks of `step` with their state.
 
-    `quick` runs `step` compiled, as scores are: other last bits, in a third of the time.
+    `quick` runs `step` compiled, as scores are: other last bits, in two thirds of the time.
     """
     import keras
 
