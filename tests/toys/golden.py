@@ -195,22 +195,28 @@ def stored_numbers(name, folder=FOLDER):
 
 
 def write(folder):
-    """Trains and exports every detector, and writes what they score."""
+    """Trains, exports and scores what the folder does not hold yet; what it holds stays as it is."""
     from export import export
     from kad.detectors import detector_names
 
     folder.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(folder / SERIES, **make_series())
+    if not (folder / SERIES).exists():
+        np.savez_compressed(folder / SERIES, **make_series())
     series = read_series(folder)
-    for name in detector_names():
+    new = [name for name in detector_names() if not (folder / f"{name}.npz").exists()]
+    for name in new:
         with tempfile.TemporaryDirectory() as runs:
             run = train(name, series, Path(runs) / "run")
             run.detector.save(folder / f"{name}.keras")
             export(run.folder, folder / f"{name}.onnx")
         np.savez_compressed(folder / f"{name}.npz", **numbers_of(folder, name, series))
         sys.stdout.write(f"{name}\n")
-    hashes = {backend: _elsewhere("weights", folder, backend) for backend in BACKENDS}
-    (folder / WEIGHTS).write_text(json.dumps(hashes, indent=1) + "\n")
+    path = folder / WEIGHTS
+    hashes = json.loads(path.read_text()) if path.exists() else {name: {} for name in BACKENDS}
+    for backend, known in hashes.items() if new else ():
+        now = _elsewhere("weights", folder, backend)
+        known.update({name: now[name] for name in new})
+    path.write_text(json.dumps(hashes, indent=1) + "\n")
 
 
 def check(folder):
