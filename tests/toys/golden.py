@@ -195,7 +195,7 @@ def stored_numbers(name, folder=FOLDER):
 
 
 def write(folder):
-    """Trains, exports and scores what the folder does not hold yet; what it holds stays as it is."""
+    """Trains, exports and scores what the folder does not hold yet; the rest stays as it is."""
     from export import export
     from kad.detectors import detector_names
 
