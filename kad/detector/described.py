@@ -23,26 +23,7 @@ from runtime.model.schema import InputColumn, Metadata
 
 
 class Described(Own):
-    """Base of all detectors: one pure function `step`, and weights that hold everything learnt.
-
-    A detector is a module in `kad/detectors/` with one subclass, which defines `streams`,
-    `warmup_steps`, `max_steps`, `measure` and `rows_needed`, with networks `fit_networks`, and
-    calls `_ready()` with the parts of its state at the end of its constructor.
-    `docs/adding-a-detector.md` goes through one.
-
-    Args:
-        channels: Names of the columns it watches.
-        channel_units: Unit of each channel, or `None`.
-        period_s: Sampling period in seconds.
-        grid: `time`: rows are placed on a regular grid; `rows`: every row is one step.
-        max_gap_steps: A gap of more missing rows restarts the warm-up; one sixth of the warm-up
-            where not given.
-        context: Context columns after the channels: none, or all of `runtime.clock.context`, for
-            detectors that take them.
-        scoring: The `[scoring]` section; the detector's default preset's where not given.
-        importance: Weight of each of `streams` in the adaptive score, instead of its own.
-        card: What `fit` wrote down about training and calibration, JSON.
-    """
+    """Adds the constructor, whose arguments `Detector` describes, and what is said of it."""
 
     detector_name: ClassVar[str]
     """Name on command lines and in detector files: its module's."""

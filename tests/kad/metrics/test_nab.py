@@ -1,9 +1,6 @@
 """NAB's score, against slow code and published figures."""
 
-import json
-
 import numpy as np
-import pandas as pd
 import pytest
 
 from kad.metrics import (
@@ -87,23 +84,6 @@ def test_nab_from_silence_to_perfection():
         pytest.approx(100),
         1.0,
     )
-
-
-@pytest.fixture(scope="module")
-def peers(data_dir):
-    """A function from a detector to its scored series."""
-    folder = data_dir / "nab"
-    windows = {}
-    for name, pairs in json.loads((folder / "labels/combined_windows.json").read_text()).items():
-        times = pd.read_csv(folder / "data" / name)["timestamp"].str.removesuffix(".000000")
-        rows = {time: row for row, time in reversed(list(enumerate(times)))}
-        windows[name] = [(rows[a[:19]], rows[b[:19]] + 1) for a, b in pairs]
-    scores = np.load(folder / "peer_scores.npz")
-
-    def corpus(detector):
-        return [NABSeries(scores[f"{detector}/{name}"], windows[name]) for name in windows]
-
-    return corpus
 
 
 @pytest.mark.slow

@@ -1,13 +1,9 @@
 """Volume under the surface, against the authors' and slow code."""
 
-import json
-
 import numpy as np
-import pandas as pd
 import pytest
 
 from kad.metrics import (
-    NABSeries,
     to_mask,
     to_ranges,
     volume_under_surface,
@@ -61,23 +57,6 @@ def test_volume_is_the_mean_of_slow_areas(score, labels):
     areas = [slow_range_auc(ties, labels, buffer, 40) for buffer in range(13)]
     volume = volume_under_surface(ties, labels, length=12, thresholds=40)
     np.testing.assert_allclose(volume, np.mean(areas, axis=0), rtol=1e-12)
-
-
-@pytest.fixture(scope="module")
-def peers(data_dir):
-    """A function from a detector to its scored series."""
-    folder = data_dir / "nab"
-    windows = {}
-    for name, pairs in json.loads((folder / "labels/combined_windows.json").read_text()).items():
-        times = pd.read_csv(folder / "data" / name)["timestamp"].str.removesuffix(".000000")
-        rows = {time: row for row, time in reversed(list(enumerate(times)))}
-        windows[name] = [(rows[a[:19]], rows[b[:19]] + 1) for a, b in pairs]
-    scores = np.load(folder / "peer_scores.npz")
-
-    def corpus(detector):
-        return [NABSeries(scores[f"{detector}/{name}"], windows[name]) for name in windows]
-
-    return corpus
 
 
 @pytest.mark.slow
