@@ -13,7 +13,7 @@ from benchmarks.page import write as page
 from benchmarks.protocol import results_file
 from benchmarks.protocol.results_file import ResultsFile
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture

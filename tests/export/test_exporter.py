@@ -148,7 +148,7 @@ def test_wrong_arguments_are_refused(run, tmp_path):
     unfitted = VAELSTM(["a"], **TINY["detector"])
     unfitted.save(tmp_path / "unfitted.keras")
     for arguments, message in [
-        ((tmp_path / "unfitted.keras",), "never calibrated"),
+        ((tmp_path / "unfitted.keras",), "is not trained"),
         ((tmp_path / "nothing",), "no detector at"),
         ((run.folder, tmp_path / "no" / "x.onnx"), "does not exist"),
     ]:

@@ -72,10 +72,10 @@ class TestPage:
         """The rows of the training are marked where the series contains them, and only there."""
         frame = series()
         start, end = times_ns(frame)[[0, 599]]
-        assert report._training_window(run.detector, frame) == (start, end)
-        part = report._training_window(run.detector, frame[300:])
+        assert report._training_window(run.detector.metadata, frame) == (start, end)
+        part = report._training_window(run.detector.metadata, frame[300:])
         assert part == (times_ns(frame)[300], end)
-        assert report._training_window(run.detector, frame[600:]) is None
+        assert report._training_window(run.detector.metadata, frame[600:]) is None
         assert "training rows</li>" in page_of(page)
 
     def test_labels(self, page):
