@@ -58,11 +58,14 @@ class Calibrating(Running):
         if not self.scoring.is_adaptive:
             self.calibrate(prepared, training=training)
             return
-        values = finite(np.concatenate([s.values for s in prepared.segments])).astype("float32")
-        z = ops.convert_to_numpy(self.scaler(ops.convert_to_tensor(values)))
+        z = self._standardised(prepared.segments)
         self.scoring.set_ranges(z[: len(z) - round(NEW * len(z))])
         self.calibrate(prepared, training=training)
         self.scoring.set_ranges(z)
+
+    def _standardised(self, segments: Sequence[Segment]) -> np.ndarray:
+        values = finite(np.concatenate([s.values for s in segments])).astype("float32")
+        return np.asarray(ops.convert_to_numpy(self.scaler(ops.convert_to_tensor(values))))
 
     @property
     def calibrates_on_training_rows(self) -> bool:

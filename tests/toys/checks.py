@@ -17,6 +17,7 @@ from runtime import Stream, StreamBatch, verify
 from runtime.clock.context import context_columns
 from runtime.model.compare import relative_gap
 from runtime.model.outputs import OUTPUTS, PER_STEP
+from runtime.streams.scores import Scores
 from toys.compared import (
     TOLERANCE,
     agree,
@@ -26,7 +27,6 @@ from toys.compared import (
     difficult,
     equal,
     frame_for,
-    joined,
     new_state,
     same_scores,
     scored,
@@ -300,10 +300,10 @@ def check_stream(detector, onnx):
     parts = [
         stream.push(t.to_pydatetime(), row) for t, row in zip(frame.index, values, strict=True)
     ]
-    same_scores(joined([*parts, stream.flush()]), expected)
+    same_scores(Scores.joined([*parts, stream.flush()]), expected)
     assert counts["restarts"] == stream.counts.restarts > 0
     block = Stream(onnx)
-    same_scores(joined([block.push_many(times, values), block.flush()]), expected)
+    same_scores(Scores.joined([block.push_many(times, values), block.flush()]), expected)
 
 
 def check_snapshot(detector, onnx, cls=Stream):
@@ -319,7 +319,11 @@ def check_snapshot(detector, onnx, cls=Stream):
     parts = [first.push_many(times[:cut], values[:cut])]
     rest = cls.restore(onnx, first.snapshot())
     parts.append(rest.push_many(times[cut:], values[cut:]))
-    same_scores(joined([*parts, rest.flush()]), joined([*expected, whole.flush()]), tolerance=0)
+    same_scores(
+        Scores.joined([*parts, rest.flush()]),
+        Scores.joined([*expected, whole.flush()]),
+        tolerance=0,
+    )
 
 
 def check_batch(detector, onnx, cls=StreamBatch):
@@ -343,4 +347,6 @@ def check_batch(detector, onnx, cls=StreamBatch):
         parts[name].append(scores)
     for name, (t, v, _) in zip(names, rows, strict=True):
         stream = Stream(onnx)
-        same_scores(joined(parts[name]), joined([stream.push_many(t, v), stream.flush()]))
+        same_scores(
+            Scores.joined(parts[name]), Scores.joined([stream.push_many(t, v), stream.flush()])
+        )

@@ -113,12 +113,6 @@ def same_scores(actual, expected, tolerance=TOLERANCE):
             np.testing.assert_array_equal(got, want, err_msg=field.name)
 
 
-def joined(parts):
-    """Scores one after the other."""
-    names = [field.name for field in fields(Scores)]
-    return Scores(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in names})
-
-
 def as_scores(parts):
     """A mapping of the outputs of scored steps."""
     return {name: getattr(parts, name) for name in PER_STEP}

@@ -39,10 +39,5 @@ def same(actual, expected):
             np.testing.assert_array_equal(a, e)
 
 
-def joined(parts):
-    names = [field.name for field in fields(Scores)]
-    return Scores(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in names})
-
-
 def whole(stream, times, values):
-    return joined([stream.push_many(times, values), stream.flush()])
+    return Scores.joined([stream.push_many(times, values), stream.flush()])

@@ -12,9 +12,10 @@ pytest.importorskip("onnx")
 from runtime.errors import InputError
 from runtime.model.detector import Detector
 from runtime.streams.batch import StreamBatch
+from runtime.streams.scores import Scores
 from runtime.streams.stream import Stream
 from toys.onnx_files import toy
-from toys.streams import DETECTOR, MINUTE, joined, rows, same, whole
+from toys.streams import DETECTOR, MINUTE, rows, same, whole
 
 
 @st.composite
@@ -42,7 +43,7 @@ def test_interleaved_streams_do_not_leak(plan, fixed, reorder):
         count = int((turns == index).sum())
         alone = Stream(DETECTOR, reorder=reorder)
         expected = whole(alone, data[index][0][:count], data[index][1][:count])
-        same(joined([part.of(name) for part in parts]), expected)
+        same(Scores.joined([part.of(name) for part in parts]), expected)
         assert batch.counts_of(name) == alone.counts
 
 

@@ -14,9 +14,10 @@ from runtime.clock.context import context_columns
 from runtime.errors import InputError, ModelFileError
 from runtime.model.compare import relative_gap
 from runtime.model.detector import Detector
+from runtime.streams.scores import Scores
 from runtime.streams.stream import Stream
 from toys.onnx_files import reference, toy
-from toys.streams import DETECTOR, MINUTE, joined, rows, same, whole
+from toys.streams import DETECTOR, MINUTE, rows, same, whole
 
 
 def test_scores_are_the_detectors():
@@ -39,7 +40,7 @@ def test_any_chunking_gives_the_same_scores(cuts, reorder):
     stream = Stream(DETECTOR, reorder=reorder)
     edges = sorted({0, 40, *cuts})
     parts = [stream.push_many(times[a:b], values[a:b]) for a, b in pairwise(edges)]
-    same(joined([*parts, stream.flush()]), expected)
+    same(Scores.joined([*parts, stream.flush()]), expected)
     counts = stream.counts
     assert (counts.restarts, counts.late, counts.duplicates) == (1, 1, 1)
 
@@ -54,7 +55,7 @@ def test_snapshot_and_restore_equal_an_uninterrupted_stream(cut, reorder):
     first = stream.push_many(times[:cut], values[:cut])
     other = Stream.restore(DETECTOR, stream.snapshot())
     rest = other.push_many(times[cut:], values[cut:])
-    same(joined([first, rest, other.flush()]), expected)
+    same(Scores.joined([first, rest, other.flush()]), expected)
 
 
 def test_snapshots_of_another_detector_or_damaged_ones_are_refused():
