@@ -36,7 +36,7 @@ def compile_function(function: Callable[..., Any], variables: Sequence[Any]) -> 
     elif backend == "tensorflow":
         import tensorflow as tf
 
-        graph = tf.function(function, reduce_retracing=True)
+        graph = tf.function(function, reduce_retracing=True, autograph=False)
 
         def run(*inputs: Any) -> Any:
             return graph(*[tf.convert_to_tensor(i) for i in inputs])

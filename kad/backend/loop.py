@@ -155,18 +155,34 @@ def _tensorflow_loop(loop: TrainingLoop) -> tuple[Callable[..., Any], Callable[.
 
     def over(step: Callable[[Any, Any], tuple[Any, Any]]) -> Callable[..., Any]:
         def run(batches: Any, carry: Any) -> tuple[Any, Any]:
-            total, carry = step({k: v[0] for k, v in batches.items()}, carry)
-            for i in tf.range(1, tf.shape(batches["weight"])[0]):
+            names: list[str] = []
+
+            def body(i: Any, total: Any, carry: Any) -> tuple[Any, Any, Any]:
                 sums, carry = step({k: v[i] for k, v in batches.items()}, carry)
-                total = {k: total[k] + sums[k] for k in total}
-            return total, carry
+                names[:] = sums
+                return i + 1, total + tf.stack([sums[name] for name in names]), carry
+
+            # What parts there are is known in the loop alone, and a step before it would be traced
+            # and optimised twice: all sums start from one zero.
+            _, total, carry = tf.while_loop(
+                lambda i, *_: i < tf.shape(batches["weight"])[0],
+                body,
+                (0, tf.zeros([1]), carry),
+                shape_invariants=(
+                    tf.TensorShape([]),
+                    tf.TensorShape([None]),
+                    {k: v.shape for k, v in carry.items()},
+                ),
+            )
+            return {name: total[i] for i, name in enumerate(names)}, carry
 
         @cache
         def graph(shapes: Shapes, carried: Shapes) -> Any:
             # Any number of steps: one trace for an epoch's calls of different length.
             batches = {name: tf.TensorSpec([None, *shape], dtype) for name, shape, dtype in shapes}
             carry = {name: tf.TensorSpec(shape, dtype) for name, shape, dtype in carried}
-            return tf.function(run).get_concrete_function(batches, carry)
+            # AutoGraph would rewrite the source of all that is called, for a third of the start.
+            return tf.function(run, autograph=False).get_concrete_function(batches, carry)
 
         def call(batches: Arrays, carry: Any) -> Any:
             shapes = tuple((k, v.shape[1:], v.dtype.name) for k, v in sorted(batches.items()))
