@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -18,6 +19,9 @@ from runtime.errors import VerificationError
 
 OPSET = 17
 IR_VERSION = 8
+# What fails in an optimiser is raised; otherwise tf2onnx copies the graph before each of them, and
+# goes on without a word.
+os.environ.setdefault("TF2ONNX_CATCH_ERRORS", "FALSE")
 _CONTROL_FLOW = {"If", "Loop", "Scan"}
 
 Dim = int | str
@@ -65,7 +69,7 @@ def to_onnx(
 
     # It warns of every marker and loop that it cannot infer a shape through.
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    graph = tf.function(traced, input_signature=signature)
+    graph = tf.function(traced, input_signature=signature, autograph=False)
     markers = Markers()
     with lowered_by(markers.lower):
         converted, _ = tf2onnx.convert.from_function(
