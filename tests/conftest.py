@@ -1,24 +1,19 @@
 """Shared fixtures: the backend of this process, a tiny trained run, the real series."""
 
-import importlib.util
 import os
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 
 from kad.backend import select_backend
-from runtime.clock.context import CONTEXT_COLUMNS, context_columns
 from toys.series import TINY, ten_minutes, wave
 
 
 def pytest_configure(config):
     """Chooses the backend before any test imports Keras; the suite exports, so TensorFlow."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    # Workers share the processor: threads of the processes that tests start wait for each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     select_backend()
 
 
@@ -77,58 +72,3 @@ def rnn_run(tmp_path_factory):
     from toys.rnn import tiny
 
     return train(tiny(), ten_minutes(), out=tmp_path_factory.mktemp("runs") / "rnn")
-
-
-@pytest.fixture(scope="session")
-def on_backend(tmp_path_factory):
-    """A function from a backend to `toys.rnn.backend_numbers` on it; other ones run beside."""
-    from toys import rnn
-
-    folder = tmp_path_factory.mktemp("backends")
-    x = np.stack([wave(40, seed=1).to_numpy(), wave(40, seed=2).to_numpy()])
-    x[0, 25:28, 1], x[1, 30] = np.nan, np.inf
-    times = pd.date_range("2025-01-01", periods=40, freq="10min").as_unit("ns").asi8
-    context = np.broadcast_to(context_columns(CONTEXT_COLUMNS, times), (2, 40, 4))
-    np.save(folder / "x.npy", np.concatenate([x, context], axis=2).astype("float32"))
-    for name, arguments in {
-        "recursive": {"context": CONTEXT_COLUMNS, "residual": True},
-        "adaptive": {"layers": 1, "scoring": {"settle": 10, "short": 3}},
-        "joint": {"cell": "gru", "head": "direct", "gaussian": "joint", "smooth": 5},
-        "imputing": {"cell": "simple_rnn", "impute": "forecast", "compensate": True, "layers": 1},
-    }.items():
-        rnn.toy_rnn(**{"horizon": 2, **arguments}).save(folder / f"{name}.keras")
-    tests = Path(__file__).parent
-
-    def another(name):
-        done = subprocess.run(
-            [sys.executable, "-m", "toys.rnn", name, folder],
-            env={
-                **os.environ,
-                "PYTHONPATH": os.pathsep.join([str(tests.parent), str(tests)]),
-                "KERAS_BACKEND": name,
-                "OMP_NUM_THREADS": "1",
-            },
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
-        numbers = {}
-        with np.load(folder / f"{name}.npz") as arrays:
-            for key, array in arrays.items():
-                kind, _, name = key.partition("/")
-                numbers.setdefault(kind, {})[name] = array
-        return numbers
-
-    with ThreadPoolExecutor() as pool:
-        others = [name for name in ("jax", "torch") if importlib.util.find_spec(name)]
-        running = {name: pool.submit(another, name) for name in others}
-        here_and_now = rnn.backend_numbers(folder)
-
-        def numbers(backend):
-            if backend == "tensorflow":
-                return here_and_now
-            if backend not in running:
-                pytest.skip(f"{backend} is not installed")
-            return running[backend].result()
-
-        yield numbers

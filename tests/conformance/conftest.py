@@ -1,20 +1,22 @@
-"""One tiny detector of every kind, trained and exported once for all promises."""
+"""One golden detector of every kind, trained and exported once for all promises."""
 
 import pytest
 
 from kad.detectors import detector_names
-from toys import detectors
-from toys.series import ten_minutes
+from toys import golden
 
 
 @pytest.fixture(scope="session", params=detector_names())
-def trained(request, tmp_path_factory):
-    """A trained run of each kind."""
-    from kad.runs.train import train
+def kind(request):
+    """The name of each kind."""
+    return request.param
 
-    config = detectors.config_of(request.param)
-    folder = tmp_path_factory.mktemp("conformance") / request.param
-    return train(config, ten_minutes(), out=folder)
+
+@pytest.fixture(scope="session")
+def trained(kind, tmp_path_factory):
+    """A trained run of it."""
+    folder = tmp_path_factory.mktemp("conformance") / kind
+    return golden.train(kind, golden.read_series(), folder)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,21 @@
 """What a trained detector of every kind promises, and its file on the gateway."""
 
-from toys import checks
+import numpy as np
+
+from toys import checks, golden
+
+
+def test_training_gives_the_golden_weights(kind, trained):
+    """The same seed gives the same weights, in the same order: layers, batches and noise."""
+    import kad
+
+    stored = kad.load(golden.FOLDER / f"{kind}.keras")
+    for then, now in zip(stored.weights, trained.detector.weights, strict=True):
+        # Keras numbers the models of a process: memory, memory_1, ...
+        assert now.path.partition("/")[2] == then.path.partition("/")[2]
+        np.testing.assert_allclose(
+            now.numpy(), then.numpy(), rtol=2e-3, atol=2e-3, err_msg=then.path
+        )
 
 
 def test_training_gives_a_usable_threshold(detector):

@@ -96,7 +96,7 @@ def train(name, series, out):
     """A run of a detector on the series, with seed 1."""
     import kad
 
-    settings = SETTINGS[name]
+    settings = SETTINGS.get(name, {})
     training = {**settings.get("training", {}), "seed": 1}
     config = kad.build_config(
         detector=name, preset="tiny", overrides={**settings, "training": training}

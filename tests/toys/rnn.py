@@ -167,18 +167,17 @@ def dropout_numbers():
 
 
 def score_numbers(folder):
-    """Outputs of the detectors saved in a folder for its `x.npy`."""
-    import kad
-    from kad.backend.compiled import compile_function
+    """Outputs of the detectors saved in a folder for its `x.npy`, by `file.output`.
+
+    Those whose file has "context" in its name take the context columns.
+    """
+    from benchmarks.parity.backend_scores import scores
 
     x = np.load(folder / "x.npy")
     numbers = {}
     for path in sorted(folder.glob("*.keras")):
-        detector = kad.load(path)
-        inputs = x[..., : 2 + len(detector.context)]
-        state = np.zeros((len(x), detector.state_size), "float32")
-        out = compile_function(detector.step, detector.variables)(inputs, state)
-        numbers |= {f"{path.stem}.{name}": array for name, array in out.items()}
+        inputs = x if "context" in path.stem else x[..., :2]
+        numbers |= {f"{path.stem}.{name}": array for name, array in scores(path, inputs).items()}
     return numbers
 
 

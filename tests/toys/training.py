@@ -1,5 +1,8 @@
 """Trainings of a tiny VAE-LSTM, stopped on the way or not."""
 
+from contextlib import contextmanager
+from unittest.mock import patch
+
 import numpy as np
 
 from kad.config import build_config
@@ -18,6 +21,15 @@ def interrupted_in(phase, epoch, monkeypatch):
         original(self, name, state, *arguments)
 
     monkeypatch.setattr(training.TrainingSession, "_epoch", stop)
+
+
+@contextmanager
+def networks_as_they_are():
+    """Trainings whose networks keep the weights that they begin with; all else is fitted."""
+    from kad.training.session import TrainingSession
+
+    with patch.object(TrainingSession, "run_phase", lambda *_, **__: None):
+        yield
 
 
 def tiny(**overrides):

@@ -94,16 +94,17 @@ def test_static_is_refused():
         Ensemble(["a"], scoring={"normalisation": "static"})
 
 
-@pytest.mark.parametrize("phase", ["lstm", "predictor"])
-def test_interrupted_training(trained, tmp_path, monkeypatch, phase):
+def test_interrupted_training(trained, tmp_path, monkeypatch):
     """Only the last network's Ctrl+C leaves a detector; resumed, it ends as if never stopped."""
-    with monkeypatch.context() as patch:
-        interrupted_in(phase, 1, patch)
-        with pytest.raises(TrainingInterruptedError) as stopped:
-            train(tiny(), wave(), out=tmp_path / "run")
-    assert stopped.value.usable == (phase == "predictor")
-    assert (tmp_path / "run" / "model.keras").exists() == (phase == "predictor")
-    resumed = train(tiny(), wave(), out=tmp_path / "run", resume=True)
+    out = tmp_path / "run"
+    for phase, resume in (("lstm", False), ("predictor", True)):
+        with monkeypatch.context() as patch:
+            interrupted_in(phase, 1, patch)
+            with pytest.raises(TrainingInterruptedError) as stopped:
+                train(tiny(), wave(), out=out, resume=resume)
+        assert stopped.value.usable == (phase == "predictor")
+        assert (out / "model.keras").exists() == (phase == "predictor")
+    resumed = train(tiny(), wave(), out=out, resume=True)
     for one, other in zip(
         resumed.detector.get_weights(), trained.detector.get_weights(), strict=True
     ):

@@ -18,6 +18,7 @@ from kad.metrics.nab import NABSeries
 from kad.runs.train import train
 from runtime.errors import InputError
 from toys.series import TINY, wave
+from toys.training import networks_as_they_are
 
 ROWS = 700
 TRAINED = 500
@@ -242,7 +243,8 @@ def test_what_stands_beside_has_its_own_threshold(tmp_path):
     config = build_config(detector="gaussian", overrides=overrides)
     train(config, frame.iloc[:600], out=tmp_path / "gaussian")
     more = build_config(overrides={**TINY, **overrides})
-    train(more, frame.iloc[:600], out=tmp_path / "vae-lstm")
+    with networks_as_they_are():
+        train(more, frame.iloc[:600], out=tmp_path / "vae-lstm")
     ours, alone = (
         evaluate_run(tmp_path / name, frame, labels) for name in ("vae-lstm", "gaussian")
     )

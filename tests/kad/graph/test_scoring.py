@@ -1,5 +1,7 @@
 """The scoring layer against its definition in plain Python, one sample after the other."""
 
+import json
+from functools import cache
 from math import sqrt
 
 import keras
@@ -11,7 +13,6 @@ from keras import ops
 
 from export import export
 from export.replay import always, replay_series, run, uneven
-from kad.backend.compiled import compile_function
 from kad.config import build_config
 from kad.detector import Detector
 from kad.detector import calibrating as detector_module
@@ -24,6 +25,7 @@ from kad.options import FitOptions, ScoringOptions
 from runtime import Detector as OnnxDetector
 from runtime.errors import ConfigError
 from runtime.model.compare import relative_gap
+from toys.compared import step_of
 from toys.series import TINY, wave
 
 WARMUP = 5
@@ -136,11 +138,17 @@ def follow(channels, z):
     return np.sum(parts, axis=1), np.array(parts)
 
 
-def fitted(options, rows=600, **arguments):
-    """A fitted detector, its training rows and its options."""
+def fitted(options, **arguments):
+    """A fitted detector, its training rows and its options; tests share it."""
+    return _fitted(json.dumps([options, arguments]))
+
+
+@cache
+def _fitted(text):
+    options, arguments = json.loads(text)
     detector = Distance(["a", "b"], period_s=60.0, scoring=options, **arguments)
-    frame = wave(rows)
-    frame.iloc[50:60, 0], frame.iloc[rows // 2, 1] = np.nan, np.inf
+    frame = wave(600)
+    frame.iloc[50:60, 0], frame.iloc[300, 1] = np.nan, np.inf
     detector.fit(frame)
     return detector, frame.to_numpy(), ScoringOptions(**options)
 
@@ -165,9 +173,8 @@ def difficult():
 
 def scored(detector, x, lengths=None):
     """Outputs and last state of streams from a new state."""
-    step = compile_function(detector.step, detector.variables)
     zeros = np.zeros((len(x), detector.state_size), "float32")
-    return run(step, x, zeros, lengths or always(detector.max_steps))
+    return run(step_of(detector), x, zeros, lengths or always(detector.max_steps))
 
 
 @pytest.mark.parametrize("options", [{}, QUICK, LONG], ids=["defaults", "quick", "long"])

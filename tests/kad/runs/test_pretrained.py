@@ -10,6 +10,7 @@ from kad.config import build_config
 from kad.runs.train import train
 from runtime.errors import ConfigError
 from toys.series import TINY, wave
+from toys.training import networks_as_they_are
 
 RNN = {
     "detector": {"units": 4, "embedding": 4, "layers": 1, "horizon": 2},
@@ -50,8 +51,10 @@ def test_training_starts_where_the_other_run_ended(name, tree, still, run, rnn_r
 
 def test_scaler_and_calibration_are_the_new_rows(run, tmp_path):
     """Only networks are taken over: from other rows, another scaler and another calibration."""
-    config = settings("vae-lstm", TINY, training=STILL)
-    detector = train(config, 5 * wave(seed=2), out=tmp_path / "run", pretrained=run.folder).detector
+    config = settings("vae-lstm", TINY)
+    with networks_as_they_are():
+        new = train(config, 5 * wave(seed=2), out=tmp_path / "run", pretrained=run.folder)
+    detector = new.detector
     ours, theirs = detector.trainable_variables, run.detector.trainable_variables
     for mine, other in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(mine, other)
@@ -94,21 +97,21 @@ def test_an_rnn_of_another_size_is_refused(rnn_run, tmp_path):
 
 def test_an_ensemble_starts_with_all_networks_of_another(tmp_path):
     """Both networks are taken over; another size of one of them is refused."""
-    still = {"epochs": 1, "vae_lstm": STILL, "rnn": {"learning_rate": 1e-20}}
 
-    def tiny(training, **arguments):
-        sections = {"training": training, "detector": arguments}
+    def tiny(seed=0, **arguments):
+        sections = {"training": {"seed": seed}, "detector": arguments}
         return build_config(detector="ensemble", preset="tiny", overrides=sections)
 
-    first = train(tiny({"epochs": 1}), wave(), out=tmp_path / "first")
-    again = train(tiny(still), wave(), out=tmp_path / "again", pretrained=first.folder)
+    with networks_as_they_are():
+        first = train(tiny(), wave(), out=tmp_path / "first")
+        again = train(tiny(seed=1), wave(), out=tmp_path / "again", pretrained=first.folder)
     names = [variable.path for variable in again.detector.trainable_variables]
     assert {name.split("/")[0] for name in names} >= {"predictor"}
     pairs = zip(again.detector.trainable_variables, first.detector.trainable_variables, strict=True)
     for mine, other in pairs:
         np.testing.assert_array_equal(mine, other)
     with pytest.raises(ConfigError, match=r"rnn\..*units is \d+ there and 5 here"):
-        train(tiny(still, rnn={"units": 5}), wave(), out=tmp_path / "no", pretrained=first.folder)
+        train(tiny(rnn={"units": 5}), wave(), out=tmp_path / "no", pretrained=first.folder)
 
 
 def kad_train(monkeypatch, capsys, *arguments):

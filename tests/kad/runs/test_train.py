@@ -11,7 +11,7 @@ from kad.runs.train import train
 from kad.training.session import TrainingInterruptedError
 from runtime.errors import InputError
 from toys.series import wave
-from toys.training import interrupted_in, tiny, weights
+from toys.training import interrupted_in, networks_as_they_are, tiny, weights
 
 STATIC = {"normalisation": "static"}
 
@@ -33,25 +33,26 @@ def test_run_folder_is_complete(run):
     assert len(scores) == run.detector.card["calibration"]["rows"] == 540
 
 
-def test_same_seed_same_weights(run, tmp_path):
-    """A seed repeats a run; another seed does not."""
-    again = train(tiny(), wave(), out=tmp_path / "again").detector
+def test_another_seed_gives_other_weights(run, tmp_path):
+    """The same seed repeats a run, as the next test shows."""
     other = train(tiny(training={"seed": 1}), wave(), out=tmp_path / "other").detector
-    np.testing.assert_array_equal(weights(again), weights(run.detector))
-    assert np.abs(weights(again) - weights(other)).max() > 0.01
+    assert np.abs(weights(other) - weights(run.detector)).max() > 0.01
 
 
-@pytest.mark.parametrize("phase", ["vae", "lstm"])
-def test_resume_equals_never_stopping(run, tmp_path, monkeypatch, phase):
-    """Stopped by Ctrl+C and resumed, a run ends with the weights of an uninterrupted one."""
-    config = tiny()
-    with monkeypatch.context() as patch:
-        interrupted_in(phase, 1, patch)
-        with pytest.raises(TrainingInterruptedError) as error:
-            train(config, wave(), out=tmp_path / "stopped")
-    assert error.value.usable == (phase == "lstm")
-    assert (tmp_path / "stopped" / "model.keras").exists() == (phase == "lstm")
-    resumed = train(config, wave(), out=tmp_path / "stopped", resume=True)
+def test_resume_equals_never_stopping(run, tmp_path, monkeypatch):
+    """Stopped by Ctrl+C in each phase, and resumed, a run ends with an uninterrupted one's weights.
+
+    Only the last phase's Ctrl+C leaves a detector.
+    """
+    config, out = tiny(), tmp_path / "stopped"
+    for phase, resume in (("vae", False), ("lstm", True)):
+        with monkeypatch.context() as patch:
+            interrupted_in(phase, 1, patch)
+            with pytest.raises(TrainingInterruptedError) as error:
+                train(config, wave(), out=out, resume=resume)
+        assert error.value.usable == (phase == "lstm")
+        assert (out / "model.keras").exists() == (phase == "lstm")
+    resumed = train(config, wave(), out=out, resume=True)
     np.testing.assert_array_equal(weights(resumed.detector), weights(run.detector))
     assert list(resumed.history["epoch"]) == [1, 2, 1, 2]
 
@@ -97,7 +98,8 @@ def test_overwrite_keeps_the_run_until_the_data_is_usable(copy):
         train(tiny(scoring=STATIC), wave().assign(a=1.0), out=copy, overwrite=True)
     assert {p.name: p.read_bytes() for p in copy.iterdir()} == before
     (copy / "detector.onnx").write_bytes(b"old")
-    train(tiny(), wave(seed=9), out=copy, overwrite=True)
+    with networks_as_they_are():
+        train(tiny(), wave(seed=9), out=copy, overwrite=True)
     assert not (copy / "detector.onnx").exists()
 
 
