@@ -1,8 +1,15 @@
 """What a trained detector of every kind promises, and its file on the gateway."""
 
+import re
+
 import numpy as np
 
 from toys import checks, golden
+
+
+def unnumbered(path):
+    """A weight's path without the number that Keras gives to a process's second model of a name."""
+    return re.sub(r"^(\w+?)_\d+/", r"\1/", path)
 
 
 def test_training_gives_the_golden_weights(kind, trained):
@@ -11,8 +18,7 @@ def test_training_gives_the_golden_weights(kind, trained):
 
     stored = kad.load(golden.FOLDER / f"{kind}.keras")
     for then, now in zip(stored.weights, trained.detector.weights, strict=True):
-        # Keras numbers the models of a process: memory, memory_1, ...
-        assert now.path.partition("/")[2] == then.path.partition("/")[2]
+        assert unnumbered(now.path) == then.path
         np.testing.assert_allclose(
             now.numpy(), then.numpy(), rtol=2e-3, atol=2e-3, err_msg=then.path
         )
