@@ -32,11 +32,11 @@ TOYS = {
 
 @pytest.fixture(scope="module")
 def x():
-    """Two streams of 120 rows with context; some samples are missing or infinite."""
-    x = np.stack([wave(120, seed=1).to_numpy(), wave(120, seed=2).to_numpy()])
+    """Two streams of 40 rows with context; some samples are missing or infinite."""
+    x = np.stack([wave(40, seed=1).to_numpy(), wave(40, seed=2).to_numpy()])
     x[0, 25:28, 1], x[1, 30] = np.nan, np.inf
-    times = pd.date_range("2025-01-01", periods=120, freq="10min").as_unit("ns").asi8
-    context = np.broadcast_to(context_columns(CONTEXT_COLUMNS, times), (2, 120, 4))
+    times = pd.date_range("2025-01-01", periods=40, freq="10min").as_unit("ns").asi8
+    context = np.broadcast_to(context_columns(CONTEXT_COLUMNS, times), (2, 40, 4))
     return np.concatenate([x, context], axis=2).astype("float32")
 
 
