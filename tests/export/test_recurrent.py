@@ -34,7 +34,7 @@ def operators(path):
 
 def exported_toy(folder, *, frozen=None, **arguments):
     """A saved toy and its file."""
-    toy_rnn(**{"horizon": 2, **arguments}).save(folder / "toy.keras")
+    toy_rnn(**arguments).save(folder / "toy.keras")
     return export(folder / "toy.keras", folder / "toy.onnx", **(frozen or {}))
 
 
@@ -61,7 +61,7 @@ def test_every_cell_and_head_is_free_of_loops(cell, head, tmp_path):
 
 def test_imputing_with_its_own_forecast_is_one_loop(tmp_path):
     """With static scores, the detector's own recurrence is the only Loop; the same numbers."""
-    arguments = {"cell": "gru", "layers": 1, "context": CONTEXT_COLUMNS}
+    arguments = {"cell": "gru", "layers": 1, "horizon": 2, "context": CONTEXT_COLUMNS}
     done = exported_toy(tmp_path, impute="forecast", **arguments)
     counts = operators(done.path)
     assert {name: n for name, n in counts.items() if name in CONTROL_FLOW} == {"Loop": 1}

@@ -167,18 +167,14 @@ def dropout_numbers():
 
 
 def score_numbers(folder):
-    """Outputs of the detectors saved in a folder for its `x.npy`, by `file.output`.
-
-    Those whose file has "context" in its name take the context columns.
-    """
+    """Outputs of each detector `name.keras` in a folder for its series `name.npy`."""
     from benchmarks.parity.backend_scores import scores
 
-    x = np.load(folder / "x.npy")
-    numbers = {}
-    for path in sorted(folder.glob("*.keras")):
-        inputs = x if "context" in path.stem else x[..., :2]
-        numbers |= {f"{path.stem}.{name}": array for name, array in scores(path, inputs).items()}
-    return numbers
+    return {
+        f"{path.stem}.{name}": array
+        for path in sorted(folder.glob("*.keras"))
+        for name, array in scores(path, np.load(path.with_suffix(".npy"))).items()
+    }
 
 
 def backend_numbers(folder):

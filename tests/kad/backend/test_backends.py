@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from export.replay import replay_series
 from runtime import Detector
 from runtime.clock.context import CONTEXT_COLUMNS, context_columns
 from runtime.model.compare import relative_gap
@@ -22,7 +23,7 @@ from toys.series import wave
 BACKENDS = ["tensorflow", "torch", "jax"]
 TESTS = Path(__file__).parents[2]
 TOYS = {
-    "recursive, context": {"context": CONTEXT_COLUMNS, "residual": True},
+    "recursive": {"context": CONTEXT_COLUMNS, "residual": True},
     "adaptive": {"layers": 1, "scoring": {"settle": 10, "short": 3}},
     "joint": {"cell": "gru", "head": "direct", "gaussian": "joint", "smooth": 5},
     "imputing": {"cell": "simple_rnn", "impute": "forecast", "compensate": True, "layers": 1},
@@ -30,24 +31,32 @@ TOYS = {
 """RNN predictors that every backend scores."""
 
 
-@pytest.fixture(scope="module")
-def x():
+def difficult(detector):
     """Two streams of 40 rows with context; some samples are missing or infinite."""
     x = np.stack([wave(40, seed=1).to_numpy(), wave(40, seed=2).to_numpy()])
     x[0, 25:28, 1], x[1, 30] = np.nan, np.inf
     times = pd.date_range("2025-01-01", periods=40, freq="10min").as_unit("ns").asi8
-    context = np.broadcast_to(context_columns(CONTEXT_COLUMNS, times), (2, 40, 4))
+    context = context_columns(detector.context, times)
+    context = np.broadcast_to(context, (2, *context.shape))
     return np.concatenate([x, context], axis=2).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def x(run):
+    """Three streams of the trained run."""
+    return replay_series(run.detector, streams=3, steps=120)
 
 
 @pytest.fixture(scope="module")
 def on_backend(x, run, tmp_path_factory):
     """A function from a backend to `toys.rnn.backend_numbers` on it; other ones run beside."""
     folder = tmp_path_factory.mktemp("backends")
-    np.save(folder / "x.npy", x)
     for name, arguments in TOYS.items():
-        rnn.toy_rnn(**{"horizon": 2, **arguments}).save(folder / f"{name}.keras")
+        toy = rnn.toy_rnn(**{"horizon": 2, **arguments})
+        toy.save(folder / f"{name}.keras")
+        np.save(folder / f"{name}.npy", difficult(toy))
     shutil.copy(run.folder / "model.keras", folder / "vae-lstm.keras")
+    np.save(folder / "vae-lstm.npy", x)
 
     def another(name):
         done = subprocess.run(
@@ -130,7 +139,7 @@ def test_backends_score_alike(on_backend, backend):
 def test_backend_equals_onnx(x, on_backend, backend, exported):
     """A trained detector loaded under any backend scores as its file, NaN and inf included."""
     onnx = Detector(exported.path)
-    reference = onnx.step(x[..., :2], onnx.initial_state(2))._asdict()
+    reference = onnx.step(x, onnx.initial_state(len(x)))._asdict()
     numbers = on_backend(backend)["score"]
     gaps = {name: relative_gap(numbers[f"vae-lstm.{name}"], reference[name]) for name in OUTPUTS}
     assert max(gaps.values()) < 1e-5, gaps
