@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from kad.detector import Detector
 
 GOLDEN_STEPS = 64
+PARAMS = "params"
+"""Name of the row of what belongs to one machine."""
 
 
 class Exported(NamedTuple):
@@ -104,14 +106,16 @@ def _detector_file(
         state_size=detector.state_size,
     )
 
-    def step(x: Any, state: Any) -> dict[str, Any]:
-        out = detector.step(x, state)
+    def step(x: Any, state: Any, params: Any = None) -> dict[str, Any]:
+        out = detector.step(x, state, params)
         return {name: keras.ops.cast(out[name], "float32") for name in OUTPUTS}
 
+    params = detector.params
     model = to_onnx(
         step,
-        inputs={name: sizes[name] for name in INPUTS},
+        inputs={**{name: sizes[name] for name in INPUTS}, PARAMS: params.shape},
         outputs={name: sizes[name] for name in OUTPUTS},
+        constants={PARAMS: params},
         frozen=frozen,
         loops=detector.declared_loops,
     )

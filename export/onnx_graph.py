@@ -8,13 +8,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import tensorflow as tf
 import tf2onnx
 from onnx import numpy_helper
 
 from export.recurrent import Markers
-from kad.networks.rnn.recurrent import lowered_by
+from kad.graph.lowering import lowered_by
 from runtime.errors import VerificationError
 
 OPSET = 17
@@ -33,19 +34,20 @@ def to_onnx(
     *,
     inputs: Mapping[str, Shape],
     outputs: Mapping[str, Shape],
+    constants: Mapping[str, npt.NDArray[np.float32]] | None = None,
     frozen: Mapping[str, int] | None = None,
     loops: int = 0,
 ) -> onnx.ModelProto:
     """Converts a function and names the dimensions of its tensors.
 
-    The graph is traced with every leading dimension dynamic, frozen ones too: a static batch of 1
-    would turn recurrent layers into loops. Other frozen dimensions are static, so that a recurrence
-    over one step is no loop.
+    Frozen dimensions are static in the trace: a recurrence over one step is no loop, and no shape
+    is computed in the graph.
 
     Args:
         function: Takes one float32 tensor per input, returns a mapping with every output.
         inputs: Shape per input in the function's order; a `str` names a dynamic dimension.
         outputs: Shape per output.
+        constants: Inputs that the file has as initializers of their names.
         frozen: Sizes of the named dimensions that the file fixes.
         loops: Control flow nodes that the detector declares.
 
@@ -58,7 +60,7 @@ def to_onnx(
     sizes = frozen or {}
 
     def static(shape: Shape) -> list[int | None]:
-        return [None, *(d if isinstance(d, int) else sizes.get(d) for d in shape[1:])]
+        return [d if isinstance(d, int) else sizes.get(d) for d in shape]
 
     signature = [
         tf.TensorSpec(static(shape), tf.float32, name=name) for name, shape in inputs.items()
@@ -71,7 +73,7 @@ def to_onnx(
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     graph = tf.function(traced, input_signature=signature, autograph=False)
     markers = Markers()
-    with lowered_by(markers.lower):
+    with lowered_by(markers):
         converted, _ = tf2onnx.convert.from_function(
             graph,
             input_signature=signature,
@@ -80,6 +82,9 @@ def to_onnx(
         )
     model: onnx.ModelProto = converted
     model.ir_version = IR_VERSION
+    for name, array in (constants or {}).items():
+        model.graph.initializer.append(numpy_helper.from_array(array, name))
+        model.graph.input.remove(next(i for i in model.graph.input if i.name == name))
     order = {name: position for position, name in enumerate(outputs)}
     model.graph.output.sort(key=lambda output: order[output.name])
     _name_dimensions(
@@ -102,29 +107,39 @@ def _where(_: Any, node: Any, __: str, ___: Sequence[Any]) -> None:
 def _recurrent(markers: Markers, graph: Any, node: Any, _: str, __: Sequence[Any]) -> None:
     """Replaces a marker by its operator; ONNX has steps first, and states per direction."""
     name = next(name for name in markers if name in node.name)
-    operator, attributes, weights = markers[name]
+    operator, attributes, weights, is_step = markers[name]
     x, *states = node.input
-    output, *last = node.output
+    outputs = list(node.output)
     graph.remove_node(node.name)
 
     def constant(label: str, array: Any) -> Any:
         return graph.make_const(f"{name}{label}", array).output[0]
 
-    direction = constant("direction", np.array([0], np.int64))
-    axis = constant("axis", np.array([1], np.int64))
-    by_step = graph.make_node("Transpose", [x], attr={"perm": [1, 0, 2]}).output[0]
-    starts = [graph.make_node("Unsqueeze", [state, direction]).output[0] for state in states]
+    first = constant("first", np.array([0], np.int64))
+
+    def unsqueezed(tensor: str) -> Any:
+        return graph.make_node("Unsqueeze", [tensor, first]).output[0]
+
+    by_step = unsqueezed(x) if is_step else _steps_first(graph, x)
+    starts = [unsqueezed(state) for state in states]
     constants = [constant(label, array) for label, array in zip("WRB", weights, strict=True)]
     run = graph.make_node(
         operator,
-        [by_step, *constants, "", *starts],
+        [by_step, *constants, *(["", *starts] if starts else [])],
         attr=attributes,
         output_count=1 + len(states),
     )
-    squeezed = graph.make_node("Squeeze", [run.output[0], axis]).output[0]
-    graph.make_node("Transpose", [squeezed], attr={"perm": [1, 0, 2]}, outputs=[output])
-    for state, end in zip(run.output[1:], last, strict=True):
-        graph.make_node("Squeeze", [state, direction], outputs=[end])
+    if not is_step:
+        direction = constant("direction", np.array([1], np.int64))
+        squeezed = graph.make_node("Squeeze", [run.output[0], direction]).output[0]
+        graph.make_node("Transpose", [squeezed], attr={"perm": [1, 0, 2]}, outputs=outputs[:1])
+    ends = outputs[-len(states) :] if states else []
+    for state, end in zip(run.output[1:], ends, strict=True):
+        graph.make_node("Squeeze", [state, first], outputs=[end])
+
+
+def _steps_first(graph: Any, x: str) -> Any:
+    return graph.make_node("Transpose", [x], attr={"perm": [1, 0, 2]}).output[0]
 
 
 _HANDLERS: dict[str, Any] = {"Select": (_where, []), "SelectV2": (_where, [])}

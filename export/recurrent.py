@@ -1,7 +1,7 @@
 """Recurrent layers as single ONNX operators.
 
 A converter would turn a recurrence into a Loop. While a graph is traced for export, each
-`kad.networks.rnn.recurrent.Recurrent` leaves a marker in the place of its recurrence, which the
+recurrent layer leaves a marker (`kad.graph.lowering`) in the place of its recurrence, which the
 converter replaces by one LSTM, GRU or RNN operator with the weights noted here.
 """
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from kad.networks.rnn.recurrent import Recurrent, Unrolled
+from kad.graph.lowering import RecurrentWeights, Unrolled
 
 Array = npt.NDArray[np.float32]
 
@@ -31,31 +31,46 @@ class RecurrentOperator(NamedTuple):
     attributes: dict[str, Any]
     weights: tuple[Array, Array, Array]
     """W, R and B of the ONNX specification."""
+    is_step: bool = False
+    """Takes `(batch, inputs)`, one step, and gives the states alone."""
 
 
 class Markers(dict[str, RecurrentOperator]):
     """The operators of a graph, by the name of the marker that stands for each."""
 
-    def lower(self, layer: Recurrent, x: Any, states: Sequence[Any], *, every: bool) -> Unrolled:
-        """Marks the place of a layer's recurrence; see `Recurrent.call`."""
-        output, *last = self._mark(_operator(layer), layer.units, x, states)
+    def value(self, weight: Any) -> Array:
+        """See `kad.graph.lowering.Lowering`."""
+        return _value(weight)
+
+    def recurrent(
+        self, weights: RecurrentWeights, x: Any, states: Sequence[Any], *, every: bool
+    ) -> Unrolled:
+        """Marks the place of a layer's recurrence; see `kad.graph.lowering.Lowering`."""
+        output, *last = self._mark(_operator(weights), weights.units, x, states)
         if not every:
             return Unrolled(output, tuple(last), None)
-        if layer.cell != "lstm":
+        if weights.cell != "lstm":
             return Unrolled(output, tuple(last), (output,))
-        return Unrolled(output, tuple(last), (output, self._cells(layer, x, states, output)))
+        return Unrolled(output, tuple(last), (output, self._cells(weights, x, states, output)))
 
-    def _cells(self, layer: Recurrent, x: Any, states: Sequence[Any], output: Any) -> Any:
+    def advance(self, weights: RecurrentWeights, x: Any, states: Sequence[Any]) -> list[Any]:
+        """Marks the place of one step; see `kad.graph.lowering.Lowering`."""
+        return self._mark(_operator(weights)._replace(is_step=True), weights.units, x, states)
+
+    def _cells(
+        self, weights: RecurrentWeights, x: Any, states: Sequence[Any], output: Any
+    ) -> Any:
         """Returns the cell state after every step, which an ONNX LSTM does not give.
 
         A second LSTM has its gates' inputs computed outside, and its output is its cell.
         """
         past = tf.concat([states[0][:, None], output[:, :-1]], axis=1)
-        mixed = x @ layer.kernel.value + past @ layer.recurrent.value + layer.bias.value
+        mixed = x @ weights.kernel.value + past @ weights.recurrent.value + weights.bias.value
         enter, forget, candidate, _ = tf.split(mixed, 4, axis=2)
         opened = tf.fill(tf.shape(enter), _OPEN)
-        fed = tf.concat([enter, forget, layer.activate(candidate), opened], axis=2)
-        units = layer.units
+        activate = tf.tanh if weights.activation == "tanh" else tf.nn.relu
+        fed = tf.concat([enter, forget, activate(candidate), opened], axis=2)
+        units = weights.units
         kernel = _onnx_layout(np.eye(4 * units, dtype="float32"), "lstm", units)
         operator = RecurrentOperator(
             "LSTM",
@@ -76,40 +91,45 @@ class Markers(dict[str, RecurrentOperator]):
     def _mark(
         self, operator: RecurrentOperator, units: int, x: Any, states: Sequence[Any]
     ) -> list[Any]:
-        """Returns stand-ins for the output and each last state."""
+        """Returns stand-ins for the output, unless it is one step, and for each last state."""
         name = f"kad_recurrent_{len(self)}_"
         self[name] = operator
+        shapes = [(x.shape[0], units)] * len(states)
+        if not operator.is_step:
+            shapes = [(x.shape[0], x.shape[1], units), *shapes]
         marked: list[Any] = tf.numpy_function(
-            lambda *_: None, [x, *states], [tf.float32] * (1 + len(states)), name=name
+            lambda *_: None, [x, *states], [tf.float32] * len(shapes), name=name
         )
-        marked[0].set_shape((x.shape[0], x.shape[1], units))
-        for state in marked[1:]:
-            state.set_shape((x.shape[0], units))
+        for stand_in, shape in zip(marked, shapes, strict=True):
+            stand_in.set_shape(shape)
         return marked
 
 
-def _operator(layer: Recurrent) -> RecurrentOperator:
+def _value(weight: Any) -> Array:
     with tf.init_scope():
-        kernel, recurrent, bias = (
-            np.asarray(v.numpy(), "float32") for v in (layer.kernel, layer.recurrent, layer.bias)
-        )
-    activation = _ACTIVATIONS[layer.activation]
-    attributes: dict[str, Any] = {"hidden_size": layer.units}
-    if layer.cell == "lstm":
+        return np.asarray(weight.numpy(), "float32")
+
+
+def _operator(weights: RecurrentWeights) -> RecurrentOperator:
+    kernel, recurrent, bias = map(_value, (weights.kernel, weights.recurrent, weights.bias))
+    cell, units = weights.cell, weights.units
+    activation = _ACTIVATIONS[weights.activation]
+    attributes: dict[str, Any] = {"hidden_size": units}
+    if cell == "lstm":
         attributes["activations"] = ["Sigmoid", activation, activation]
-    elif layer.cell == "gru":
+    elif cell == "gru":
         attributes["activations"] = ["Sigmoid", activation]
         attributes["linear_before_reset"] = 1
     else:
         attributes["activations"] = [activation]
-    biases = bias if layer.cell == "gru" else np.stack([bias, np.zeros_like(bias)])
+    biases = bias if cell == "gru" else np.stack([bias, np.zeros_like(bias)])
     return RecurrentOperator(
-        _OPERATORS[layer.cell],
+        _OPERATORS[cell],
         attributes,
         (
-            _onnx_layout(kernel, layer.cell, layer.units).T[None],
-            _onnx_layout(recurrent, layer.cell, layer.units).T[None],
-            np.concatenate(list(_onnx_layout(biases, layer.cell, layer.units)))[None],
+            _onnx_layout(kernel, cell, units).T[None],
+            _onnx_layout(recurrent, cell, units).T[None],
+            np.concatenate(list(_onnx_layout(biases, cell, units)))[None],
         ),
     )
 

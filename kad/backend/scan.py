@@ -64,7 +64,8 @@ def _tensorflow_scan(step: Any, carry: Any, xs: Any) -> tuple[Any, Any]:
         (tf.constant(0), carry, arrays),
         shape_invariants=(
             tf.TensorShape([]),
-            tf.nest.map_structure(lambda x: x.shape, carry),
+            # The batch's size may be known before the first step alone.
+            tf.nest.map_structure(lambda x: tf.TensorShape([None, *x.shape[1:]]), carry),
             tf.nest.map_structure(lambda _: tf.TensorShape(None), arrays),
         ),
     )

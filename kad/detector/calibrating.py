@@ -51,7 +51,7 @@ class Calibrating(Running):
             before -= len(segment.values)
             if len(inputs):
                 state = self.last_state(inputs)
-                self.scoring.start_from(self.layout.unpack(state))
+                self.scoring.start_from(self.layout.read(state))
 
     def _calibrate_as_new(self, prepared: Prepared, *, training: Mapping[str, Any]) -> None:
         """Calibrates with the ranges that were known before the newest rows, then sets all."""

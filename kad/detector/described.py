@@ -11,7 +11,7 @@ from kad.detector.own import Own
 from kad.graph.calibration import Calibration
 from kad.graph.scaler import Scaler
 from kad.graph.scoring import Scoring
-from kad.graph.state import StateLayout
+from kad.graph.state import Layout, StateLayout
 from kad.options import ScoringOptions
 from runtime.alarms.budget import BudgetThreshold, event_threshold
 from runtime.clock.context import CONTEXT_COLUMNS
@@ -30,6 +30,9 @@ class Described(Own):
 
     layout: StateLayout
     """Parts of the packed state."""
+
+    machine_layout: Layout
+    """Parts of the row of what belongs to one machine."""
 
     def __init__(
         self,
@@ -95,6 +98,17 @@ class Described(Own):
     def declared_loops(self) -> int:
         """Control flow nodes that the exported graph may have."""
         return self.own_loops + int(self.scoring.is_adaptive)
+
+    @property
+    def of_machine(self) -> dict[str, Any]:
+        """The weights that belong to one machine: scaler, first statistics, ranges, calibration."""
+        layers = {"scaler": self.scaler, "scoring": self.scoring, "calibration": self.calibration}
+        parts = {
+            f"{layer}.{name}": value
+            for layer, own in layers.items()
+            for name, value in own.of_machine.items()
+        }
+        return {**parts, **self.own_of_machine}
 
     @property
     def state_size(self) -> int:

@@ -52,6 +52,14 @@ class Own(keras.Model):
     own_loops: int = 0
     """Recurrences of its own that become control flow nodes in the exported graph."""
 
+    @property
+    def own_of_machine(self) -> dict[str, Any]:
+        """Its own weights that belong to one machine, each `(numbers,)`.
+
+        `measure` takes them from `samples.machine`, by their names.
+        """
+        return {}
+
     def measure(self, samples: Samples, old: Mapping[str, Any]) -> Measured:
         """Says how far a chunk of samples is from what is expected.
 

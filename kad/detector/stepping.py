@@ -1,33 +1,43 @@
 """The pure function that every detector is: `step`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 from kad.detector.described import Described
-from kad.graph.missing import hold_last, is_observed
+from kad.graph.missing import hold_last, is_observed, usable_context
+from kad.graph.rolling import running_sum
 from kad.graph.scoring import Measured, Samples
-from kad.graph.state import StateLayout
+from kad.graph.state import Layout, StateLayout
 
 
 class Stepping(Described):
     """Adds `step`: scaler, the detector's own measure, scoring, calibration."""
 
-    def _ready(self, **parts: tuple[int, ...]) -> None:
+    def _ready(self, *, keeps: Collection[str] = (), **parts: tuple[int, ...]) -> None:
         """Marks the model as built; every layer builds in the constructor.
 
         Args:
+            keeps: Names of the parts that go on over a restart; all others begin anew.
             **parts: Shapes of the detector's parts of a stream's state.
         """
-        self.own_parts = parts
+        self.own_parts, self.own_keeps = parts, tuple(keeps)
+        short = {name: shape for name, shape in parts.items() if name not in keeps}
+        long = {name: shape for name, shape in parts.items() if name in keeps}
         self.layout = StateLayout(
-            count=(1,), last=(len(self.channels),), **parts, **self.scoring.parts
+            {"last": (1, len(self.channels)), **short, **self.scoring.short_parts},
+            long={**long, **self.scoring.long_parts},
+            statistics=self.scoring.statistics_parts,
+        )
+        self.machine_layout = Layout(
+            {name: (1, int(value.shape[0])) for name, value in self.of_machine.items()}
         )
         self.built = True
         self._compiled: dict[Callable[..., Any], Callable[..., Any]] = {}
 
-    def step(self, x: Any, state: Any) -> dict[str, Any]:
+    def step(self, x: Any, state: Any, params: Any = None) -> dict[str, Any]:
         """Scores the next chunk of every stream.
 
         Pure: everything it remembers is in `state`. Any chunking of the same rows gives the same
@@ -36,51 +46,75 @@ class Stepping(Described):
         Args:
             x: float32 `(streams, steps, inputs)` in raw units, `steps` at most `max_steps`; NaN or
                 infinity where a sample is missing.
-            state: float32 `(streams, state_size)`; zeros for a new stream.
+            state: float32 `(streams, state_size)`; zeros for a new stream, the first number 0 for
+                one that restarts: windows begin anew and the warm-up counts again, what the stream
+                has learnt goes on.
+            params: float32 `(streams, params_size)`, what belongs to each stream's machine (see
+                `machine_layout`); the detector's own where not given.
 
         Returns:
             `score` and `severity` `(streams, steps)`, `channel_scores` and `expected`
             `(streams, steps, channels)`, `next_state` `(streams, state_size)`.
         """
         old = self.layout.unpack(state)
-        samples, following = self.samples(x, old)
+        samples, following = self.samples(x, old, params)
         measured = self.measure(samples, old)
         scored = self.scoring(samples, measured, old)
         score, channel_scores = scored.pop("score"), scored.pop("channel_scores")
-        severity = self.calibration(score)
-        sample = ops.where(samples.observed > 0.5, samples.x, self.scaler.inverse(samples.z))
-        expected = self.scaler.inverse(measured.expected)
+        severity = self.calibration(score, samples.machine)
+        severity = severity * ops.cast(samples.is_warm, "float32")
+        expected = ops.where(samples.is_warm, measured.expected, samples.z)
         return {
-            "score": score,
-            "severity": ops.where(samples.is_warm, severity, ops.zeros_like(severity)),
+            "score": score[..., 0],
+            "severity": severity[..., 0],
             "channel_scores": channel_scores,
-            "expected": ops.where(samples.is_warm[..., None], expected, sample),
+            "expected": self.scaler.inverse(expected, samples.machine),
             "next_state": self.layout.pack({**following, **measured.following, **scored}),
         }
 
-    def samples(self, x: Any, old: Mapping[str, Any]) -> tuple[Samples, dict[str, Any]]:
+    def samples(
+        self, x: Any, old: Mapping[str, Any], params: Any = None
+    ) -> tuple[Samples, dict[str, Any]]:
         """Standardises a chunk, holds the last observed sample, and counts towards the warm-up.
 
         Args:
             x: See `step`.
             old: Parts of the state.
+            params: See `step`.
 
         Returns:
             The samples, and the next values of the parts `count` and `last`.
         """
-        raw, context = x[..., : len(self.channels)], x[..., len(self.channels) :]
-        observed = is_observed(raw)
-        anything = ops.cast(ops.any(observed, axis=-1), "float32")
-        count = ops.minimum(old["count"] + ops.cumsum(anything, axis=1), self.longest_count + 1.0)
+        machine = self._machine(params)
+        features = len(self.channels)
+        raw, context = (x[..., :features], x[..., features:]) if self.context else (x, x[..., :0])
+        is_there = is_observed(raw)
+        observed = ops.cast(is_there, "float32")
+        anything = observed if features == 1 else ops.max(observed, axis=-1, keepdims=True)
+        # It counts from 1, so that a stream whose first samples are missing does not restart.
+        count = ops.maximum(old["count"], 1.0) + running_sum(anything)
+        count = ops.minimum(count, self.longest_count + 2.0)
         samples = Samples(
-            x=raw,
-            z=hold_last(self.scaler(raw), observed, old["last"]),
-            observed=ops.cast(observed, "float32"),
-            context=context,
+            z=hold_last(self.scaler(raw, machine), is_there, old["last"]),
+            observed=observed,
+            is_observed=is_there,
+            context=usable_context(context) if self.context else context,
             count=count,
-            is_warm=ops.greater(count, float(self.warmup_steps)),
+            is_warm=ops.greater(count, self.warmup_steps + 1.0),
+            machine=machine,
         )
-        return samples, {"count": count[:, -1:], "last": samples.z[:, -1]}
+        return samples, {"count": count[:, -1:], "last": samples.z[:, -1:]}
+
+    def _machine(self, params: Any) -> dict[str, Any]:
+        if params is None:
+            return {name: value[None, None] for name, value in self.of_machine.items()}
+        return self.machine_layout.unpack(ops.reshape(params, (-1, 1, self.machine_layout.size)))
+
+    @property
+    def params(self) -> np.ndarray:
+        """What belongs to its own machine, float32 `(1, params_size)`; see `machine_layout`."""
+        parts = [ops.convert_to_numpy(value) for value in self.of_machine.values()]
+        return np.concatenate(parts)[None].astype("float32")
 
     def unscored(self, x: Any, state: Any) -> tuple[Samples, Measured, Any]:
         """Runs `step` without the scoring layer, whose parts of the state stay as they are.

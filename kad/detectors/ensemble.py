@@ -189,17 +189,26 @@ class Ensemble(Detector):
         self.warmup_steps = max(self.vae_lstm.warmup_steps, self.rnn.warmup_steps)
         self.max_steps = min(member.max_steps for member in self._members.values())
         self.own_loops = sum(member.own_loops for member in self._members.values())
-        self._ready(
-            **{
-                f"{name}.{part}": shape
-                for name, member in self._members.items()
-                for part, shape in member.own_parts.items()
-            }
-        )
+        parts = {
+            f"{name}.{part}": shape
+            for name, member in self._members.items()
+            for part, shape in member.own_parts.items()
+        }
+        keeps = [f"{name}.{part}" for name, m in self._members.items() for part in m.own_keeps]
+        self._ready(keeps=keeps, **parts)
 
     @property
     def _members(self) -> dict[str, Detector]:
         return {name: getattr(self, name) for name in MEMBERS}
+
+    @property
+    def own_of_machine(self) -> dict[str, Any]:
+        """See `Detector.own_of_machine`: that of its members."""
+        return {
+            name: value
+            for member in self._members.values()
+            for name, value in member.own_of_machine.items()
+        }
 
     @property
     def _trained(self) -> dict[str, Detector]:

@@ -58,29 +58,49 @@ class MovingGaussian(Detector):
         self.warmup_steps = window
         self.max_steps = 64
         features = len(self.channels)
-        self._ready(filled=(features,), history=(features, window))
+        self._ready(filled=(features, 1), history=(features, window))
 
     # The detector itself
 
     def measure(self, samples: Samples, old: Mapping[str, Any]) -> Measured:
         """See `Detector.measure`."""
-        observed = _swap(samples.observed)
-        seen = ops.cumsum(observed, axis=-1)
-        before = seen - observed
-        history = self._samples(samples, seen, old["history"])
-        filled = ops.minimum(old["filled"][..., None] + before, float(self.window))
-        distance, variance = self._moments(_swap(samples.z), self._windows(history, before), filled)
-        squares = _swap(ops.square(distance) / ops.maximum(variance, self.floor**2))
-        squares = squares * samples.observed
-        now = ops.minimum(old["filled"] + seen[..., -1], float(self.window))
+        windows, filled, following = self._looks_back(samples, old)
+        distance, variance = self._moments(_swap(samples.z), windows, filled)
+        squares = ops.square(distance) / ops.maximum(variance, self.floor**2)
+        squares = _swap(squares) * samples.observed
         return Measured(
             distance=squares,
             errors=(ops.sqrt(squares),),
             counts=(samples.observed,),
             expected=samples.z - _swap(distance),
-            following={
-                "filled": now,
-                "history": self._windows(history, seen[..., -1:])[:, :, 0],
+            following=following,
+        )
+
+    def _looks_back(
+        self, samples: Samples, old: Mapping[str, Any]
+    ) -> tuple[Any, Any, dict[str, Any]]:
+        """Returns what each sample is compared with.
+
+        Returns:
+            The `window` observed samples before each, `(streams, channels, steps, window)`; how
+            many of them there are, `(streams, channels, steps)`; the next parts of the state.
+        """
+        history, filled = old["history"], old["filled"]
+        observed = _swap(samples.observed)
+        if samples.z.shape[1] == 1:
+            newer = ops.concatenate([history[..., 1:], _swap(samples.z)], axis=-1)
+            kept = ops.where(_swap(samples.is_observed), newer, history)
+            now = ops.minimum(filled + observed, float(self.window))
+            return history[:, :, None], filled, {"filled": now, "history": kept}
+        seen = ops.cumsum(observed, axis=-1)
+        before = seen - observed
+        rows = self._samples(samples, seen, history)
+        return (
+            self._windows(rows, before),
+            ops.minimum(filled + before, float(self.window)),
+            {
+                "filled": ops.minimum(filled + seen[..., -1:], float(self.window)),
+                "history": self._windows(rows, seen[..., -1:])[:, :, 0],
             },
         )
 
@@ -129,11 +149,12 @@ class MovingGaussian(Detector):
             filled: `(streams, channels, steps)`: how many places of the window are filled.
         """
         from_end = np.arange(self.window, 0, -1, dtype="float32")
-        weight = ops.cast(ops.less_equal(from_end, filled[..., None]), "float32")
-        differences = (z[..., None] - window) * weight
+        is_filled = ops.less_equal(from_end, filled[..., None])
+        nothing = ops.zeros_like(window)
+        differences = ops.where(is_filled, z[..., None] - window, nothing)
         distance = ops.sum(differences, axis=-1) / ops.maximum(filled, 1.0)
-        squares = ops.square((differences - distance[..., None]) * weight)
-        variance = (ops.sum(squares, axis=-1) + (self.window - filled)) / self.window
+        squares = ops.square(ops.where(is_filled, differences - distance[..., None], nothing))
+        variance = (ops.sum(squares, axis=-1) + (self.window - filled)) * (1 / self.window)
         return distance, variance
 
     # Training

@@ -13,7 +13,7 @@ from kad.data import frames
 from kad.detector import Detector, TrainingSeries
 from kad.detector.diagnostics import Diagnostic
 from kad.graph.missing import ENOUGH
-from kad.graph.rolling import rolling
+from kad.graph.rolling import extended, rolling
 from kad.graph.scoring import ErrorStream, Measured, Samples
 from kad.networks.memory.pictures import nearest_windows
 from kad.options import Count, FitOptions
@@ -103,13 +103,19 @@ class Memory(Detector):
         )
         # Of a pattern: box means, the newest sample, and 1 where it can be compared.
         self._ready(
-            observed=(window - 1, features),
-            young=(window, features * (boxes + 2)),
+            observed=(1, (window - 1) * features),
+            young=(1, window * features * (boxes + 2)),
+            wait=(1, 1),
             patterns=(features * (boxes + 2), size),
-            wait=(1,),
             past=(features, size * stride),
-            age=(1,),
+            age=(1, 1),
+            keeps=("patterns", "past", "age"),
         )
+
+    @property
+    def own_of_machine(self) -> dict[str, Any]:
+        """See `Detector.own_of_machine`."""
+        return {"usual_age": self.usual_age}
 
     # The detector itself
 
@@ -118,7 +124,7 @@ class Memory(Detector):
         steps, features = ops.shape(samples.z)[1], len(self.channels)
         z = ops.clip(samples.z, -self.clip, self.clip)
         past = ops.concatenate([old["past"], ops.transpose(z, (0, 2, 1))], axis=-1)
-        observed = ops.concatenate([old["observed"], samples.observed], axis=1)
+        observed, newest_observed = extended(old["observed"], samples.observed, self.window - 1)
         newest = ops.transpose(past[..., self._span - (self.window - 1) :], (0, 2, 1))
         by_box = (-1, steps, self.boxes, self.box, features)
         values = ops.reshape(rolling(newest, steps, self.window), by_box)
@@ -127,34 +133,36 @@ class Memory(Detector):
         known = ops.sum(values * was_seen, axis=3) / ops.maximum(count, 1.0)
         # Whole boxes, by far the most, round in the same way on every backend.
         means = ops.where(count < self.box, known, ops.mean(values, axis=3))
-        is_whole = ops.min(ops.cast(count > ENOUGH * self.box, "float32"), axis=2)
+        is_whole = ops.min(
+            ops.cast(count > ENOUGH * self.box, "float32"), axis=2, keepdims=True
+        )
 
-        new = ops.concatenate([means, z[:, :, None], is_whole[:, :, None]], axis=2)
+        new = ops.concatenate([means, ops.expand_dims(z, 2), is_whole], axis=2)
         new = ops.reshape(new, (-1, steps, (self.boxes + 2) * features))
-        young = ops.concatenate([old["young"], new], axis=1)
-        patterns, known, following = self._remember(old, young, steps)
-        squares, expected = self._nearest_pattern(means, patterns, known)
-        age = old["age"] + ops.arange(1, steps + 1, dtype="float32")
-        age = ops.minimum(age, float(self._span + 1))
+        young, newest_young = extended(old["young"], new, self.window)
+        patterns, far, following = self._remember(old, young, new)
+        squares, expected = self._nearest_pattern(means, patterns, far)
+        age = ops.minimum(old["age"] + self._numbers(samples.z, 1), self._span + 1.0)
         apart = self._nearest_value(z, past, age, steps)
 
-        is_late = ops.greater(samples.count, float(self.start))[..., None]
-        is_compared = ops.logical_and(ops.less(squares, FAR), is_whole > 0.5)
+        is_late = ops.greater(samples.count, self.start + 1.0)
+        is_compared = ops.logical_and(ops.less(squares, FAR), is_whole[:, :, 0] > 0.5)
         is_compared = ops.logical_and(is_late, is_compared)
         squares, apart = (
             ops.where(use, value, ops.zeros_like(value))
             for use, value in ((is_compared, squares), (is_late, apart))
         )
         is_known = ops.cast(ops.logical_or(is_compared, ops.logical_not(is_late)), "float32")
-        trust = ops.minimum(age / self.usual_age, 1.0)[..., None] * ops.ones_like(z)
+        trust = ops.minimum(age * (1.0 / samples.machine["usual_age"]), 1.0)
+        trust = trust if features == 1 else trust * ops.ones_like(z)
         return Measured(
             distance=squares * ops.square(trust) * samples.observed,
             errors=(ops.sqrt(squares), apart),
             counts=(samples.observed * is_known, samples.observed),
             expected=ops.where(is_compared, expected, samples.z),
             following={
-                "observed": observed[:, steps:],
-                "young": young[:, steps:],
+                "observed": newest_observed,
+                "young": newest_young,
                 "past": past[..., steps:],
                 "age": age[:, -1:],
                 **following,
@@ -162,8 +170,14 @@ class Memory(Detector):
             trusts=(trust, trust),
         )
 
+    def _numbers(self, z: Any, first: int) -> Any:
+        """Numbers the steps of a chunk: `(1, steps, 1)`."""
+        if z.shape[1] == 1:
+            return np.full((1, 1, 1), first, "float32")
+        return ops.arange(first, ops.shape(z)[1] + first, dtype="float32")[None, :, None]
+
     def _remember(
-        self, old: Mapping[str, Any], young: Any, steps: Any
+        self, old: Mapping[str, Any], young: Any, now: Any
     ) -> tuple[Any, Any, dict[str, Any]]:
         """Lets the patterns that are one window old into the memory.
 
@@ -171,22 +185,30 @@ class Memory(Detector):
             old: Parts of the state.
             young: `(streams, window + steps, features)`: the patterns of the last window and of the
                 chunk.
-            steps: Length of the chunk.
+            now: `(streams, steps, features)`: those of the chunk.
 
         Returns:
             All patterns that any step of the chunk is compared with `(streams, features, size +
-            new)`; how many of the new ones each step knows `(streams, steps)`; the next `patterns`
-            and `wait`.
+            new)`; `FAR` for those that a step does not know, `(streams, steps, size + new)`, or
+            None where it knows all; the next `patterns` and `wait`.
         """
         wait, stride = old["wait"], self.stride
+        if now.shape[1] == 1:
+            is_due = ops.less(wait, 0.5)
+            new = ops.reshape(old["young"][..., : now.shape[-1]], (-1, now.shape[-1], 1))
+            with_new = ops.concatenate([old["patterns"][..., 1:], new], axis=-1)
+            kept = ops.where(is_due, with_new, old["patterns"])
+            left = ops.where(is_due, stride - 1.0, wait - 1.0)
+            return kept, None, {"patterns": kept, "wait": left}
+        steps = ops.shape(now)[1]
         most = (steps + stride - 1) // stride
         rows = ops.reshape(young[:, : most * stride], (-1, most, stride, young.shape[-1]))
-        is_due = ops.cast(ops.equal(ops.arange(stride, dtype="float32"), wait), "float32")
+        is_due = ops.cast(ops.equal(ops.arange(stride, dtype="float32"), wait[:, 0]), "float32")
         new = ops.transpose(ops.sum(rows * is_due[:, None, :, None], axis=2), (0, 2, 1))
         patterns = ops.concatenate([old["patterns"], new], axis=-1)
 
         step = ops.arange(steps, dtype="float32")
-        known = ops.floor((step[None] - wait + stride) / stride)
+        known = ops.floor((step[None] - wait[:, 0] + stride) / stride)
         number = known[:, -1:]
         # The last of the new ones may be due after the chunk.
         is_all = ops.equal(number, ops.cast(most, "float32"))[..., None]
@@ -196,9 +218,11 @@ class Memory(Detector):
             patterns[..., most - 1 : most - 1 + self.size],
         )
         length = ops.cast(steps, "float32")
-        return patterns, known, {"patterns": kept, "wait": wait + number * stride - length}
+        far = FAR * (1.0 - _between(patterns, known, known + float(self.size)))
+        left = wait[:, 0] + number * stride - length
+        return patterns, far, {"patterns": kept, "wait": left}
 
-    def _nearest_pattern(self, means: Any, patterns: Any, known: Any) -> tuple[Any, Any]:
+    def _nearest_pattern(self, means: Any, patterns: Any, far: Any) -> tuple[Any, Any]:
         """Finds the nearest pattern of each channel.
 
         Differences are taken before they are squared: a product of matrices would lose the small
@@ -207,7 +231,7 @@ class Memory(Detector):
         Args:
             means: `(streams, steps, boxes, channels)`.
             patterns: See `_remember`.
-            known: See `_remember`.
+            far: See `_remember`.
 
         Returns:
             Each `(streams, steps, channels)`: the mean squared distance, at least `FAR` where there
@@ -215,14 +239,15 @@ class Memory(Detector):
         """
         features = len(self.channels)
         parts = ops.reshape(patterns, (-1, 1, self.boxes + 2, features, ops.shape(patterns)[-1]))
-        squares = ops.mean(ops.square(means[..., None] - parts[:, :, : self.boxes]), axis=2)
-        value, usable = parts[:, :, self.boxes], parts[:, :, self.boxes + 1]
-        inside = _between(patterns, known, known + float(self.size))
-        squares = squares + FAR * (1.0 - usable * inside[:, :, None])
-        nearest = ops.min(squares, axis=-1)
-        is_nearest = ops.less_equal(squares, nearest[..., None])
-        expected = ops.where(is_nearest, value, ops.full_like(squares, -FAR))
-        return nearest, ops.max(expected, axis=-1)
+        boxes, value, usable = ops.split(parts, [self.boxes, self.boxes + 1], axis=2)
+        squares = ops.mean(ops.square(ops.expand_dims(means, -1) - boxes), axis=2)
+        squares = squares + (FAR - FAR * usable[:, :, 0])
+        if far is not None:
+            squares = squares + far[:, :, None]
+        nearest = ops.min(squares, axis=-1, keepdims=True)
+        is_nearest = ops.less_equal(squares, nearest)
+        expected = ops.where(is_nearest, value[:, :, 0], ops.full_like(squares, -FAR))
+        return nearest[..., 0], ops.max(expected, axis=-1)
 
     def _nearest_value(self, z: Any, past: Any, age: Any, steps: Any) -> Any:
         """Returns the distance to the nearest sample before each, `(streams, steps, channels)`.
@@ -230,12 +255,17 @@ class Memory(Detector):
         Args:
             z: `(streams, steps, channels)`.
             past: `(streams, channels, span + steps)`: samples before the chunk, and its own.
-            age: `(streams, steps)`: samples of the stream so far, each step's own among them, at
+            age: `(streams, steps, 1)`: samples of the stream so far, each step's own among them, at
                 most one more than the span.
             steps: Length of the chunk.
         """
+        if z.shape[1] == 1:
+            apart = ops.abs(ops.transpose(z, (0, 2, 1)) - past[..., : self._span])
+            since = np.arange(self._span, 0, -1, dtype="float32")
+            known = ops.where(ops.less(since, age), apart, ops.full_like(apart, FAR))
+            return ops.transpose(ops.min(known, axis=-1, keepdims=True), (0, 2, 1))
         end = self._span + ops.arange(steps, dtype="float32")[None]
-        inside = _between(past, end - (age - 1.0), end)
+        inside = _between(past, end - (age[..., 0] - 1.0), end)
         far = FAR * (1.0 - inside[:, :, None])
         return ops.min(ops.abs(z[..., None] - past[:, None]) + far, axis=-1)
 

@@ -14,7 +14,7 @@ from kad.data import frames
 from kad.detector import Detector, TrainingSeries
 from kad.detector.diagnostics import Diagnostic
 from kad.graph.missing import trust
-from kad.graph.rolling import rolling
+from kad.graph.rolling import extended, newest_sum
 from kad.graph.scoring import ErrorStream, Measured, Samples
 from kad.networks.rnn import pictures, training
 from kad.networks.rnn.error_gaussian import ErrorGaussian, Gaussian
@@ -174,10 +174,10 @@ class RNNPredictor(Detector):
         self.max_steps = 256
         self.own_loops = 1 if impute == "forecast" else 0
         self._ready(
-            pending=(horizon, horizon, features),
-            known=(self._context_steps - 1, features),
+            pending=(1, horizon * horizon * features),
+            known=(1, (self._context_steps - 1) * features),
             **state_parts([[(units,)] * layer.states for layer in self.predictor.recurrent]),
-            **(dict.fromkeys(("roots", "counts"), (smooth - 1, features)) if smooth > 1 else {}),
+            **({"newest": (1, (smooth - 1) * 2 * features)} if smooth > 1 else {}),
         )
 
     # The detector itself
@@ -185,19 +185,21 @@ class RNNPredictor(Detector):
     def measure(self, samples: Samples, old: Mapping[str, Any]) -> Measured:
         """See `Detector.measure`."""
         out = self._measure(samples, old)
-        known = ops.concatenate([old["known"], samples.observed], axis=1)
+        known, newest_known = extended(old["known"], samples.observed, self._context_steps - 1)
         own = trust(known, self._context_steps)
         is_known = ops.cast(own > 0.0, "float32")
         # What the network predicts of a channel rests on all channels.
-        inputs = ops.square(ops.mean(own, axis=-1, keepdims=True)) * ops.ones_like(own)
-        steps = ops.shape(samples.z)[1]
+        inputs = ops.square(own)
+        if len(self.channels) > 1:
+            inputs = ops.square(ops.mean(own, axis=-1, keepdims=True)) * ops.ones_like(own)
         seen = ops.clip(out["z"], -self.clip, self.clip) if self.clip else out["z"]
+        newest = out["forecasts"][:, :, 0]
         return Measured(
             distance=out["smoothed"] * is_known,
-            errors=(ops.abs(out["forecasts"][:, :, 0] - seen), ops.sqrt(out["distances"])),
+            errors=(ops.abs(newest - seen), ops.sqrt(out["distances"])),
             counts=(out["observed"] * is_known,) * 2,
-            expected=out["forecasts"][:, :, 0],
-            following={**out["following"], "known": known[:, steps:]},
+            expected=newest,
+            following={**out["following"], "known": newest_known},
             trusts=(inputs, inputs),
         )
 
@@ -212,7 +214,7 @@ class RNNPredictor(Detector):
             What `kad.networks.rnn.forecasts.predict` returns per step, and `errors` `(streams,
             steps, channels, horizon)`; `distances` `(streams, steps, channels)`, each channel's
             part of the squared Mahalanobis distance; `smoothed`, the same shape, the square of the
-            mean distance over the last `smooth` observed samples; `is_warm` `(streams, steps)`;
+            mean distance over the last `smooth` observed samples; `is_warm` `(streams, steps, 1)`;
             `next_state`.
         """
         old = self.layout.unpack(state)
@@ -227,19 +229,18 @@ class RNNPredictor(Detector):
 
     def _measure(self, samples: Samples, old: Mapping[str, Any]) -> dict[str, Any]:
         following, out = predict(self.predictor, samples, old, imputes=self.impute == "forecast")
-        errors = ops.transpose(out["forecasts"] - out["z"][:, :, None], (0, 1, 3, 2))
+        errors = ops.transpose(out["forecasts"] - ops.expand_dims(out["z"], 2), (0, 1, 3, 2))
         distances = self.error_gaussian(errors, out["observed"])
         if self.usual_distance is not None:
             distances = distances / self.usual_distance(out["hidden"])
         smoothed = distances
         if self.smooth > 1:
-            steps = ops.shape(samples.z)[1]
-            roots = ops.concatenate([old["roots"], ops.sqrt(distances)], axis=1)
-            counts = ops.concatenate([old["counts"], out["observed"]], axis=1)
-            total = ops.sum(rolling(roots, steps, self.smooth), axis=2)
-            count = ops.sum(rolling(counts, steps, self.smooth), axis=2)
+            now = ops.concatenate([ops.sqrt(distances), out["observed"]], axis=-1)
+            rows, newest = extended(old["newest"], now, self.smooth - 1)
+            sums = newest_sum(rows, ops.shape(samples.z)[1], self.smooth)
+            total, count = ops.split(sums, 2, axis=-1)
             smoothed = ops.square(total / ops.maximum(count, 1.0))
-            following = {**following, "roots": roots[:, steps:], "counts": counts[:, steps:]}
+            following = {**following, "newest": newest}
         measured = {"errors": errors, "distances": distances, "smoothed": smoothed}
         return {**out, **measured, "following": following}
 
@@ -310,7 +311,7 @@ class RNNPredictor(Detector):
         parts = []
         for stretch in error_rows(series, self.inputs):
             out = self.run_segment(self.measure_step, stretch)
-            ready = out["is_warm"]
+            ready = out["is_warm"][:, 0]
             parts.append([out[name][ready] for name in names])
         return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 

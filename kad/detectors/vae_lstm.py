@@ -14,7 +14,7 @@ from kad.data import frames
 from kad.detector import Component, Detector, TrainingSeries
 from kad.detector.diagnostics import Diagnostic
 from kad.graph.missing import trust
-from kad.graph.rolling import rolling
+from kad.graph.rolling import extended, rolling
 from kad.graph.scoring import ErrorStream, Measured, Samples
 from kad.networks.vae_lstm import measures, pictures, training
 from kad.networks.vae_lstm.conv_plan import conv_plan
@@ -149,10 +149,11 @@ class VAELSTM(Detector):
         self.warmup_steps = l_seq * l_win - 1
         self.max_steps = l_win
         self._history = score_windows * l_win - 1
+        self._codes = (l_seq - 1) * l_win
         self._ready(
-            values=(self._history, features),
-            observed=(self.warmup_steps, features),
-            codes=((l_seq - 1) * l_win, code_size),
+            values=(1, self._history * features),
+            observed=(1, self.warmup_steps * features),
+            codes=(1, self._codes * code_size),
         )
 
     @property
@@ -175,14 +176,15 @@ class VAELSTM(Detector):
     def measure(self, samples: Samples, old: Mapping[str, Any]) -> Measured:
         """See `Detector.measure`."""
         steps, features = ops.shape(samples.z)[1], len(self.channels)
-        forecast = self._forecast(old["codes"], steps)
+        before = ops.reshape(old["codes"], (-1, self._codes, self.code_size))
+        forecast = self._forecast(before, steps)
         newest = forecast[:, :, -1, -1]
-        known = ops.logical_or(samples.observed > 0.5, ops.logical_not(samples.is_warm)[..., None])
-        z = ops.where(known, samples.z, newest)
-        values = ops.concatenate([old["values"], z], axis=1)
-        seen = ops.concatenate([old["observed"], samples.observed], axis=1)
+        imputed = ops.where(samples.is_warm, newest, samples.z)
+        z = ops.where(samples.is_observed, samples.z, imputed)
+        values, newest_values = extended(old["values"], z, self._history)
+        seen, newest_seen = extended(old["observed"], samples.observed, self.warmup_steps)
         embedded = self._embed(values, steps)
-        codes = ops.concatenate([old["codes"], embedded], axis=1)
+        _, newest_codes = extended(old["codes"], embedded, self._codes)
 
         compared = self.score_windows * self.l_win
         target = rolling(values, steps, compared)
@@ -194,9 +196,13 @@ class VAELSTM(Detector):
         if self.scoring.is_adaptive:
             window = self._networks.limit(target[:, :, -self.l_win :])
             mask = counts[:, :, -self.l_win :]
+            number = ops.sqrt(ops.maximum(ops.sum(mask, axis=2), 1.0))
             own = self.decoder(ops.reshape(embedded, (-1, self.code_size)))
             own = ops.reshape(own, (-1, steps, self.l_win, features))
-            errors = tuple(_rms(window - w, mask) for w in (own, forecast[:, :, -1]))
+            errors = tuple(
+                ops.norm((window - drawn) * mask, axis=2) / number
+                for drawn in (own, forecast[:, :, -1])
+            )
         return Measured(
             distance=ops.sum(ops.square(target - expected) * counts, axis=2) * is_known,
             errors=errors,
@@ -204,9 +210,9 @@ class VAELSTM(Detector):
             trusts=(trusted, trusted),
             expected=newest,
             following={
-                "values": values[:, steps:],
-                "observed": seen[:, steps:],
-                "codes": codes[:, steps:],
+                "values": newest_values,
+                "observed": newest_seen,
+                "codes": newest_codes,
             },
         )
 
@@ -351,9 +357,3 @@ class VAELSTM(Detector):
             **{name: getattr(self, name) for name in names},
             "importance": [stream.weight for stream in self.scoring.streams],
         }
-
-
-def _rms(errors: Any, counts: Any) -> Any:
-    """Root mean square over the third axis, of the errors that count."""
-    number = ops.maximum(ops.sum(counts, axis=2), 1.0)
-    return ops.sqrt(ops.sum(ops.square(errors) * counts, axis=2) / number)

@@ -1,5 +1,6 @@
 """From a detector's own score to severity, −log10 of a tail probability."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -93,12 +94,29 @@ class Calibration(layers.Layer):
             "tail": {"start": start, "shape": shape, "scale": scale, "share": share},
         }
 
-    def call(self, score: Any) -> Any:
-        """Returns the severity of `score`, same shape."""
-        ramp = ops.clip((score[..., None] - self.knots) * self.inverse_widths, 0.0, 1.0)
-        body = ops.sum(ramp * self.rises, axis=-1)
-        excess = ops.maximum(score - self.tail[0], 0.0)
-        return body + self.tail[2] * ops.log(1.0 + self.tail[1] * excess)
+    @property
+    def of_machine(self) -> dict[str, Any]:
+        """What belongs to one machine."""
+        return {name: getattr(self, name) for name in ("knots", "inverse_widths", "rises", "tail")}
+
+    def call(self, score: Any, machine: Mapping[str, Any] | None = None) -> Any:
+        """Returns the severity of `score`, same shape.
+
+        Args:
+            score: `(streams, steps, 1)`; without `machine`, `(rows,)`.
+            machine: Instead of the weights, those of each stream's machine, by the names of
+                `of_machine` with `calibration.` before them.
+        """
+        own = self.of_machine
+        if machine is not None:
+            own = {name: machine[f"calibration.{name}"] for name in own}
+        else:
+            score = score[None, :, None]
+        ramp = ops.clip((score - own["knots"]) * own["inverse_widths"], 0.0, 1.0)
+        body = ops.matmul(ramp, ops.reshape(own["rises"], (-1, self.KNOTS, 1)))
+        start, slope, factor = (own["tail"][..., i : i + 1] for i in range(3))
+        severity = body + factor * ops.log(ops.maximum(score * slope + (1.0 - slope * start), 1.0))
+        return severity if machine is not None else severity[0, :, 0]
 
     def severity(self, scores: np.ndarray) -> np.ndarray:
         """Returns the severity of scores that are at hand, `(rows,)`, block by block."""

@@ -17,10 +17,52 @@ def rolling(rows: Any, steps: Any, length: int, *, stride: int = 1) -> Any:
     Returns:
         `(streams, steps, length, features)`: entry `(n, t, k)` is row `t + k * stride`.
     """
+    if _is_one(steps):
+        span = (length - 1) * stride + 1
+        whole = rows.shape[1] == length and stride == 1
+        return (rows if whole else rows[:, :span:stride])[:, None]
     index = ops.arange(steps)[:, None] + ops.arange(0, length * stride, stride)[None]
     return ops.take(rows, index, axis=1)
+
+
+def extended(past: Any, now: Any, length: int) -> tuple[Any, Any]:
+    """Puts a chunk behind the rows before it.
+
+    Args:
+        past: `(streams, 1, length * features)`, the newest rows before the chunk: a part of a
+            state, of the shape `(1, length * features)`.
+        now: `(streams, steps, features)`.
+        length: Rows before the chunk.
+
+    Returns:
+        All rows `(streams, length + steps, features)`, and the newest `length` of them as `past`.
+    """
+    features = now.shape[-1]
+    if _is_one(now.shape[1]):
+        rows = ops.concatenate([past, now], axis=-1)
+        return ops.reshape(rows, (-1, length + 1, features)), rows[..., features:]
+    rows = ops.concatenate([ops.reshape(past, (-1, length, features)), now], axis=1)
+    newest = rows[:, ops.shape(now)[1] :]
+    return rows, ops.reshape(newest, (-1, 1, length * features))
+
+
+def newest_sum(rows: Any, steps: Any, length: int) -> Any:
+    """Sums what each step looks back on; see `rolling`: `(streams, steps, features)`."""
+    if _is_one(steps):
+        return ops.sum(rows[:, -length:], axis=1, keepdims=True)
+    return ops.sum(rolling(rows, steps, length), axis=2)
+
+
+def running_sum(x: Any) -> Any:
+    """Sums over the steps up to each: `(streams, steps, ...)`."""
+    return x if _is_one(x.shape[1]) else ops.cumsum(x, axis=1)
 
 
 def steps_first(x: Any) -> Any:
     """Swaps streams and steps, the first two axes."""
     return ops.transpose(x, (1, 0, *range(2, len(x.shape))))
+
+
+def _is_one(steps: Any) -> bool:
+    """Whether a chunk is known to be one step while it is traced."""
+    return isinstance(steps, int) and steps == 1

@@ -1,5 +1,6 @@
 """Standardisation by the training rows."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -55,13 +56,31 @@ class Scaler(layers.Layer):
         self.mean.assign(mean)
         self.std.assign(np.where((std == 0) | (std < resolution), stand_in, std))
 
-    def call(self, x: Any) -> Any:
-        """Standardises raw readings `(..., channels)`."""
-        return ops.clip((x - self.mean) * (1.0 / self.std), -self.LIMIT, self.LIMIT)
+    @property
+    def of_machine(self) -> dict[str, Any]:
+        """What belongs to one machine."""
+        return {"mean": self.mean, "std": self.std}
 
-    def inverse(self, z: Any) -> Any:
-        """Returns standardised values `(..., channels)` in raw units."""
-        return z * self.std + self.mean
+    def call(self, x: Any, machine: Mapping[str, Any] | None = None) -> Any:
+        """Standardises raw readings `(..., channels)`.
+
+        Args:
+            x: The readings.
+            machine: Instead of the weights, `scaler.mean` and `scaler.std` of each stream's
+                machine.
+        """
+        mean, std = self._constants(machine)
+        return ops.clip((x - mean) * (1.0 / std), -self.LIMIT, self.LIMIT)
+
+    def inverse(self, z: Any, machine: Mapping[str, Any] | None = None) -> Any:
+        """Returns standardised values `(..., channels)` in raw units; see `call`."""
+        mean, std = self._constants(machine)
+        return z * std + mean
+
+    def _constants(self, machine: Mapping[str, Any] | None) -> tuple[Any, Any]:
+        if machine is None:
+            return self.mean, self.std
+        return machine["scaler.mean"], machine["scaler.std"]
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

@@ -8,7 +8,7 @@ import numpy as np
 from keras import layers, ops
 
 from kad.backend.scan import scan
-from kad.graph.rolling import rolling, steps_first
+from kad.graph.rolling import extended, newest_sum, rolling, steps_first
 from kad.options import ScoringOptions
 from runtime.errors import ConfigError
 
@@ -16,24 +16,30 @@ NARROWEST_RANGE = 0.02
 """A channel's range of readings counts as at least this wide, in standardised units."""
 LEAST_SCALE = 0.2
 """Differences between adaptive scores that are never remarkable, in standard deviations."""
+FOLLOWED = ("mean", "variance", "seen")
+"""Statistics of each error stream of each channel."""
 _LARGEST_COUNT = 1e6
+_WITHOUT_LIMIT = 1e9
 
 
 class Samples(NamedTuple):
     """A chunk of samples as detectors measure them."""
 
-    x: Any
-    """`(streams, steps, channels)`, raw units; NaN or infinity where missing."""
     z: Any
-    """Same shape, standardised; the last observed sample in place of a missing one."""
+    """`(streams, steps, channels)`, standardised; the last observed sample in place of a missing
+    one."""
     observed: Any
     """Same shape, float32: 1 where there is a sample."""
+    is_observed: Any
+    """Same shape, boolean."""
     context: Any
     """`(streams, steps, context)`."""
     count: Any
-    """`(streams, steps)`: samples since the stream began, saturating."""
+    """`(streams, steps, 1)`: 1 and the samples since the stream began or restarted, saturating."""
     is_warm: Any
-    """Boolean `(streams, steps)`: after the detector's warm-up."""
+    """Boolean `(streams, steps, 1)`: after the detector's warm-up."""
+    machine: Mapping[str, Any]
+    """What belongs to each stream's machine: `(streams, 1, numbers)`, or one row for all."""
 
 
 class Measured(NamedTuple):
@@ -133,10 +139,8 @@ class Scoring(layers.Layer):
                     name=name, shape=(size,), initializer="zeros", trainable=False
                 )
 
-            self.statistics = {
-                **{name: weight(name, self._size) for name in ("mean", "variance", "seen")},
-                **{name: weight(name, channels) for name in ("lowest", "highest")},
-            }
+            sizes = {**dict.fromkeys(FOLLOWED, self._size), "lowest": channels, "highest": channels}
+            self.statistics = {name: weight(name, size) for name, size in sizes.items()}
             self.memory = weight("memory", 1)
         self.built = True
 
@@ -151,16 +155,28 @@ class Scoring(layers.Layer):
         return LEAST_SCALE if self.is_adaptive else 0.0
 
     @property
-    def parts(self) -> dict[str, tuple[int, ...]]:
-        """Shapes of its parts of the state."""
+    def of_machine(self) -> dict[str, Any]:
+        """What belongs to one machine."""
+        return {**self.statistics, "memory": self.memory} if self.is_adaptive else {}
+
+    @property
+    def short_parts(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of its parts of the state that begin anew at a restart."""
         if not self.is_adaptive:
             return {}
-        before = (int(self._shorts.max()), self._size)
-        return {
-            **{name: tuple(value.shape) for name, value in self.statistics.items()},
-            "recent": before,
-            "recent_counts": before,
-        }
+        return {"recent": (1, 2 * self._size * (int(self._shorts.max()) - 1))}
+
+    @property
+    def long_parts(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of its parts of the state that go on: 1 after the first step of all."""
+        return {"begun": (1, 1)} if self.is_adaptive else {}
+
+    @property
+    def statistics_parts(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of its statistics, which go on, and start with those of the machine."""
+        if not self.is_adaptive:
+            return {}
+        return {name: (1, value.shape[0]) for name, value in self.statistics.items()}
 
     # Fitting
 
@@ -184,7 +200,7 @@ class Scoring(layers.Layer):
             parts: Its parts of the state, each with an axis of one stream.
         """
         for name, value in self.statistics.items():
-            value.assign(parts[name][0])
+            value.assign(parts[name][0, 0])
 
     def set_ranges(self, z: np.ndarray) -> None:
         """Sets the ranges that new streams start with; they hold 0.
@@ -203,109 +219,136 @@ class Scoring(layers.Layer):
         Args:
             samples: The samples.
             measured: What the detector says about them.
-            old: Parts of the state: `count` and its own.
+            old: Its own parts of the state.
 
         Returns:
-            `score` `(streams, steps)`, `channel_scores` `(streams, steps, channels)`, both 0
+            `score` `(streams, steps, 1)`, `channel_scores` `(streams, steps, channels)`, both 0
             during the warm-up, and the next values of its parts of the state.
         """
-        following: dict[str, Any] = {}
-        if self.is_adaptive:
-            channel_scores, following = self._adaptive(samples, measured, old)
-            squares = ops.sum(ops.square(channel_scores), axis=-1, keepdims=True)
-            total = ops.sqrt(squares)
-            channel_scores = ops.square(channel_scores) / ops.maximum(total, 1e-6)
-        else:
-            channel_scores = measured.distance
-            total = ops.sum(channel_scores, axis=-1, keepdims=True)
-        is_warm = samples.is_warm[..., None]
+        warm = ops.cast(samples.is_warm, "float32")
+        if not self.is_adaptive:
+            parts = measured.distance * warm
+            total = parts if self.channels == 1 else ops.sum(parts, axis=-1, keepdims=True)
+            return {"score": total, "channel_scores": parts}
+        scores, following = self._adaptive(samples, measured, old, warm)
+        if self.channels == 1:
+            return {"score": scores, "channel_scores": scores, **following}
+        squares = ops.square(scores)
+        total = ops.sqrt(ops.sum(squares, axis=-1, keepdims=True))
         return {
-            "score": ops.where(is_warm, total, ops.zeros_like(total))[..., 0],
-            "channel_scores": ops.where(is_warm, channel_scores, ops.zeros_like(channel_scores)),
+            "score": total,
+            "channel_scores": squares / ops.maximum(total, 1e-6),
             **following,
         }
 
     def _adaptive(
-        self, samples: Samples, measured: Measured, old: Mapping[str, Any]
+        self, samples: Samples, measured: Measured, old: Mapping[str, Any], warm: Any
     ) -> tuple[Any, dict[str, Any]]:
-        options, steps = self.options, ops.shape(samples.z)[1]
-        errors = ops.concatenate([measured.errors[i] for i in self._used], axis=-1)
-        warm = ops.cast(samples.is_warm, "float32")[..., None]
-        counts = ops.concatenate([measured.counts[i] for i in self._used], axis=-1) * warm
-
-        is_new = ops.equal(old["count"], 0.0)
-        start = {
-            name: ops.where(is_new, prior[None], old[name])
-            for name, prior in self.statistics.items()
-        }
-        by_step = {"error": errors, "count": counts, "z": samples.z, "observed": samples.observed}
-        last, out = scan(
-            self._follow, start, {name: steps_first(value) for name, value in by_step.items()}
+        """Returns the channels' scores, and the next values of its parts of the state."""
+        steps = ops.shape(samples.z)[1]
+        errors = _joined([measured.errors[i] for i in self._used])
+        counts = _joined([measured.counts[i] for i in self._used]) * warm
+        prior = _joined([samples.machine[f"scoring.{name}"] for name in self.statistics])
+        start = ops.where(ops.greater(old["begun"], 0.5), old["statistics"], prior)
+        statistics, out = self._followed(
+            start,
+            {"error": errors, "count": counts, "z": samples.z},
+            memory=samples.machine["scoring.memory"],
         )
-        mean, deviation, capped, novel = (
-            steps_first(out[name]) for name in ("mean", "deviation", "capped", "novel")
-        )
+        capped = out["capped"]
         if measured.trusts:
-            trusts = [measured.trusts[i] for i in self._used]
-            capped = capped * ops.concatenate(trusts, axis=-1)
-        recent = ops.concatenate([old["recent"], capped * counts], axis=1)
-        recent_counts = ops.concatenate([old["recent_counts"], counts], axis=1)
-        total, number = (self._newest(rows[:, 1:], steps) for rows in (recent, recent_counts))
+            capped = capped * _joined([measured.trusts[i] for i in self._used])
+        longest = int(self._shorts.max())
+        rows, recent = extended(
+            old["recent"], _joined([capped * counts, counts]), length=longest - 1
+        )
+        total, number = ops.split(self._newest(rows, steps), 2, axis=-1)
         certainty = ops.sqrt(number * (1 / self._shorts).astype("float32"))
-        z = (total / ops.maximum(number, 1.0) - mean) / deviation * certainty
-        z = ops.maximum(z, 0.0)
-
-        squares = ops.square(ops.reshape(z, (-1, steps, len(self._used), self.channels)))
-        weights = self._weights.astype("float32")[:, None]
-        score = ops.sqrt(ops.sum(squares * weights, axis=2))
-        if options.novelty:
-            far = ops.minimum(self.NOVEL * novel, self.MOST)
-            score = ops.where(ops.greater(novel, 1.0), ops.maximum(far, score), score)
-        return score, {
-            **last,
-            "recent": recent[:, steps:],
-            "recent_counts": recent_counts[:, steps:],
+        z = (total / ops.maximum(number, 1.0) - out["mean"]) / out["deviation"] * certainty
+        score = ops.sqrt(ops.matmul(ops.square(ops.maximum(z, 0.0)), self._mixture))
+        if self.options.novelty:
+            far = ops.minimum(out["novel"], self.MOST)
+            is_novel = ops.greater(out["novel"], self.NOVEL)
+            score = ops.where(is_novel, ops.maximum(far, score), score)
+        return score * warm, {
+            "statistics": statistics,
+            "recent": recent,
+            "begun": ops.maximum(old["begun"], 1.0),
         }
+
+    @property
+    def _mixture(self) -> np.ndarray:
+        """From all error streams of all channels to channels: `(streams * channels, channels)`."""
+        return np.kron(self._weights[:, None], np.eye(self.channels)).astype("float32")
 
     def _newest(self, rows: Any, steps: Any) -> Any:
         """Sums over each step's newest rows, each error stream over its own number of them."""
         longest = int(self._shorts.max())
-        age = np.arange(longest)[::-1, None]
-        window = rolling(rows, steps, longest)
-        if np.ptp(self._shorts):
-            window = window * (age < self._shorts).astype("float32")
+        if not np.ptp(self._shorts):
+            return newest_sum(rows, steps, longest)
+        is_new = np.arange(longest)[::-1, None] < np.tile(self._shorts, 2)
+        window = rolling(rows, steps, longest) * is_new.astype("float32")
         return ops.sum(window, axis=2)
 
-    def _follow(self, past: Any, now: Any) -> tuple[Any, Any]:
+    def _followed(
+        self, start: Any, by_step: Mapping[str, Any], *, memory: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        """Lets the statistics follow a chunk.
+
+        Args:
+            start: `(streams, 1, statistics)`.
+            by_step: `error`, `count` and `z`, each `(streams, steps, ...)`.
+            memory: `(streams, 1, 1)`.
+
+        Returns:
+            The last statistics as `start`, and per step what `_follow` says.
+        """
+        sizes = [value.shape[0] for value in self.statistics.values()]
+        parts = ops.split(start, np.cumsum(sizes)[:-1].tolist(), axis=-1)
+        past = dict(zip(self.statistics, parts, strict=True))
+        if by_step["z"].shape[1] == 1:
+            last, out = self._follow(past, by_step, memory)
+            return _joined([last[name] for name in self.statistics]), out
+        last, out = scan(
+            lambda past, now: self._follow(past, now, memory[:, 0]),
+            {name: value[:, 0] for name, value in past.items()},
+            {name: steps_first(value) for name, value in by_step.items()},
+        )
+        statistics = _joined([last[name] for name in self.statistics])
+        return statistics[:, None], {name: steps_first(value) for name, value in out.items()}
+
+    def _follow(
+        self, past: Mapping[str, Any], now: Mapping[str, Any], memory: Any
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         """One step of all statistics; everything `(streams, ...)`."""
         options = self.options
         mean, variance = past["mean"], past["variance"]
-        floor = ops.square(options.relative_floor * mean) + options.floor**2
+        floor = ops.square(mean) * options.relative_floor**2 + options.floor**2
         deviation = ops.sqrt(variance + floor)
-        tame = ops.minimum(now["error"], mean + options.winsor * deviation)
         # The first errors of all say what is usual; a short memory never sees more of them.
-        enough = ops.minimum(float(options.settle), self.memory)
-        settled = ops.greater_equal(past["seen"], enough)
-        capped = ops.minimum(now["error"], mean + deviation * self._caps.astype("float32"))
-        capped, tame = (ops.where(settled, e, now["error"]) for e in (capped, tame))
-        seen = ops.minimum(past["seen"] + now["count"], self.memory)
+        settled = ops.greater_equal(past["seen"], ops.minimum(float(options.settle), memory))
+        reach = ops.where(settled, deviation, _WITHOUT_LIMIT)
+        tame = ops.minimum(now["error"], mean + options.winsor * reach)
+        capped = ops.minimum(now["error"], mean + self._caps.astype("float32") * reach)
+        seen = ops.minimum(past["seen"] + now["count"], memory)
         gain = now["count"] / ops.maximum(seen, 1.0)
         change = tame - mean
+        moved = gain * change
         span = ops.maximum(past["highest"] - past["lowest"], NARROWEST_RANGE)
         beyond = ops.maximum(now["z"] - past["highest"], past["lowest"] - now["z"])
         following = {
-            "mean": mean + gain * change,
-            "variance": (1.0 - gain) * (variance + gain * ops.square(change)),
+            "mean": mean + moved,
+            "variance": (1.0 - gain) * (variance + moved * change),
             "seen": seen,
             "lowest": ops.minimum(past["lowest"], now["z"]),
             "highest": ops.maximum(past["highest"], now["z"]),
         }
-        novel = ops.maximum(beyond, 0.0) / ((options.novelty or 1.0) * span)
+        # A held sample lies within the range: what is missing is never novel.
         return following, {
             "mean": mean,
             "deviation": deviation,
             "capped": capped,
-            "novel": novel * now["observed"],
+            "novel": beyond * (self.NOVEL / (options.novelty or 1.0)) / span,
         }
 
     def get_config(self) -> dict[str, Any]:
@@ -316,3 +359,8 @@ class Scoring(layers.Layer):
             "streams": [list(stream) for stream in self.streams],
             "options": self.options.model_dump(),
         }
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    """Joins along the last axis."""
+    return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)

@@ -85,7 +85,7 @@ class ErrorGaussian(layers.Layer):
         Returns:
             `(streams, steps, channels)`: each channel's part of the score.
         """
-        deviation = (errors - self.mean) * observed[..., None]
+        deviation = (errors - self.mean) * ops.expand_dims(observed, -1)
         if self.gaussian == "channel" and self.channels > 1:
             by_channel = ops.transpose(deviation, (2, 0, 1, 3))
             flat = ops.reshape(by_channel, (self.channels, -1, self.horizon))

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 from kad.backend.scan import scan
-from kad.graph.rolling import steps_first
+from kad.graph.rolling import extended, steps_first
 from kad.graph.scoring import Samples
 from kad.networks.rnn.predictor import Predictor
 from kad.networks.rnn.states import state_parts, states_of
@@ -21,7 +22,8 @@ def predict(
         predictor: The network.
         samples: The samples.
         old: Parts of the state: the recurrent layers' states, and `pending` `(streams, horizon,
-            horizon, channels)`, what was predicted at each of the last `horizon` steps.
+            horizon, channels)`, what was predicted at each of the last `horizon` steps, as one row
+            `(streams, 1, ...)`.
         imputes: Whether forecasts replace missing samples after the warm-up: a loop over samples.
 
     Returns:
@@ -34,12 +36,18 @@ def predict(
     if not imputes:
         return _predict(predictor, samples, old)
     names = [name for name in old if name.startswith(("pending", "layer"))]
-    now = {"z": samples.z, "observed": samples.observed, "is_warm": samples.is_warm}
+    now = {
+        "z": samples.z,
+        "observed": samples.observed,
+        "is_observed": samples.is_observed,
+        "is_warm": samples.is_warm,
+    }
     now |= {"context": samples.context} if predictor.context else {}
 
     def advance(past: Any, now: Any) -> tuple[Any, dict[str, Any]]:
         chunk = {name: value[:, None] for name, value in now.items()}
-        following, out = _predict(predictor, _imputed(chunk, past), past)
+        samples = _imputed(chunk, past, horizon=predictor.horizon, features=predictor.channels)
+        following, out = _predict(predictor, samples, past)
         return following, {name: value[:, 0] for name, value in out.items()}
 
     following, out = scan(
@@ -50,13 +58,21 @@ def predict(
     return following, {name: steps_first(value) for name, value in out.items()}
 
 
-def _imputed(chunk: Mapping[str, Any], past: Mapping[str, Any]) -> Samples:
+def _imputed(
+    chunk: Mapping[str, Any], past: Mapping[str, Any], *, horizon: int, features: int
+) -> Samples:
     """Returns one step's samples, the forecast in place of those that are missing."""
-    z, observed, is_warm = chunk["z"], chunk["observed"], chunk["is_warm"]
-    context = chunk.get("context", z[..., :0])
-    known = ops.logical_or(observed > 0.5, ops.logical_not(is_warm)[..., None])
-    seen = ops.where(known, z, past["pending"][:, -1:, 0])
-    return Samples(z, seen, observed, context, count=is_warm, is_warm=is_warm)
+    forecast = past["pending"][..., -horizon * features :][..., :features]
+    imputed = ops.where(chunk["is_warm"], forecast, chunk["z"])
+    return Samples(
+        z=ops.where(chunk["is_observed"], chunk["z"], imputed),
+        observed=chunk["observed"],
+        is_observed=chunk["is_observed"],
+        context=chunk.get("context", chunk["z"][..., :0]),
+        count=chunk["is_warm"],
+        is_warm=chunk["is_warm"],
+        machine={},
+    )
 
 
 def _predict(
@@ -66,13 +82,18 @@ def _predict(
     steps = ops.shape(z)[1]
     states = states_of(old, predictor)
     read = predictor.read(z, samples.context, states)
-    pending = ops.concatenate([old["pending"], read.predicted], axis=1)
-    made = ops.reshape(pending, (-1, (steps + horizon) * horizon, features))
-    ahead = ops.arange(1, horizon + 1)
-    row = ops.arange(steps)[:, None] + (horizon - ahead)[None]
-    forecasts = ops.take(made, row * horizon + (ahead - 1)[None], axis=1)
-    before = ops.concatenate([states[-1][0][:, None], read.hidden[:, :-1]], axis=1)
-    following = {"pending": pending[:, steps:], **state_parts(read.states)}
+    made = ops.reshape(read.predicted, (-1, steps, horizon * features))
+    rows, pending = extended(old["pending"], made, horizon)
+    made = ops.reshape(rows, (-1, (steps + horizon) * horizon, features))
+    ahead = np.arange(1, horizon + 1)
+    place = (horizon - ahead) * horizon + ahead - 1
+    if z.shape[1] == 1:
+        forecasts = ops.take(made, place, axis=1)[:, None]
+        before = states[-1][0][:, None]
+    else:
+        forecasts = ops.take(made, ops.arange(steps)[:, None] * horizon + place[None], axis=1)
+        before = ops.concatenate([states[-1][0][:, None], read.hidden[:, :-1]], axis=1)
+    following = {"pending": pending, **state_parts(read.states)}
     return following, {
         "z": z,
         "observed": samples.observed,

@@ -130,14 +130,21 @@ class Predictor(layers.Layer):
             states: Per layer, each `(batch, units)`.
             dropout: Factors per place of `dropout_widths`, each `(batch, width)`.
         """
+        seen = self._limited(x)
+        return self._advance(seen, self._encode(seen, context), states, dropout)
+
+    def _advance(
+        self, seen: Any, y: Any, states: States, dropout: Sequence[Any] | None = None
+    ) -> Step:
+        """Takes one step from what the encoder gives, `(batch, embedding)`."""
         factors = dropout or [1.0] * (1 + len(self.recurrent))
-        y = self._encode(x, context) * factors[0]
+        y = y * factors[0] if dropout else y
         following = []
         for layer, past, factor in zip(self.recurrent, states, factors[1:], strict=True):
             now = layer.advance(y, past)
             following.append(now)
-            y = now[0] * factor
-        return Step(self._decode(y, x), following[-1][0], following)
+            y = now[0] * factor if dropout else now[0]
+        return Step(self._decode(y, seen), following[-1][0], following)
 
     def read(self, x: Any, context: Any, states: States) -> Reading:
         """Runs over a sequence and predicts `horizon` steps from each of its steps.
@@ -148,54 +155,83 @@ class Predictor(layers.Layer):
             states: Before the first step.
         """
         recursive = self.head == "recursive" and self.horizon > 1
-        y = self._encode(x, context)
-        last, every = [], []
-        for layer, past in zip(self.recurrent, states, strict=True):
-            run = layer(y, past, every=recursive)
-            y = run.output
-            last.append(list(run.last))
-            if run.every is not None:
-                every.append([self._flat(part, self.units) for part in run.every])
-        predicted = self._decode(self._flat(y, self.units), self._flat(x, self.channels))
+        seen, steps = self._limited(x), ops.shape(x)[1]
+        if x.shape[1] == 1:
+            flat = self._flat(seen, self.channels)
+            first = self._advance(flat, self._encode(flat, context[:, 0]), states)
+            hidden, last, every = first.hidden[:, None], first.states, first.states
+            predicted = first.predicted
+        else:
+            y, last, every = self._encode(seen, context), [], []
+            for layer, past in zip(self.recurrent, states, strict=True):
+                run = layer(y, past, every=recursive)
+                y = run.output
+                last.append(list(run.last))
+                if run.every is not None:
+                    every.append([self._flat(part, self.units) for part in run.every])
+            hidden = y
+            flat = self._flat(seen, self.channels)
+            predicted = self._decode(self._flat(y, self.units), flat)
         if recursive:
-            parts, now = [predicted[:, 0]], every
-            for ahead in range(1, self.horizon):
-                out = self.step(parts[-1], self._context_in(context, ahead), now)
-                now = out.states
-                parts.append(out.predicted[:, 0])
-            predicted = ops.stack(parts, axis=1)
-        shape = (-1, ops.shape(x)[1], self.horizon, self.channels)
-        return Reading(ops.reshape(predicted, shape), y, last)
+            predicted = self._roll_out(predicted, context, every)
+        shape = (-1, steps, self.horizon, self.channels)
+        return Reading(ops.reshape(predicted, shape), hidden, last)
 
-    def _encode(self, x: Any, context: Any) -> Any:
-        x = ops.clip(x, -self.clip, self.clip) if self.clip else x
-        joined = ops.concatenate([x, context], axis=-1) if self.context else x
+    def _roll_out(self, predicted: Any, context: Any, states: States) -> Any:
+        """Feeds predictions back: `(batch · steps, horizon · channels)`.
+
+        Args:
+            predicted: `(batch · steps, 1, channels)`, one step ahead.
+            context: `(batch, steps, context)`.
+            states: After every step, each `(batch · steps, units)`.
+        """
+        parts = [predicted[:, 0]]
+        for added in self._encoded_contexts(context):
+            seen = self._limited(parts[-1])
+            y = ops.matmul(seen, self.encoder_kernel[: self.channels]) + added
+            out = self._advance(seen, y, states)
+            states = out.states
+            parts.append(out.predicted[:, 0])
+        return ops.concatenate(parts, axis=-1)
+
+    def _limited(self, x: Any) -> Any:
+        return ops.clip(x, -self.clip, self.clip) if self.clip else x
+
+    def _encode(self, seen: Any, context: Any) -> Any:
+        joined = ops.concatenate([seen, context], axis=-1) if self.context else seen
         return ops.matmul(joined, self.encoder_kernel) + self.encoder_bias
 
-    def _decode(self, y: Any, x: Any) -> Any:
+    def _decode(self, y: Any, seen: Any) -> Any:
         if self.tied:
             kernel = ops.transpose(self.encoder_kernel[: self.channels])
         else:
             kernel = self.decoder_kernel
         out = ops.matmul(y, kernel) + self.decoder_bias
         out = ops.reshape(out, (-1, self.ahead, self.channels))
-        if not self.residual:
-            return out
-        return out + (ops.clip(x, -self.clip, self.clip) if self.clip else x)[:, None]
+        return out + seen[:, None] if self.residual else out
 
     def _flat(self, rows: Any, width: int) -> Any:
         return ops.reshape(rows, (-1, width))
 
-    def _context_in(self, context: Any, ahead: int) -> Any:
-        """Returns the context `ahead` steps after each step: a turn of sine and cosine."""
+    def _encoded_contexts(self, context: Any) -> list[Any]:
+        """Returns what the encoder makes of context and bias 1 to `horizon` - 1 steps ahead.
+
+        Context moves on by a turn of sine and cosine.
+        """
         if not self.context:
-            return context
-        matrix = np.zeros((self.context, self.context), "float32")
+            return [self.encoder_bias] * (self.horizon - 1)
+        turns = np.zeros((self.horizon - 1, self.context, self.context), "float32")
         for i, cycle in enumerate((_DAY_S, _WEEK_S)):
-            angle = 2 * np.pi * ahead * self.period_s / cycle
+            angle = 2 * np.pi * np.arange(1, self.horizon) * self.period_s / cycle
             sine, cosine = np.sin(angle), np.cos(angle)
-            matrix[2 * i : 2 * i + 2, 2 * i : 2 * i + 2] = [[cosine, -sine], [sine, cosine]]
-        return ops.matmul(self._flat(context, self.context), matrix)
+            turn = np.array([[cosine, -sine], [sine, cosine]])
+            turns[:, 2 * i : 2 * i + 2, 2 * i : 2 * i + 2] = turn.transpose(2, 0, 1)
+        kernels = ops.matmul(turns, self.encoder_kernel[self.channels :])
+        joined = ops.reshape(ops.transpose(kernels, (1, 0, 2)), (self.context, -1))
+        bias = ops.tile(self.encoder_bias, (self.horizon - 1,))
+        added = ops.matmul(self._flat(context, self.context), joined) + bias
+        split: list[Any] = ops.split(added, self.horizon - 1, axis=-1)
+        return split
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

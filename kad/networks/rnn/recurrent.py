@@ -1,45 +1,18 @@
 """Recurrent layers whose states are visible at every step."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import keras
 from keras import layers, ops
 
 from kad.backend.scan import scan
+from kad.graph.lowering import RecurrentWeights, Unrolled, lowering
 
 Cell = Literal["lstm", "gru", "simple_rnn"]
 Activation = Literal["tanh", "relu"]
 
 GATES: dict[Cell, int] = {"lstm": 4, "gru": 3, "simple_rnn": 1}
-
-
-class Unrolled(NamedTuple):
-    """What a recurrent layer makes of a sequence."""
-
-    output: Any
-    """`(batch, steps, units)`."""
-    last: tuple[Any, ...]
-    """Its states after the last step, each `(batch, units)`; the first one is the output."""
-    every: tuple[Any, ...] | None
-    """Its states after every step, each `(batch, steps, units)`, where asked for."""
-
-
-Lowering = Callable[..., Unrolled]
-"""As `Recurrent.call`, with the layer first."""
-_LOWERING: ContextVar[Lowering | None] = ContextVar("recurrent_lowering", default=None)
-
-
-@contextmanager
-def lowered_by(lowering: Lowering) -> Iterator[None]:
-    """Lets an exporter put one operator of its own in the place of each sequence."""
-    token = _LOWERING.set(lowering)
-    try:
-        yield
-    finally:
-        _LOWERING.reset(token)
 
 
 @keras.saving.register_keras_serializable("kad")
@@ -89,6 +62,13 @@ class Recurrent(layers.Layer):
         """How many state vectors there are: 2 for an LSTM (output and cell), else 1."""
         return 2 if self.cell == "lstm" else 1
 
+    @property
+    def weights_of_layer(self) -> RecurrentWeights:
+        """What an exporter needs to know."""
+        return RecurrentWeights(
+            self.cell, self.activation, self.kernel, self.recurrent, self.bias
+        )
+
     def activate(self, x: Any) -> Any:
         """Applies the candidate's activation."""
         return ops.tanh(x) if self.activation == "tanh" else ops.relu(x)
@@ -103,6 +83,9 @@ class Recurrent(layers.Layer):
         Returns:
             The next states; the first one is the output.
         """
+        exporter = lowering()
+        if exporter is not None:
+            return exporter.advance(self.weights_of_layer, x, states)
         past = states[0]
         if self.cell == "simple_rnn":
             mixed = ops.matmul(x, self.kernel) + ops.matmul(past, self.recurrent) + self.bias
@@ -125,9 +108,9 @@ class Recurrent(layers.Layer):
             states: Before the first step, each `(batch, units)`.
             every: Whether the states after every step are needed.
         """
-        lowering = _LOWERING.get()
-        if lowering:
-            return lowering(self, x, states, every=every)
+        exporter = lowering()
+        if exporter is not None:
+            return exporter.recurrent(self.weights_of_layer, x, states, every=every)
 
         def step(past: list[Any], now: Any) -> tuple[list[Any], tuple[Any, ...]]:
             following = self.advance(now, past)

@@ -71,8 +71,10 @@ class UsualDistance(layers.Layer):
 
     def call(self, hidden: Any) -> Any:
         """Returns the usual distance relative to the mean, `(..., channels)`."""
-        inner = ops.tanh(ops.matmul(hidden, self.kernel) + self.bias)
-        return ops.exp(ops.clip(ops.matmul(inner, self.out_kernel) + self.out_bias, -4.0, 4.0))
+        flat = ops.reshape(hidden, (-1, self.units))
+        inner = ops.tanh(ops.matmul(flat, self.kernel) + self.bias)
+        usual = ops.exp(ops.clip(ops.matmul(inner, self.out_kernel) + self.out_bias, -4.0, 4.0))
+        return ops.reshape(usual, (*ops.shape(hidden)[:-1], self.channels))
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

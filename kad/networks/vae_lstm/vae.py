@@ -1,10 +1,11 @@
 """Encoder and decoder of the VAE, as functional Keras models."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 from keras import layers
 
+from kad.graph.lowering import RecurrentWeights, lowering
 from kad.networks.vae_lstm.conv_plan import ConvPlan
 from kad.networks.vae_lstm.window_conv import SymmetricPad1D, WindowConv1D
 
@@ -94,6 +95,27 @@ def vae_decoder(plan: ConvPlan, *, channels: int, code_size: int) -> keras.Model
 Head = Literal["dense", "lstm"]
 
 
+@keras.saving.register_keras_serializable("kad")
+class LSTM(layers.LSTM):
+    """Keras' LSTM over whole sequences, from states of zeros, which an exporter may lower."""
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(units, **{**kwargs, "return_sequences": True})
+
+    def call(
+        self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False
+    ) -> Any:
+        """Returns the output of every step, `(batch, steps, units)`."""
+        exporter = lowering()
+        if exporter is not None:
+            cell = self.cell
+            weights = RecurrentWeights(
+                "lstm", "tanh", cell.kernel, cell.recurrent_kernel, cell.bias
+            )
+            return exporter.recurrent(weights, sequences, (), every=False).output
+        return super().call(sequences, initial_state, mask, training)
+
+
 def embedding_lstm(*, l_seq: int, code_size: int, units: int, head: Head = "dense") -> keras.Model:
     """Builds the LSTM that predicts embeddings.
 
@@ -111,8 +133,8 @@ def embedding_lstm(*, l_seq: int, code_size: int, units: int, head: Head = "dens
     Runtime has none without a Loop, so that it is unrolled here; a Dense layer is cheaper.
     """
     # Layers
-    first = layers.LSTM(units, return_sequences=True, name="lstm_1")
-    second = layers.LSTM(units, return_sequences=True, name="lstm_2")
+    first = LSTM(units, name="lstm_1")
+    second = LSTM(units, name="lstm_2")
     last = {
         "dense": lambda: layers.Dense(code_size, name="head"),
         "lstm": lambda: layers.LSTM(

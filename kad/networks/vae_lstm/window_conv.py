@@ -3,10 +3,17 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers, ops
+
+from kad.graph.lowering import Lowering, lowering
 
 Shape = tuple[int | None, int, int]
 """`(batch, time, features)`; only the batch may be unknown."""
+
+
+DENSE = 65_536
+"""Largest matrix, in numbers, that an exported file has in the place of a convolution."""
 
 
 @keras.saving.register_keras_serializable("kad")
@@ -64,9 +71,12 @@ class WindowConv1D(layers.Layer):
         """Convolves `(batch, time, features)`."""
         length = x.shape[1]
         out = self._length_out(length)
-        if self.padding == "same":
-            missing = max((out - 1) * self.strides + self.kernel_size - length, 0)
-            x = ops.pad(x, ((0, 0), (missing // 2, missing - missing // 2), (0, 0)))
+        exporter = lowering()
+        if exporter is not None and length * x.shape[2] * out * self.filters <= DENSE:
+            return self._as_dense(exporter, x, out)
+        left, right = self._padding(length)
+        if left or right:
+            x = ops.pad(x, ((0, 0), (left, right), (0, 0)))
         kernel = ops.reshape(self.kernel, (-1, self.filters))
         if out == 1:
             patches = ops.reshape(x, (-1, 1, kernel.shape[0]))
@@ -76,6 +86,32 @@ class WindowConv1D(layers.Layer):
                 [x[:, j : j + span : self.strides] for j in range(self.kernel_size)], axis=-1
             )
         return self.activation(ops.matmul(patches, kernel) + self.bias)
+
+    def _padding(self, length: int) -> tuple[int, int]:
+        if self.padding == "valid":
+            return 0, 0
+        span = (self._length_out(length) - 1) * self.strides + self.kernel_size
+        missing = max(span - length, 0)
+        return missing // 2, missing - missing // 2
+
+    def _as_dense(self, exporter: Lowering, x: Any, out: int) -> Any:
+        """Convolves by one product of the whole window with a matrix that is mostly zeros.
+
+        Where windows are small, that is fewer operators and no slower.
+        """
+        length, features = x.shape[1], x.shape[2]
+        kernel = exporter.value(self.kernel)
+        matrix = np.zeros((length, features, out, self.filters), "float32")
+        left, _ = self._padding(length)
+        for place in range(out):
+            for tap in range(self.kernel_size):
+                row = place * self.strides + tap - left
+                if 0 <= row < length:
+                    matrix[row, :, place] = kernel[tap]
+        flat = ops.reshape(x, (-1, length * features))
+        bias = np.tile(exporter.value(self.bias), out)
+        y = ops.matmul(flat, matrix.reshape(length * features, -1)) + bias
+        return ops.reshape(self.activation(y), (-1, out, self.filters))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Returns `(batch, time_out, filters)`."""
@@ -114,6 +150,9 @@ class SymmetricPad1D(layers.Layer):
     def call(self, x: Any) -> Any:
         """Pads `(batch, time, features)` to `(batch, time + 2 * pad, features)`."""
         length = x.shape[1]
+        if lowering() is not None:
+            rows = np.pad(np.arange(length), self.pad, mode="symmetric")
+            return ops.take(x, rows, axis=1)
         head = [x[:, i : i + 1] for i in reversed(range(self.pad))]
         tail = [x[:, length - 1 - i : length - i] for i in range(self.pad)]
         return ops.concatenate([*head, x, *tail], axis=1)
