@@ -62,7 +62,9 @@ class Stepping(Described):
         scored = self.scoring(samples, measured, old)
         score, channel_scores = scored.pop("score"), scored.pop("channel_scores")
         severity = self.calibration(score, samples.machine)
-        severity = severity * ops.cast(samples.is_warm, "float32")
+        if not self.scoring.is_adaptive:
+            # Where adaptive scores are 0, as during the warm-up, severity is.
+            severity = severity * ops.cast(samples.is_warm, "float32")
         expected = ops.where(samples.is_warm, measured.expected, samples.z)
         return {
             "score": score[..., 0],

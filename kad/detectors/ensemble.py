@@ -228,6 +228,7 @@ class Ensemble(Detector):
         for name, member in self._members.items():
             parts = {part: old[f"{name}.{part}"] for part in member.own_parts}
             measured[name] = member.measure(samples, parts)
+        measured["memory"] = self._joining_late(samples, measured["memory"])
         return Measured(
             distance=ops.zeros_like(samples.z),
             errors=tuple(error for m in measured.values() for error in m.errors),
@@ -243,6 +244,15 @@ class Ensemble(Detector):
                 for name, m in measured.items()
                 for part, value in m.following.items()
             },
+        )
+
+    def _joining_late(self, samples: Samples, memory: Measured) -> Measured:
+        """Lets the memory's errors be 0 until it has samples enough."""
+        late = ops.cast(ops.greater(samples.count, self.memory.start + 1.0), "float32")
+        waiting = samples.observed * (1.0 - late)
+        return memory._replace(
+            errors=tuple(error * late for error in memory.errors),
+            counts=tuple(count * late + waiting for count in memory.counts),
         )
 
     def components(self) -> dict[str, Component]:

@@ -129,36 +129,27 @@ class Memory(Detector):
         by_box = (-1, steps, self.boxes, self.box, features)
         values = ops.reshape(rolling(newest, steps, self.window), by_box)
         was_seen = ops.reshape(rolling(observed, steps, self.window), by_box)
-        count = ops.sum(was_seen, axis=3)
-        known = ops.sum(values * was_seen, axis=3) / ops.maximum(count, 1.0)
-        # Whole boxes, by far the most, round in the same way on every backend.
-        means = ops.where(count < self.box, known, ops.mean(values, axis=3))
-        is_whole = ops.min(
-            ops.cast(count > ENOUGH * self.box, "float32"), axis=2, keepdims=True
-        )
+        count = ops.sum(was_seen, axis=3, keepdims=True)
+        known = ops.sum(values * was_seen, axis=3, keepdims=True)
+        means = ops.transpose(known / ops.maximum(count, 1.0), (0, 1, 2, 4, 3))
+        is_whole = ops.greater(ops.min(count, axis=(2, 3)), ENOUGH * self.box)
 
-        new = ops.concatenate([means, ops.expand_dims(z, 2), is_whole], axis=2)
-        new = ops.reshape(new, (-1, steps, (self.boxes + 2) * features))
+        flat = ops.reshape(means, (-1, steps, self.boxes * features))
+        new = ops.concatenate([flat, z, ops.cast(is_whole, "float32")], axis=-1)
         young, newest_young = extended(old["young"], new, self.window)
         patterns, far, following = self._remember(old, young, new)
-        squares, expected = self._nearest_pattern(means, patterns, far)
+        nearest, expected = self._nearest_pattern(means, patterns, far)
         age = ops.minimum(old["age"] + self._numbers(samples.z, 1), self._span + 1.0)
-        apart = self._nearest_value(z, past, age, steps)
+        apart = self._nearest_value(z, old["past"], past, age)
 
-        is_late = ops.greater(samples.count, self.start + 1.0)
-        is_compared = ops.logical_and(ops.less(squares, FAR), is_whole[:, :, 0] > 0.5)
-        is_compared = ops.logical_and(is_late, is_compared)
-        squares, apart = (
-            ops.where(use, value, ops.zeros_like(value))
-            for use, value in ((is_compared, squares), (is_late, apart))
-        )
-        is_known = ops.cast(ops.logical_or(is_compared, ops.logical_not(is_late)), "float32")
+        is_compared = ops.logical_and(ops.less(nearest, FAR**0.5), is_whole)
+        compared = samples.observed * ops.cast(is_compared, "float32")
         trust = ops.minimum(age * (1.0 / samples.machine["usual_age"]), 1.0)
         trust = trust if features == 1 else trust * ops.ones_like(z)
         return Measured(
-            distance=squares * ops.square(trust) * samples.observed,
-            errors=(ops.sqrt(squares), apart),
-            counts=(samples.observed * is_known, samples.observed),
+            distance=ops.square(nearest * trust) * compared,
+            errors=(nearest, apart),
+            counts=(compared, samples.observed),
             expected=ops.where(is_compared, expected, samples.z),
             following={
                 "observed": newest_observed,
@@ -229,42 +220,45 @@ class Memory(Detector):
         ones to rounding.
 
         Args:
-            means: `(streams, steps, boxes, channels)`.
+            means: `(streams, steps, boxes, channels, 1)`.
             patterns: See `_remember`.
             far: See `_remember`.
 
         Returns:
-            Each `(streams, steps, channels)`: the mean squared distance, at least `FAR` where there
-            is no pattern; the newest sample of the nearest pattern.
+            Each `(streams, steps, channels)`: the distance, a root mean square, at least the root
+            of `FAR` where there is no pattern; the newest sample of the nearest pattern.
         """
         features = len(self.channels)
         parts = ops.reshape(patterns, (-1, 1, self.boxes + 2, features, ops.shape(patterns)[-1]))
         boxes, value, usable = ops.split(parts, [self.boxes, self.boxes + 1], axis=2)
-        squares = ops.mean(ops.square(ops.expand_dims(means, -1) - boxes), axis=2)
-        squares = squares + (FAR - FAR * usable[:, :, 0])
+        apart = ops.norm(means - boxes, axis=2, keepdims=True)
+        apart = ops.where(usable > 0.5, apart, (self.boxes * FAR) ** 0.5)
         if far is not None:
-            squares = squares + far[:, :, None]
-        nearest = ops.min(squares, axis=-1, keepdims=True)
-        is_nearest = ops.less_equal(squares, nearest)
-        expected = ops.where(is_nearest, value[:, :, 0], ops.full_like(squares, -FAR))
-        return nearest[..., 0], ops.max(expected, axis=-1)
+            apart = apart + far[:, :, None, None]
+        nearest = ops.min(apart, axis=-1, keepdims=True)
+        expected = ops.where(ops.less_equal(apart, nearest), value, -FAR)
+        shape = (-1, ops.shape(means)[1], features)
+        return (
+            ops.reshape(nearest, shape) * self.boxes**-0.5,
+            ops.reshape(ops.max(expected, axis=-1), shape),
+        )
 
-    def _nearest_value(self, z: Any, past: Any, age: Any, steps: Any) -> Any:
+    def _nearest_value(self, z: Any, before: Any, past: Any, age: Any) -> Any:
         """Returns the distance to the nearest sample before each, `(streams, steps, channels)`.
 
         Args:
             z: `(streams, steps, channels)`.
-            past: `(streams, channels, span + steps)`: samples before the chunk, and its own.
+            before: `(streams, channels, span)`: samples before the chunk.
+            past: `(streams, channels, span + steps)`: these and its own.
             age: `(streams, steps, 1)`: samples of the stream so far, each step's own among them, at
                 most one more than the span.
-            steps: Length of the chunk.
         """
         if z.shape[1] == 1:
-            apart = ops.abs(ops.transpose(z, (0, 2, 1)) - past[..., : self._span])
+            apart = ops.abs(ops.transpose(z, (0, 2, 1)) - before)
             since = np.arange(self._span, 0, -1, dtype="float32")
             known = ops.where(ops.less(since, age), apart, ops.full_like(apart, FAR))
             return ops.transpose(ops.min(known, axis=-1, keepdims=True), (0, 2, 1))
-        end = self._span + ops.arange(steps, dtype="float32")[None]
+        end = self._span + ops.arange(ops.shape(z)[1], dtype="float32")[None]
         inside = _between(past, end - (age[..., 0] - 1.0), end)
         far = FAR * (1.0 - inside[:, :, None])
         return ops.min(ops.abs(z[..., None] - past[:, None]) + far, axis=-1)

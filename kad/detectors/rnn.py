@@ -187,7 +187,7 @@ class RNNPredictor(Detector):
         out = self._measure(samples, old)
         known, newest_known = extended(old["known"], samples.observed, self._context_steps - 1)
         own = trust(known, self._context_steps)
-        is_known = ops.cast(own > 0.0, "float32")
+        is_known = ops.sign(own)
         # What the network predicts of a channel rests on all channels.
         inputs = ops.square(own)
         if len(self.channels) > 1:

@@ -21,7 +21,13 @@ from kad.networks.vae_lstm.conv_plan import conv_plan
 from kad.networks.vae_lstm.elbo import SigmaSquared
 from kad.networks.vae_lstm.networks import Networks
 from kad.networks.vae_lstm.options import VAELSTMTraining
-from kad.networks.vae_lstm.vae import Head, embedding_lstm, vae_decoder, vae_encoder
+from kad.networks.vae_lstm.vae import (
+    Head,
+    embedding_lstm,
+    newest_predictions,
+    vae_decoder,
+    vae_encoder,
+)
 from kad.options import Count, FitOptions, Positive, Weight
 from kad.training.session import TrainingSession
 from runtime.errors import ConfigError, InputError
@@ -178,30 +184,31 @@ class VAELSTM(Detector):
         steps, features = ops.shape(samples.z)[1], len(self.channels)
         before = ops.reshape(old["codes"], (-1, self._codes, self.code_size))
         forecast = self._forecast(before, steps)
-        newest = forecast[:, :, -1, -1]
+        newest = forecast[..., -features:]
         imputed = ops.where(samples.is_warm, newest, samples.z)
         z = ops.where(samples.is_observed, samples.z, imputed)
         values, newest_values = extended(old["values"], z, self._history)
         seen, newest_seen = extended(old["observed"], samples.observed, self.warmup_steps)
-        embedded = self._embed(values, steps)
+        limited = self._networks.limit(values)
+        embedded = self._embed(limited, steps)
         _, newest_codes = extended(old["codes"], embedded, self._codes)
 
         compared = self.score_windows * self.l_win
         target = rolling(values, steps, compared)
         counts = rolling(seen[:, self.warmup_steps - self._history :], steps, compared)
         trusted = trust(seen, self.l_seq * self.l_win)
-        is_known = ops.cast(trusted > 0.0, "float32")
+        is_known = ops.sign(trusted)
         expected = ops.reshape(forecast, (-1, steps, compared, features))
         errors: tuple[Any, ...] = ()
         if self.scoring.is_adaptive:
-            window = self._networks.limit(target[:, :, -self.l_win :])
+            window = rolling(limited[:, self._history - (self.l_win - 1) :], steps, self.l_win)
             mask = counts[:, :, -self.l_win :]
             number = ops.sqrt(ops.maximum(ops.sum(mask, axis=2), 1.0))
             own = self.decoder(ops.reshape(embedded, (-1, self.code_size)))
             own = ops.reshape(own, (-1, steps, self.l_win, features))
             errors = tuple(
                 ops.norm((window - drawn) * mask, axis=2) / number
-                for drawn in (own, forecast[:, :, -1])
+                for drawn in (own, expected[:, :, -self.l_win :])
             )
         return Measured(
             distance=ops.sum(ops.square(target - expected) * counts, axis=2) * is_known,
@@ -227,20 +234,26 @@ class VAELSTM(Detector):
             steps: Length of the chunk.
 
         Returns:
-            `(streams, steps, score_windows, l_win, channels)`, standardised.
+            `(streams, steps, score_windows · l_win · channels)`, standardised.
         """
         sequence = rolling(codes, steps, self.l_seq - 1, stride=self.l_win)
-        predicted = self.lstm(ops.reshape(sequence, (-1, self.l_seq - 1, self.code_size)))
-        predicted = predicted[:, -self.score_windows :]
+        sequence = ops.reshape(sequence, (-1, self.l_seq - 1, self.code_size))
+        predicted = newest_predictions(self.lstm, sequence, self.score_windows)
         windows = self.decoder(ops.reshape(predicted, (-1, self.code_size)))
-        return ops.reshape(windows, (-1, steps, self.score_windows, self.l_win, len(self.channels)))
+        size = self.score_windows * self.l_win * len(self.channels)
+        return ops.reshape(windows, (-1, steps, size))
 
     def _embed(self, values: Any, steps: Any) -> Any:
-        """Embeds the window that ends at each step: `(streams, steps, code_size)`."""
+        """Embeds the window that ends at each step: `(streams, steps, code_size)`.
+
+        Args:
+            values: `(streams, rows, channels)`, as the encoder sees them.
+            steps: Length of the chunk.
+        """
         newest = values[:, self._history - (self.l_win - 1) :]
         windows = rolling(newest, steps, self.l_win)
         flat = ops.reshape(windows, (-1, self.l_win, len(self.channels)))
-        return ops.reshape(self._networks.embed(flat), (-1, steps, self.code_size))
+        return ops.reshape(self.encoder(flat)[0], (-1, steps, self.code_size))
 
     def components(self) -> dict[str, Component]:
         """Returns `encoder`, `lstm` and `decoder`; windows are in raw units."""

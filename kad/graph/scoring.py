@@ -233,11 +233,10 @@ class Scoring(layers.Layer):
         scores, following = self._adaptive(samples, measured, old, warm)
         if self.channels == 1:
             return {"score": scores, "channel_scores": scores, **following}
-        squares = ops.square(scores)
-        total = ops.sqrt(ops.sum(squares, axis=-1, keepdims=True))
+        total = ops.norm(scores, axis=-1, keepdims=True)
         return {
             "score": total,
-            "channel_scores": squares / ops.maximum(total, 1e-6),
+            "channel_scores": ops.square(scores) / ops.maximum(total, 1e-6),
             **following,
         }
 
@@ -247,7 +246,7 @@ class Scoring(layers.Layer):
         """Returns the channels' scores, and the next values of its parts of the state."""
         steps = ops.shape(samples.z)[1]
         errors = _joined([measured.errors[i] for i in self._used])
-        counts = _joined([measured.counts[i] for i in self._used]) * warm
+        counts = self._of_streams(measured.counts) * warm
         prior = _joined([samples.machine[f"scoring.{name}"] for name in self.statistics])
         start = ops.where(ops.greater(old["begun"], 0.5), old["statistics"], prior)
         statistics, out = self._followed(
@@ -257,15 +256,19 @@ class Scoring(layers.Layer):
         )
         capped = out["capped"]
         if measured.trusts:
-            capped = capped * _joined([measured.trusts[i] for i in self._used])
-        longest = int(self._shorts.max())
+            capped = capped * self._of_streams(measured.trusts)
+        counted = [counts] * (self._size // counts.shape[-1])
         rows, recent = extended(
-            old["recent"], _joined([capped * counts, counts]), length=longest - 1
+            old["recent"],
+            _joined([capped * counts, *counted]),
+            length=int(self._shorts.max()) - 1,
         )
         total, number = ops.split(self._newest(rows, steps), 2, axis=-1)
-        certainty = ops.sqrt(number * (1 / self._shorts).astype("float32"))
+        # The root of the weight is in the certainty: a channel's score is the length of a vector.
+        shares = np.repeat(self._weights, self.channels) / self._shorts
+        certainty = ops.sqrt(number * shares.astype("float32"))
         z = (total / ops.maximum(number, 1.0) - out["mean"]) / out["deviation"] * certainty
-        score = ops.sqrt(ops.matmul(ops.square(ops.maximum(z, 0.0)), self._mixture))
+        score = self._length(ops.maximum(z, 0.0), steps)
         if self.options.novelty:
             far = ops.minimum(out["novel"], self.MOST)
             is_novel = ops.greater(out["novel"], self.NOVEL)
@@ -273,13 +276,20 @@ class Scoring(layers.Layer):
         return score * warm, {
             "statistics": statistics,
             "recent": recent,
-            "begun": ops.maximum(old["begun"], 1.0),
+            "begun": ops.ones_like(old["begun"]),
         }
 
-    @property
-    def _mixture(self) -> np.ndarray:
-        """From all error streams of all channels to channels: `(streams * channels, channels)`."""
-        return np.kron(self._weights[:, None], np.eye(self.channels)).astype("float32")
+    def _of_streams(self, each: Sequence[Any]) -> Any:
+        """Joins what is said of each error stream; of one channel, what all share stays one."""
+        used = [each[i] for i in self._used]
+        is_shared = self.channels == 1 and all(one is used[0] for one in used)
+        return used[0] if is_shared else _joined(used)
+
+    def _length(self, z: Any, steps: Any) -> Any:
+        """Returns each channel's length over its error streams: `(streams, steps, channels)`."""
+        if self.channels == 1:
+            return ops.norm(z, axis=-1, keepdims=True)
+        return ops.norm(ops.reshape(z, (-1, steps, len(self._used), self.channels)), axis=2)
 
     def _newest(self, rows: Any, steps: Any) -> Any:
         """Sums over each step's newest rows, each error stream over its own number of them."""
@@ -334,21 +344,24 @@ class Scoring(layers.Layer):
         gain = now["count"] / ops.maximum(seen, 1.0)
         change = tame - mean
         moved = gain * change
-        span = ops.maximum(past["highest"] - past["lowest"], NARROWEST_RANGE)
-        beyond = ops.maximum(now["z"] - past["highest"], past["lowest"] - now["z"])
+        lowest = ops.minimum(past["lowest"], now["z"])
+        highest = ops.maximum(past["highest"], now["z"])
+        # A held sample lies within the range: what is missing is never novel.
+        span = past["highest"] - past["lowest"]
+        beyond = (highest - lowest) - span
         following = {
             "mean": mean + moved,
             "variance": (1.0 - gain) * (variance + moved * change),
             "seen": seen,
-            "lowest": ops.minimum(past["lowest"], now["z"]),
-            "highest": ops.maximum(past["highest"], now["z"]),
+            "lowest": lowest,
+            "highest": highest,
         }
-        # A held sample lies within the range: what is missing is never novel.
+        width = ops.maximum(span, NARROWEST_RANGE)
         return following, {
             "mean": mean,
             "deviation": deviation,
             "capped": capped,
-            "novel": beyond * (self.NOVEL / (options.novelty or 1.0)) / span,
+            "novel": beyond * (self.NOVEL / (options.novelty or 1.0)) / width,
         }
 
     def get_config(self) -> dict[str, Any]:

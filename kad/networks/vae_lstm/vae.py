@@ -145,3 +145,24 @@ def embedding_lstm(*, l_seq: int, code_size: int, units: int, head: Head = "dens
     # Functional model
     codes = keras.Input((l_seq - 1, code_size), name="codes")
     return keras.Model(codes, last(second(first(codes))), name="lstm")
+
+
+def newest_predictions(lstm: keras.Model, codes: Any, number: int) -> Any:
+    """Returns the newest predictions of `embedding_lstm`, without a dense head's others.
+
+    Args:
+        lstm: From `embedding_lstm`.
+        codes: `(batch, l_seq - 1, code_size)`.
+        number: How many.
+
+    Returns:
+        `(batch, number, code_size)`.
+    """
+    *recurrent, head = lstm.layers[1:]
+    if not isinstance(head, layers.Dense):
+        return lstm(codes)[:, -number:]
+    for layer in recurrent:
+        codes = layer(codes)
+    newest = codes[:, -number:]
+    flat = head(keras.ops.reshape(newest, (-1, newest.shape[-1])))
+    return keras.ops.reshape(flat, (-1, number, flat.shape[-1]))
