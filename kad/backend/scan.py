@@ -55,7 +55,11 @@ def _tensorflow_scan(step: Any, carry: Any, xs: Any) -> tuple[Any, Any]:
 
     def body(i: Any, carry: Any, arrays: Any) -> tuple[Any, Any, Any]:
         now = tf.nest.map_structure(lambda array: array.read(i), inputs)
-        carry, out = step(carry, now)
+        following, out = step(carry, now)
+        # What a step computes may not say how many there are in a batch.
+        for new, old in zip(tf.nest.flatten(following), tf.nest.flatten(carry), strict=True):
+            new.set_shape(old.shape)
+        carry = following
         return i + 1, carry, tf.nest.map_structure(lambda a, x: a.write(i, x), arrays, out)
 
     _, carry, arrays = tf.while_loop(
@@ -64,8 +68,7 @@ def _tensorflow_scan(step: Any, carry: Any, xs: Any) -> tuple[Any, Any]:
         (tf.constant(0), carry, arrays),
         shape_invariants=(
             tf.TensorShape([]),
-            # The batch's size may be known before the first step alone.
-            tf.nest.map_structure(lambda x: tf.TensorShape([None, *x.shape[1:]]), carry),
+            tf.nest.map_structure(lambda x: x.shape, carry),
             tf.nest.map_structure(lambda _: tf.TensorShape(None), arrays),
         ),
     )

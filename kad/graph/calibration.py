@@ -103,20 +103,22 @@ class Calibration(layers.Layer):
         """Returns the severity of `score`, same shape.
 
         Args:
-            score: `(streams, steps, 1)`; without `machine`, `(rows,)`.
+            score: `(streams, steps, 1)`; without `machine`, any shape.
             machine: Instead of the weights, those of each stream's machine, by the names of
                 `of_machine` with `calibration.` before them.
         """
         own = self.of_machine
-        if machine is not None:
-            own = {name: machine[f"calibration.{name}"] for name in own}
-        else:
-            score = score[None, :, None]
+        if machine is None:
+            rises = ops.reshape(own["rises"], (self.KNOTS, 1))
+            return self._severity(score[..., None], own, rises)[..., 0]
+        own = {name: machine[f"calibration.{name}"] for name in own}
+        return self._severity(score, own, ops.reshape(own["rises"], (-1, self.KNOTS, 1)))
+
+    def _severity(self, score: Any, own: Mapping[str, Any], rises: Any) -> Any:
         ramp = ops.clip((score - own["knots"]) * own["inverse_widths"], 0.0, 1.0)
-        body = ops.matmul(ramp, ops.reshape(own["rises"], (-1, self.KNOTS, 1)))
         start, slope, factor = (own["tail"][..., i : i + 1] for i in range(3))
-        severity = body + factor * ops.log(ops.maximum(score * slope + (1.0 - slope * start), 1.0))
-        return severity if machine is not None else severity[0, :, 0]
+        tail = ops.log(ops.maximum(score * slope + (1.0 - slope * start), 1.0))
+        return ops.matmul(ramp, rises) + factor * tail
 
     def severity(self, scores: np.ndarray) -> np.ndarray:
         """Returns the severity of scores that are at hand, `(rows,)`, block by block."""

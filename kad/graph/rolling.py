@@ -47,9 +47,15 @@ def extended(past: Any, now: Any, length: int) -> tuple[Any, Any]:
 
 
 def newest_sum(rows: Any, steps: Any, length: int) -> Any:
-    """Sums what each step looks back on; see `rolling`: `(streams, steps, features)`."""
+    """Sums the `length` newest rows of each step; see `rolling`: `(streams, steps, features)`.
+
+    Args:
+        rows: `(streams, length - 1 + steps, features)`.
+        steps: Steps of the chunk.
+        length: Rows of a sum.
+    """
     if _is_one(steps):
-        return ops.sum(rows[:, -length:], axis=1, keepdims=True)
+        return ops.sum(rows, axis=1, keepdims=True)
     return ops.sum(rolling(rows, steps, length), axis=2)
 
 

@@ -155,6 +155,10 @@ class Scoring(layers.Layer):
         return LEAST_SCALE if self.is_adaptive else 0.0
 
     @property
+    def _longest(self) -> int:
+        return int(self._shorts.max())
+
+    @property
     def of_machine(self) -> dict[str, Any]:
         """What belongs to one machine."""
         return {**self.statistics, "memory": self.memory} if self.is_adaptive else {}
@@ -162,9 +166,9 @@ class Scoring(layers.Layer):
     @property
     def short_parts(self) -> dict[str, tuple[int, ...]]:
         """Shapes of its parts of the state that begin anew at a restart."""
-        if not self.is_adaptive:
+        if not self.is_adaptive or self._longest == 1:
             return {}
-        return {"recent": (1, 2 * self._size * (int(self._shorts.max()) - 1))}
+        return {"recent": (1, 2 * self._size * (self._longest - 1))}
 
     @property
     def long_parts(self) -> dict[str, tuple[int, ...]]:
@@ -258,11 +262,9 @@ class Scoring(layers.Layer):
         if measured.trusts:
             capped = capped * self._of_streams(measured.trusts)
         counted = [counts] * (self._size // counts.shape[-1])
-        rows, recent = extended(
-            old["recent"],
-            _joined([capped * counts, *counted]),
-            length=int(self._shorts.max()) - 1,
-        )
+        rows, following = _joined([capped * counts, *counted]), {}
+        if self._longest > 1:
+            rows, following["recent"] = extended(old["recent"], rows, self._longest - 1)
         total, number = ops.split(self._newest(rows, steps), 2, axis=-1)
         # The root of the weight is in the certainty: a channel's score is the length of a vector.
         shares = np.repeat(self._weights, self.channels) / self._shorts
@@ -273,11 +275,8 @@ class Scoring(layers.Layer):
             far = ops.minimum(out["novel"], self.MOST)
             is_novel = ops.greater(out["novel"], self.NOVEL)
             score = ops.where(is_novel, ops.maximum(far, score), score)
-        return score * warm, {
-            "statistics": statistics,
-            "recent": recent,
-            "begun": ops.ones_like(old["begun"]),
-        }
+        following |= {"statistics": statistics, "begun": ops.ones_like(old["begun"])}
+        return score * warm, following
 
     def _of_streams(self, each: Sequence[Any]) -> Any:
         """Joins what is said of each error stream; of one channel, what all share stays one."""
@@ -293,11 +292,10 @@ class Scoring(layers.Layer):
 
     def _newest(self, rows: Any, steps: Any) -> Any:
         """Sums over each step's newest rows, each error stream over its own number of them."""
-        longest = int(self._shorts.max())
         if not np.ptp(self._shorts):
-            return newest_sum(rows, steps, longest)
-        is_new = np.arange(longest)[::-1, None] < np.tile(self._shorts, 2)
-        window = rolling(rows, steps, longest) * is_new.astype("float32")
+            return newest_sum(rows, steps, self._longest)
+        is_new = np.arange(self._longest)[::-1, None] < np.tile(self._shorts, 2)
+        window = rolling(rows, steps, self._longest) * is_new.astype("float32")
         return ops.sum(window, axis=2)
 
     def _followed(

@@ -70,9 +70,9 @@ def search(detector, x):
                 expected[t, channel] = column[stored[apart.argmin()]]
     return {
         "distance": windows * observed,
-        "window": np.sqrt(windows),
+        "window": np.sqrt(windows) * observed,
         "value": values,
-        "counts": observed & (compared | ~late[:, None]),
+        "counts": observed & compared,
         "expected": expected,
     }
 
@@ -84,13 +84,16 @@ def measured(detector, x, lengths=None, state=None):
         old = detector.layout.unpack(state)
         samples, common = detector.samples(x, old)
         out = detector.measure(samples, old)
+        # What counts, and what is said of it, begins after the warm-up.
+        late = ops.cast(samples.is_warm, "float32")
+        compared = out.counts[0] * late
         return {
-            "distance": out.distance,
-            "window": out.errors[0],
-            "value": out.errors[1],
+            "distance": out.distance * late,
+            "window": out.errors[0] * compared,
+            "value": out.errors[1] * late,
             "trust": out.trusts[0],
-            "counts": ops.cast(out.counts[0], "float32"),
-            "expected": out.expected,
+            "counts": compared,
+            "expected": ops.where(samples.is_warm, out.expected, samples.z),
             "next_state": detector.layout.pack({**old, **common, **out.following}),
         }
 
@@ -174,8 +177,9 @@ def test_the_state_is_bounded():
     assert detector.state_size == features * own + 2 + 1 + features
     adaptive = toy()
     statistics = 3 * 2 * features + 2 * features
-    recent = 2 * max(stream.short for stream in adaptive.streams) * 2 * features
-    assert adaptive.state_size == detector.state_size + statistics + recent
+    recent = 2 * (max(stream.short for stream in adaptive.streams) - 1) * 2 * features
+    begun = 1
+    assert adaptive.state_size == detector.state_size + statistics + recent + begun
     state = measured(adaptive, np.tile(streams(), (1, 4, 1)))[1]
     assert state.shape == (2, adaptive.state_size)
     assert np.isfinite(state).all()

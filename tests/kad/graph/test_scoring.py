@@ -249,7 +249,7 @@ def test_statistics_stand_still_while_samples_are_missing():
     missing = np.full((1, 40, 2), np.nan, "float32")
     outputs = run(detector.step, missing, before, always(16))
     old, new = (
-        {k: np.asarray(v) for k, v in detector.layout.unpack(state).items()}
+        detector.layout.read(np.asarray(state))
         for state in (before, outputs["next_state"])
     )
     for name in detector.scoring.statistics:
@@ -257,7 +257,6 @@ def test_statistics_stand_still_while_samples_are_missing():
     assert not np.asarray(outputs["score"])[:, QUICK["short"] - 1 :].any()
     assert old["recent"].any()
     assert not new["recent"].any()
-    assert not new["recent_counts"].any()
 
 
 def test_an_anomaly_hardly_teaches_what_is_normal():
@@ -268,7 +267,7 @@ def test_an_anomaly_hardly_teaches_what_is_normal():
     x[0, -1] += 1000
     spike = scored(detector, x)
     old, new = (
-        {k: np.asarray(v) for k, v in detector.layout.unpack(state).items()}
+        detector.layout.read(np.asarray(state))
         for state in (usual, spike["next_state"])
     )
     assert (new["mean"] > old["mean"]).all()
