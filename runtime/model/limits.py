@@ -34,7 +34,7 @@ THRESHOLD: Final = (1e-6, 1e6)
 """A threshold on severity."""
 CALIBRATION_ROWS: Final = 100_000
 """Rows in `calibration.severest`; kad keeps 10,000."""
-GOLDEN_STEPS: Final = 65_536
+GOLDEN_STEPS: Final = 16_384
 """Steps of the golden vectors; kad writes 64."""
 ARRAYS_BYTES: Final = 512 * MiB
 """Arrays of the golden vectors or of the warm state, unpacked."""
