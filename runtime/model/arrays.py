@@ -143,5 +143,6 @@ def _array(content: bytes) -> npt.NDArray[Any]:
         count *= size
     if count * dtype.itemsize != len(content) - end:
         raise ValueError(f"an array of {dtype} {shape} in {len(content) - end} bytes")
-    order = "F" if header[2] == "True" else "C"
-    return np.frombuffer(content, dtype, offset=end).reshape(shape, order=order).copy("C")
+    flat = np.frombuffer(content, dtype, offset=end)
+    array = flat.reshape(shape[::-1]).T if header[2] == "True" else flat.reshape(shape)
+    return array.copy("C")

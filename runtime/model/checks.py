@@ -94,7 +94,7 @@ def _check_state(parts: object, size: int) -> None:
         names.add(part["name"])
         shape = part["shape"]
         is_shape = isinstance(shape, list) and all(type(n) is int and n >= 0 for n in shape)
-        _need(is_shape and len(shape) <= 8, "a part's shape must be whole numbers", shape)  # noqa: PLR2004
+        _need(is_shape and len(shape) <= 8, "a part's shape must be whole numbers", shape)
         _need(type(part["keeps"]) is bool, "keeps must be true or false", part["keeps"])
         is_next = type(part["offset"]) is int and part["offset"] == end
         _need(is_next, f"a part must begin where the one before ends, at {end}", part["offset"])

@@ -18,7 +18,7 @@ SEAL_KEY = "kad.sha256"
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _WIDTH = {_FIXED64: 8, _FIXED32: 4}
-_METADATA_PROPS = 14
+_GRAPH_FIELD, _METADATA_PROPS = 7, 14
 
 _Fields: TypeAlias = "dict[int, _Fields | str]"
 
@@ -58,27 +58,13 @@ def read_container(content: bytes, name: str = "the detector") -> Container:
             own or training information.
     """
     try:
-        digest, entries, has_graph = hashlib.sha256(), {}, False
-        for number, start, stop, body in _top_level(content):
-            has_graph |= number == 7
-            if number == _METADATA_PROPS:
-                key, value = _entry(content, body, stop)
-                if key in entries:
-                    raise _WireError(f"two entries {key[:40]!r}")
-                if len(entries) == ENTRIES:
-                    raise _WireError(f"more than {ENTRIES} entries")
-                entries[key] = value
-            else:
-                digest.update(memoryview(content)[start:stop])
-        if not has_graph:
-            raise _WireError("no graph")
         _walk(content)
+        return _read(content)
     except _WireError as error:
         raise ModelFileError(
             f"{name} must be an ONNX file that kad exported. Received: {len(content)} bytes, "
             f"{error}. The file is truncated, damaged or something else: copy or export it again."
         ) from None
-    return Container(entries, digest.hexdigest())
 
 
 def graph_digest(content: bytes) -> str:
@@ -118,6 +104,23 @@ def _sealed(entries: Mapping[str, str]) -> str:
     return digest.hexdigest()
 
 
+def _read(content: bytes) -> Container:
+    digest, has_graph = hashlib.sha256(), False
+    entries: dict[str, str] = {}
+    for number, start, stop, body in _top_level(content):
+        has_graph |= number == _GRAPH_FIELD
+        if number == _METADATA_PROPS:
+            key, value = _entry(content, body, stop)
+            if key in entries or len(entries) == ENTRIES:
+                raise _WireError(f"the entry {key[:40]!r} twice, or more than {ENTRIES}")
+            entries[key] = value
+        else:
+            digest.update(memoryview(content)[start:stop])
+    if not has_graph:
+        raise _WireError("no graph")
+    return Container(entries, digest.hexdigest())
+
+
 def _top_level(content: bytes) -> Iterator[tuple[int, int, int, int]]:
     """Yields each field's number, start, end, and the start of what it holds."""
     at, end = 0, len(content)
@@ -154,10 +157,10 @@ def _walk(content: bytes) -> None:
         while at < end:
             tag = content[at]
             at += 1
-            if tag > 127:  # noqa: PLR2004
+            if tag > 127:
                 tag, at = _varint(content, at - 1, end)
             wire = tag & 7
-            if wire == _BYTES and at < end and content[at] < 128:  # noqa: PLR2004
+            if wire == _BYTES and at < end and content[at] < 128:
                 # Nearly all fields of a graph are short: not worth two calls each.
                 body = at + 1
                 at = body + content[at]
@@ -166,19 +169,15 @@ def _walk(content: bytes) -> None:
             else:
                 body, at = _value(content, wire, at, end)
             inner = fields.get(tag >> 3)
-            if inner is None:
-                if tag < 8:  # noqa: PLR2004
-                    raise _WireError("a field without a number")
-            elif isinstance(inner, str):
-                # `data_location` may say that the data is here, in as many words.
-                if wire != _VARINT or any(byte & 127 for byte in content[body:at]):
-                    raise _WireError(inner)
-            elif wire != _BYTES:
-                raise _WireError("a field of another type")
-            elif depth == GRAPH_DEPTH:
-                raise _WireError(f"graphs nested deeper than {GRAPH_DEPTH} messages")
-            else:
+            if isinstance(inner, dict):
+                if wire != _BYTES or depth == GRAPH_DEPTH:
+                    raise _WireError(f"graphs nested deeper than {GRAPH_DEPTH}, or of another type")
                 waiting.append((body, at, inner, depth + 1))
+            # `data_location` may say that the data is here, in as many words.
+            elif inner and (wire != _VARINT or any(byte & 127 for byte in content[body:at])):
+                raise _WireError(inner)
+            elif tag < 8:
+                raise _WireError("a field without a number")
 
 
 def _number(tag: int) -> int:
@@ -212,6 +211,6 @@ def _varint(content: bytes, at: int, end: int) -> tuple[int, int]:
         byte = content[at]
         at += 1
         value |= (byte & 127) << shift
-        if byte < 128:  # noqa: PLR2004
+        if byte < 128:
             return value, at
     raise _WireError("a number without an end")

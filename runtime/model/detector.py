@@ -7,9 +7,8 @@ from typing import Any, Self
 import numpy as np
 
 from runtime.errors import InputError, ModelFileError
-from runtime.model.arrays import unpack_text
 from runtime.model.container import check_seal, read_container
-from runtime.model.limits import ARRAYS_BYTES, FILE_BYTES, STREAMS, THREADS
+from runtime.model.limits import FILE_BYTES, STREAMS, THREADS
 from runtime.model.outputs import OUTPUTS, Array, StepOutput, concatenated, shapes
 from runtime.model.schema import (
     GOLDEN_KEY,
@@ -19,6 +18,7 @@ from runtime.model.schema import (
     WARM_KEY,
     Metadata,
 )
+from runtime.model.warm import read_warm
 
 __all__ = ["Detector"]
 
@@ -126,20 +126,7 @@ class Detector:
         text = self._entries.get(WARM_KEY)
         if text is None or self._metadata.schema == OLDEST_SCHEMA:
             return None
-        shape = (1, self._metadata.state_size)
-        try:
-            arrays = unpack_text(text, most_bytes=min(4 * shape[1], ARRAYS_BYTES))
-            state = arrays.pop("state", None)
-            if arrays or state is None or (state.dtype, state.shape) != (np.float32, shape):
-                raise ValueError("other arrays")
-            if state[0, 0] or not np.isfinite(state).all():
-                raise ValueError("a state that is not finite, or whose first number is not 0")
-        except ValueError as error:
-            raise ModelFileError(
-                f"The warm state of {self._name} must be base64 of an npz with `state`, float32 "
-                f"{shape}. Received: {error}. Export the detector again."
-            ) from error
-        return state
+        return read_warm(text, self._metadata)
 
     def initial_state(self, streams: int = 1) -> Array:
         """Returns the state of new streams: zeros, float32 (streams, state_size)."""
@@ -227,7 +214,7 @@ class Detector:
 
     def _check_call(self, x: Array, state: Array) -> None:
         meta = self._metadata
-        if x.dtype != np.float32 or x.ndim != 3 or x.shape[2] != len(meta.inputs):  # noqa: PLR2004
+        if x.dtype != np.float32 or x.ndim != 3 or x.shape[2] != len(meta.inputs):
             names = ", ".join(column.name for column in meta.inputs)
             raise InputError(
                 f"`x` must be float32 (streams, steps, {len(meta.inputs)}). "
@@ -298,10 +285,11 @@ class Detector:
                 else:
                     wrong |= wanted != found
             if wrong:
+                received = _printable(", ".join(map(str, tensor.shape))[:200])
                 raise ModelFileError(
                     f"Tensor `{tensor.name}` of {self._name} must be tensor(float) "
-                    f"({', '.join(map(str, shape))}). Received: {tensor.type} "
-                    f"({_printable(', '.join(map(str, tensor.shape))[:200])}). Export the detector again."
+                    f"({', '.join(map(str, shape))}). Received: {tensor.type} ({received}). "
+                    "Export the detector again."
                 )
         if fixed.get("steps", 1) > meta.max_steps:
             raise ModelFileError(
@@ -323,7 +311,7 @@ def _unpickled(
     detector = cls(model, threads=threads, streams=streams)
     if detector.metadata.identity != identity:
         raise ModelFileError(
-            f"{model} must be the detector that was pickled, {identity[:12]}…. Received: "
+            f"{detector!r} must be the detector that was pickled, {identity[:12]}…. Received: "
             f"{detector.metadata.identity[:12]}…. Pickle it again."
         )
     return detector

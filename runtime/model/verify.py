@@ -71,6 +71,19 @@ def read_golden(text: str, metadata: Metadata, *, streams: int = 1) -> Golden:
         ModelFileError: Damaged or incomplete, of other shapes than the file's tensors, or beyond
             `runtime.model.limits`.
     """
+    try:
+        arrays = _checked(text, metadata, streams)
+    except ValueError as error:
+        raise ModelFileError(
+            "The detector's golden vectors must be base64 of an npz with x, state and every "
+            f"output, float32, finite but for x, of 1 to {GOLDEN_STEPS} steps. Received: {error}. "
+            "Export the detector again."
+        ) from error
+    outputs = StepOutput(*(arrays[name] for name in OUTPUTS))
+    return Golden(x=arrays["x"], state=arrays["state"], outputs=outputs)
+
+
+def _checked(text: str, metadata: Metadata, streams: int) -> dict[str, Array]:
     axes = shapes(
         inputs=len(metadata.inputs),
         channels=len(metadata.channels),
@@ -78,29 +91,19 @@ def read_golden(text: str, metadata: Metadata, *, streams: int = 1) -> Golden:
     )
     largest = _sizes(axes, streams, GOLDEN_STEPS)
     most_bytes = min(ARRAYS_BYTES, 4 * sum(prod(shape) for shape in largest.values()))
-    try:
-        arrays = unpack_text(text, most_bytes=most_bytes)
-        if arrays.keys() != axes.keys() or arrays["x"].ndim != len(axes["x"]):
-            raise ValueError(f"arrays {', '.join(arrays)[:80]}")
-        steps = arrays["x"].shape[1]
-        if not 0 < steps <= GOLDEN_STEPS:
-            raise ValueError(f"{steps} steps")
-        for name, shape in _sizes(axes, streams, steps).items():
-            array = arrays[name]
-            if array.dtype != np.float32 or array.shape not in (shape, (1, *shape[1:])):
-                raise ValueError(f"{name} {array.dtype} {array.shape}")
-            if name != "x" and not np.isfinite(array).all():
-                raise ValueError(f"NaN or infinity in {name}")
-        if len({len(array) for array in arrays.values()}) > 1:
-            raise ValueError("different numbers of streams")
-    except ValueError as error:
-        raise ModelFileError(
-            "The detector's golden vectors must be base64 of an npz with x, state and every "
-            f"output, float32, finite but for x, of {streams} streams and 1 to {GOLDEN_STEPS} "
-            f"steps. Received: {error}. Export the detector again."
-        ) from error
-    outputs = StepOutput(*(arrays[name] for name in OUTPUTS))
-    return Golden(x=arrays["x"], state=arrays["state"], outputs=outputs)
+    arrays = unpack_text(text, most_bytes=most_bytes)
+    if arrays.keys() != axes.keys() or arrays["x"].ndim != len(axes["x"]):
+        raise ValueError(f"arrays {', '.join(arrays)[:80]!r}")
+    found, steps, _ = arrays["x"].shape
+    if found not in (1, streams) or not 0 < steps <= GOLDEN_STEPS:
+        raise ValueError(f"{found} streams of {steps} steps")
+    for name, shape in _sizes(axes, found, steps).items():
+        array = arrays[name]
+        if array.dtype != np.float32 or array.shape != shape:
+            raise ValueError(f"{name} {array.dtype} {array.shape}")
+        if name != "x" and not np.isfinite(array).all():
+            raise ValueError(f"NaN or infinity in {name}")
+    return arrays
 
 
 def verify(detector: Detector | str | Path | bytes) -> VerifyReport:
