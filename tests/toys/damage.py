@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 from contextlib import suppress
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -185,7 +186,7 @@ def _tree(raw, rng):
             places += [(*place, i) for i in range(len(item))]
     place = rng.choice(places[1:] or places)
     if not place:
-        return rng.choice(ODD)
+        return deepcopy(rng.choice(ODD))
     holder, key = _at(raw, place[:-1]), place[-1]
     value, way = holder[key], rng.randrange(6)
     if way == 0:
@@ -196,13 +197,13 @@ def _tree(raw, rng):
     elif way == 1 and isinstance(value, int | float):
         holder[key] = value * rng.choice((0, -1, 0.5, 2, 3, 1e9, 1 + 1e-9))
     elif way == 2:
-        holder[key] = _at(raw, rng.choice(places))
+        holder[key] = deepcopy(_at(raw, rng.choice(places)))
     elif way == 3 and isinstance(holder, dict):
         holder[rng.choice(("name", "schema", "extra", key + "s"))] = value
     elif way == 3:
         holder.append(value)
     else:
-        holder[key] = rng.choice(ODD)
+        holder[key] = deepcopy(rng.choice(ODD))
     try:
         json.dumps(raw)
     except (ValueError, RecursionError):

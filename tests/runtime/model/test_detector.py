@@ -17,6 +17,7 @@ from runtime.model.compare import relative_gap
 from runtime.model.container import SEAL_KEY
 from runtime.model.detector import Detector
 from runtime.model.schema import GOLDEN_KEY, METADATA_KEY, WARM_KEY
+from toys.damage import Base
 from toys.onnx_files import graph, metadata, reference, sealed, toy, with_props
 
 SCHEMA1 = Path(__file__).parents[2] / "golden" / "schema1.onnx"
@@ -210,6 +211,18 @@ def test_a_truncated_file_is_one_line(model, tmp_path, capfd, keep):
     with pytest.raises(ModelFileError, match=r"cut\.onnx") as error:
         Detector(path)
     assert "\n" not in str(error.value)
+    captured = capfd.readouterr()
+    assert captured.out + captured.err == ""
+
+
+def test_onnxruntime_prints_nothing(model, capfd):
+    """Not even about text that it cannot read, for which it would try again and say so."""
+    base = Base(model)
+    damaged = base.graph.replace(b"CumSum", b"CumS\xff\xff", 1)
+    content = base.rebuilt(dict(base.entries), damaged)
+    with pytest.raises(ModelFileError, match="this onnxruntime") as error:
+        Detector(content)
+    assert str(error.value).isprintable()
     captured = capfd.readouterr()
     assert captured.out + captured.err == ""
 
