@@ -1,6 +1,7 @@
 """What the metadata of a detector file must be, entry by entry, before anything is made of it."""
 
 import re
+import reprlib
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from math import prod
@@ -161,4 +162,4 @@ def _first(parts: object) -> object:
 
 def _need(holds: bool, wanted: str, received: object) -> None:  # noqa: FBT001
     if not holds:
-        raise ValueError(f"{wanted}, not {repr(received)[:80]}")
+        raise ValueError(f"{wanted}, not {reprlib.repr(received)[:80]}")

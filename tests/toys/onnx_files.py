@@ -10,7 +10,6 @@ import numpy as np
 import onnx
 from onnx import parser
 
-from runtime.model.arrays import pack_text
 from runtime.model.container import graph_digest, seal
 from runtime.model.detector import Detector
 from runtime.model.schema import (
@@ -23,6 +22,7 @@ from runtime.model.schema import (
     StatePart,
 )
 from runtime.model.verify import make_golden
+from runtime.model.warm import make_warm
 
 DECAY = 0.9
 
@@ -150,8 +150,7 @@ def upgraded(content):
         StatePart(name="count", shape=(1,), offset=0, keeps=False),
         StatePart(name="rest", shape=(size - 1,), offset=1, keeps=False),
     )
-    warm = np.linspace(0, 1, size, dtype=np.float32)[None]
-    props[WARM_KEY] = pack_text({"state": warm})
+    props[WARM_KEY] = make_warm(np.linspace(0, 1, size)[None])
     return sealed(model, replace(old, schema=SCHEMA, state=state), **props)
 
 
@@ -174,7 +173,9 @@ def graph(meta, *, streams="streams", steps="steps", decay=DECAY):
 def toy(channels=("a",), context=(), *, streams="streams", steps="steps", golden=True, **changes):
     """Bytes of a toy detector file; `changes` go into its metadata."""
     meta = metadata(channels, context, **changes)
-    entries = {WARM_KEY: pack_text({"state": np.arange(meta.state_size, dtype=np.float32)[None]})}
+    # A thousand steps, after which each average is the number of its channel.
+    warm = np.array([[1000, *range(1, meta.state_size)]])
+    entries = {WARM_KEY: make_warm(warm)}
     if golden:
         detector = Detector(sealed(graph(meta), meta))
         x = np.random.default_rng(0).normal(20, 3, (1, 64, len(meta.inputs))).astype(np.float32)
