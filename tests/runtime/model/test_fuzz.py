@@ -5,7 +5,8 @@ import pytest
 pytest.importorskip("onnx")
 
 from runtime.model.detector import Detector
-from toys.fuzz import HARMLESS, WEIGHTS, Base, fuzz, judge
+from toys.damage import WEIGHTS, Base
+from toys.fuzz import HARMLESS, fuzz, judge
 from toys.onnx_files import graph, metadata, sealed, toy
 
 
