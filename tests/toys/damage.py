@@ -100,8 +100,13 @@ def damaged(intact, rng, weights):
     elif kind == "fields":
         content = _fields(base.content, rng, depth=rng.randrange(5))
     elif kind == "graph":
-        graph = _fields(base.graph, rng, depth=rng.randrange(1, 5))
-        content = base.rebuilt(entries, _bytes(base.graph, rng) if rng.random() < 0.3 else graph)
+        if rng.random() < 0.5:
+            flipped = bytearray(base.graph)
+            flipped[rng.randrange(len(flipped))] ^= 1 << rng.randrange(8)
+            graph = bytes(flipped)
+        else:
+            graph = _fields(base.graph, rng, depth=rng.randrange(1, 5))
+        content = base.rebuilt(entries, graph)
     elif kind == "metadata":
         raw = json.loads(entries["kad"])
         for _ in range(rng.choice((1, 1, 1, 2, 4))):
@@ -227,7 +232,8 @@ def _vectors(text, rng):
     elif change == 1:
         arrays["other"] = array
     elif change == 2:
-        arrays[name] = array.astype(rng.choice(("f8", "f2", "i4", ">f4", "U8", "?")))
+        with np.errstate(all="ignore"):
+            arrays[name] = array.astype(rng.choice(("f8", "f2", "i4", ">f4", "U8", "?")))
     elif change == 3:
         arrays[name] = array[:0] if rng.random() < 0.5 else array[..., :1]
     elif change == 4:
