@@ -96,6 +96,7 @@ def _detector_file(
     from export.onnx_graph import set_metadata, to_onnx, weights_sha256
     from export.replay import STREAMS, always, replay, replay_series, run
     from kad.backend.compiled import compile_function
+    from runtime.model.container import graph_digest, seal
     from runtime.model.detector import Detector as OnnxDetector
     from runtime.model.outputs import OUTPUTS, shapes
     from runtime.model.verify import make_golden
@@ -119,8 +120,12 @@ def _detector_file(
         frozen=frozen,
         loops=detector.declared_loops,
     )
-    metadata = replace(detector.metadata, weights_sha256=weights_sha256(model)).to_json()
-    set_metadata(model, {METADATA_KEY: metadata})
+    metadata = replace(
+        detector.metadata,
+        graph_sha256=graph_digest(model.SerializeToString()),
+        networks_sha256=weights_sha256(model),
+    ).to_json()
+    set_metadata(model, seal({METADATA_KEY: metadata}))
     onnx = OnnxDetector(model.SerializeToString())
 
     compiled = compile_function(step, detector.variables)
@@ -138,7 +143,7 @@ def _detector_file(
     if "streams" not in frozen:
         vectors, start = vectors[:1], start[:1]
     golden = make_golden(vectors, start, onnx.step(vectors, start))
-    set_metadata(model, {METADATA_KEY: metadata, GOLDEN_KEY: golden})
+    set_metadata(model, seal({METADATA_KEY: metadata, GOLDEN_KEY: golden}))
     return model.SerializeToString(), gaps
 
 

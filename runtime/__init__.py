@@ -30,7 +30,7 @@ from runtime.model.compare import relative_gap
 from runtime.model.detector import Detector
 from runtime.model.outputs import StepOutput
 from runtime.model.policy import AlarmPolicy
-from runtime.model.schema import InputColumn, Metadata
+from runtime.model.schema import InputColumn, Metadata, StatePart
 from runtime.model.verify import VerifyReport, verify
 from runtime.streams.batch import BatchScores, StreamBatch
 from runtime.streams.scores import Scores
@@ -55,6 +55,7 @@ __all__ = [
     "RowGrid",
     "SchemaError",
     "Scores",
+    "StatePart",
     "StepOutput",
     "Stream",
     "StreamBatch",

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from functools import lru_cache
-from math import inf
+from math import inf, prod
 from typing import Any, ClassVar
 
 from kad.detector.own import Own
@@ -19,7 +19,7 @@ from runtime.clock.grid import FILE_REORDER, GridKind, RowGrid, TimeGrid, make_g
 from runtime.errors import ConfigError, InputError
 from runtime.model.outputs import score_columns
 from runtime.model.policy import AlarmPolicy
-from runtime.model.schema import InputColumn, Metadata
+from runtime.model.schema import InputColumn, Metadata, StatePart
 
 
 class Described(Own):
@@ -137,7 +137,7 @@ class Described(Own):
 
     @property
     def metadata(self) -> Metadata:
-        """What the detector says about itself, in its file too; no weights' hash before export.
+        """What the detector says about itself, in its file too; no hashes before export.
 
         Raises:
             InputError: It is not trained.
@@ -163,11 +163,18 @@ class Described(Own):
             state_size=self.state_size,
             threshold=float(card["threshold"]),
             false_alarms=str(card["false_alarms"]),
-            weights_sha256="",
+            state=self._state_parts(),
             alarm=self.alarm_policy,
             calibration=card["calibration"],
             training=card["training"],
         )
+
+    def _state_parts(self) -> tuple[StatePart, ...]:
+        parts, offset = [], 0
+        for name, shape in self.layout.parts.items():
+            parts.append(StatePart(name=name, shape=tuple(shape), offset=offset, keeps=False))
+            offset += prod(shape)
+        return tuple(parts)
 
     def make_grid(self, *, reorder: int | None = None) -> TimeGrid | RowGrid:
         """Returns a new grid for rows of a file; it needs no training.

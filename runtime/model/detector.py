@@ -1,24 +1,37 @@
 """One detector file, loaded: validation and the pure `step`."""
 
+from math import isfinite
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
 from runtime.errors import InputError, ModelFileError
-from runtime.model.outputs import OUTPUTS, Array, StepOutput, concatenated, nothing, shapes
-from runtime.model.schema import GOLDEN_KEY, INPUTS, METADATA_KEY, Metadata
+from runtime.model.container import check_seal, read_container
+from runtime.model.limits import FILE_BYTES, STREAMS, THREADS
+from runtime.model.outputs import OUTPUTS, Array, StepOutput, concatenated, shapes
+from runtime.model.schema import (
+    GOLDEN_KEY,
+    INPUTS,
+    METADATA_KEY,
+    OLDEST_SCHEMA,
+    WARM_KEY,
+    Metadata,
+)
+from runtime.model.warm import read_warm
 
 __all__ = ["Detector"]
 
 _LOG_FATAL = 4
+_FLOAT32 = np.dtype(np.float32)
 
 
 class Detector:
     """A detector file, loaded and checked. Immutable: threads may share one.
 
     It holds no state of any stream, `step` is a pure function. Use `Stream` or `StreamBatch` to
-    score rows with timestamps.
+    score rows with timestamps. It pickles: by its file's path, which must then hold the same
+    detector, or with the bytes that it was made of.
 
     Args:
         model: Path of a `.onnx` file that kad exported, or the file's bytes.
@@ -27,11 +40,23 @@ class Detector:
             onnxruntime plan its memory once. Default: any number.
 
     Raises:
-        ModelFileError: Not a readable ONNX file, not made by kad, or damaged.
+        ModelFileError: Not a readable ONNX file, not made by kad, damaged, or beyond
+            `runtime.model.limits`.
         SchemaError: Made for another schema version.
     """
 
-    __slots__ = ("_metadata", "_name", "_outputs", "_session", "fixed_steps", "fixed_streams")
+    __slots__ = (
+        "_columns",
+        "_entries",
+        "_fixed",
+        "_metadata",
+        "_name",
+        "_outputs",
+        "_run",
+        "_source",
+        "fixed_steps",
+        "fixed_streams",
+    )
 
     fixed_streams: int | None
     """The only number of streams that `step` takes; None: any."""
@@ -41,23 +66,30 @@ class Detector:
     def __init__(
         self, model: str | Path | bytes, *, threads: int = 1, streams: int | None = None
     ) -> None:
-        if threads < 1 or (streams is not None and streams < 1):
-            raise InputError(
-                "`threads` and `streams` must be at least 1. "
-                f"Received: threads={threads}, streams={streams}."
-            )
-        self._name = "the detector" if isinstance(model, bytes) else str(model)
+        _check_number("threads", threads, THREADS)
+        if streams is not None:
+            _check_number("streams", streams, STREAMS)
+        self._name = "the detector" if isinstance(model, bytes) else _printable(str(model))
+        source = model if isinstance(model, bytes) else Path(model).absolute()
+        self._source = (source, threads, streams)
         content = model if isinstance(model, bytes) else _read(Path(model))
-        self._session = _open(content, self._name, threads, streams)
-        self._outputs = list(OUTPUTS)
-        text = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-        if text is None:
-            raise ModelFileError(
-                f"{self._name} must be a detector exported by kad. Received: an ONNX model "
-                f"without the `{METADATA_KEY}` metadata. Export it with `python -m export RUN`."
+        container = read_container(content, self._name)
+        self._entries = container.entries
+        self._metadata = self._checked_metadata(container.graph_sha256)
+        session = _open(content, self._name, threads, streams)
+        self.fixed_streams, self.fixed_steps = self._check_tensors(session)
+        if streams not in (None, self.fixed_streams):
+            raise InputError(
+                f"`streams` must be {self.fixed_streams}: {self._name} is fixed to that number. "
+                f"Received: {streams}. Export it without `--streams` for any number."
             )
-        self._metadata = Metadata.from_json(text)
-        self.fixed_streams, self.fixed_steps = self._check_tensors()
+        # A bound method and a ready list of names: 7 us of overhead per call here. OrtValues cost
+        # 40 us; a reused io_binding costs 3 us, but is neither pure nor thread-safe.
+        self._run = session.run
+        self._outputs = list(OUTPUTS)
+        self._columns = (len(self._metadata.inputs),)
+        fixed = (self.fixed_streams, self.fixed_steps)
+        self._fixed = None if fixed == (None, None) else fixed
 
     @classmethod
     def load(
@@ -79,8 +111,22 @@ class Detector:
     @property
     def golden(self) -> str | None:
         """The golden vectors as they are in the file; see `runtime.model.verify`."""
-        text: str | None = self._session.get_modelmeta().custom_metadata_map.get(GOLDEN_KEY)
-        return text
+        return self._entries.get(GOLDEN_KEY)
+
+    @property
+    def warm_state(self) -> Array | None:
+        """The state at the end of the training rows: float32 (1, state_size), a new array.
+
+        Its first number is 0: a stream that starts from it warms up, and knows what was learnt.
+        None for files that have none, as those of schema 1.
+
+        Raises:
+            ModelFileError: The file has another one.
+        """
+        text = self._entries.get(WARM_KEY)
+        if text is None or self._metadata.schema == OLDEST_SCHEMA:
+            return None
+        return read_warm(text, self._metadata)
 
     def initial_state(self, streams: int = 1) -> Array:
         """Returns the state of new streams: zeros, float32 (streams, state_size)."""
@@ -92,8 +138,8 @@ class Detector:
         Calls longer than the file's `max_steps` are split; any split gives the same numbers.
 
         Args:
-            x: Raw sensor units, then context columns, float32 (streams, steps, inputs). NaN or
-                infinity means missing.
+            x: Raw sensor units, then context columns, float32 (streams, steps, inputs), of at
+                least one stream and one step. NaN or infinity means missing.
             state: `initial_state` or the `next_state` of the call before, float32 (streams,
                 state_size). It is not changed.
 
@@ -101,31 +147,70 @@ class Detector:
             Outputs for every step, and the state after the last one.
 
         Raises:
-            InputError: Wrong shapes or dtypes; nothing is converted silently.
+            InputError: Wrong shapes or dtypes, nothing is converted silently; NaN or infinity in
+                the state.
+            ModelFileError: The file fails, or gives NaN or infinity.
         """
-        self._check_call(x, state)
-        steps = x.shape[1]
+        if (
+            x.dtype != _FLOAT32
+            or state.dtype != _FLOAT32
+            or x.shape[2:] != self._columns
+            or not x.size
+            or state.shape != (len(x), self._metadata.state_size)
+            or (self._fixed is not None and self._fixed != x.shape[:2])
+        ):
+            self._check_call(x, state)
+        # Not finite where any number is not, or where they are so large that the sum is not.
+        if not isfinite(np.vdot(state, state)) and not np.isfinite(state).all():
+            raise InputError(
+                "`state` must be finite. Received: NaN or infinity. Start with "
+                f"`initial_state({len(state)})` and feed `next_state` back."
+            )
         chunk = self.fixed_steps or self._metadata.max_steps
-        if 0 < steps <= chunk:
-            return self._run(x, state)
+        steps = x.shape[1]
+        if steps <= chunk:
+            return self.call(x, state)
         parts = []
         for start in range(0, steps, chunk):
-            parts.append(self._run(x[:, start : start + chunk], state))
+            parts.append(self.call(x[:, start : start + chunk], state))
             state = parts[-1].next_state
-        if not parts:
-            return nothing(x.shape[:2], channels=len(self.channels), state=state)
         return concatenated(parts, axis=1)
 
-    def _run(self, x: Array, state: Array) -> StepOutput:
-        # The plain `run` with a ready list of names: 7 us of overhead per call here. OrtValues
-        # cost 40 us; a reused io_binding costs 3 us, but is neither pure nor thread-safe.
+    def call(self, x: Array, state: Array) -> StepOutput:
+        """Runs the file once: `step` for callers who know that their arrays are right.
+
+        Nothing that goes in is checked: shapes, dtypes, at most `max_steps` steps, at least one
+        (ONNX Runtime ends the process for none), a finite state. What comes out is.
+
+        Raises:
+            ModelFileError: The file fails, or gives NaN or infinity.
+        """
         try:
-            return StepOutput(*self._session.run(self._outputs, {"x": x, "state": state}))
+            out = StepOutput(*self._run(self._outputs, {"x": x, "state": state}))
         except Exception as error:
             raise ModelFileError(
                 f"{self._name} failed on x {x.shape}: {_first_line(error)}. "
                 "Check the file with `python -m runtime verify`."
             ) from error
+        # One NaN or infinity makes its product one: three sums are the quickest look at five
+        # arrays. Numbers too large for a sum are looked at again.
+        score, severity, channel_scores, expected, state = out
+        if not (
+            isfinite(np.vdot(score, severity))
+            and isfinite(np.vdot(channel_scores, expected))
+            and isfinite(np.vdot(state, state))
+        ):
+            self._check_finite(out)
+        return out
+
+    def _check_finite(self, out: StepOutput) -> None:
+        wrong = [name for name, a in zip(OUTPUTS, out, strict=True) if not np.isfinite(a).all()]
+        if wrong:
+            raise ModelFileError(
+                f"{self._name} must give finite numbers. Received: NaN or infinity in "
+                f"{', '.join(wrong)}: the stream can no longer alarm. Start it anew, and check "
+                "the file with `python -m runtime verify`."
+            )
 
     def _check_call(self, x: Array, state: Array) -> None:
         meta = self._metadata
@@ -136,6 +221,11 @@ class Detector:
                 f"Received: {x.dtype} {x.shape}. Give one column for each of {names}."
             )
         streams, steps, _ = x.shape
+        if not streams or not steps:
+            raise InputError(
+                "`x` must have at least one stream and one step. "
+                f"Received: {x.dtype} {x.shape}. Leave out calls without rows."
+            )
         if state.dtype != np.float32 or state.shape != (streams, meta.state_size):
             raise InputError(
                 f"`state` must be float32 ({streams}, {meta.state_size}). "
@@ -154,69 +244,120 @@ class Detector:
                 "number."
             )
 
-    def _check_tensors(self) -> tuple[int | None, int | None]:
+    def _checked_metadata(self, graph_sha256: str) -> Metadata:
+        text = self._entries.get(METADATA_KEY)
+        if text is None:
+            raise ModelFileError(
+                f"{self._name} must be a detector exported by kad. Received: an ONNX model "
+                f"without the `{METADATA_KEY}` metadata. Export it with `python -m export RUN`."
+            )
+        metadata = Metadata.from_json(text)
+        if metadata.schema != OLDEST_SCHEMA:
+            check_seal(self._entries, self._name)
+            if metadata.graph_sha256 != graph_sha256:
+                raise ModelFileError(
+                    f"The graph of {self._name} must have the SHA-256 in its metadata, "
+                    f"{metadata.graph_sha256[:12]}…. Received: {graph_sha256[:12]}…. The file was "
+                    "damaged or changed: copy or export it again."
+                )
+        return metadata
+
+    def _check_tensors(self, session: Any) -> tuple[int | None, int | None]:
         meta = self._metadata
         wanted_shapes = shapes(
             inputs=len(meta.inputs), channels=len(meta.channels), state_size=meta.state_size
         )
-        tensors = {t.name: t for t in (*self._session.get_inputs(), *self._session.get_outputs())}
-        if (
-            len(self._session.get_inputs()) != len(INPUTS)
-            or not wanted_shapes.keys() <= tensors.keys()
-        ):
+        inputs, outputs = session.get_inputs(), session.get_outputs()
+        names = [sorted(tensor.name for tensor in tensors) for tensors in (inputs, outputs)]
+        if names != [sorted(INPUTS), sorted(OUTPUTS)]:
+            found = ", ".join(name for group in names for name in group)
             raise ModelFileError(
                 f"{self._name} must have the inputs {', '.join(INPUTS)} and the outputs "
-                f"{', '.join(OUTPUTS)}. Received: {', '.join(tensors)}. Export it again."
+                f"{', '.join(OUTPUTS)}. Received: {_printable(found[:200])}. Export it again."
             )
         fixed: dict[str, int] = {}
-        for name, shape in wanted_shapes.items():
-            tensor = tensors[name]
-            ranks_differ = len(tensor.shape) != len(shape)
-            wrong = tensor.type != "tensor(float)" or ranks_differ
+        for tensor in (*inputs, *outputs):
+            shape = wanted_shapes[tensor.name]
+            wrong = tensor.type != "tensor(float)" or len(tensor.shape) != len(shape)
             for wanted, found in zip(shape, tensor.shape, strict=False):
-                if not isinstance(found, int):
-                    continue
-                if isinstance(wanted, str):
-                    wrong |= fixed.setdefault(wanted, found) != found
+                if isinstance(wanted, str) and isinstance(found, int):
+                    wrong |= found < 1 or fixed.setdefault(wanted, found) != found
                 else:
                     wrong |= wanted != found
             if wrong:
+                received = _printable(", ".join(map(str, tensor.shape))[:200])
                 raise ModelFileError(
-                    f"Tensor `{name}` of {self._name} must be tensor(float) "
-                    f"({', '.join(map(str, shape))}). Received: {tensor.type} "
-                    f"({', '.join(map(str, tensor.shape))}). Export the detector again."
+                    f"Tensor `{tensor.name}` of {self._name} must be tensor(float) "
+                    f"({', '.join(map(str, shape))}). Received: {tensor.type} ({received}). "
+                    "Export the detector again."
                 )
+        if fixed.get("steps", 1) > meta.max_steps:
+            raise ModelFileError(
+                f"{self._name} must be fixed to at most {meta.max_steps} steps, its max_steps. "
+                f"Received: {fixed['steps']}. Export it again."
+            )
         return fixed.get("streams"), fixed.get("steps")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpickled, (type(self), *self._source, self._metadata.identity)
 
     def __repr__(self) -> str:
         return f"Detector({self._name!r}, {self._metadata.detector}, channels={self.channels})"
 
 
+def _unpickled(
+    cls: type[Detector], model: Path | bytes, threads: int, streams: int | None, identity: str
+) -> Detector:
+    detector = cls(model, threads=threads, streams=streams)
+    if detector.metadata.identity != identity:
+        raise ModelFileError(
+            f"{detector!r} must be the detector that was pickled, {identity[:12]}…. Received: "
+            f"{detector.metadata.identity[:12]}…. Pickle it again."
+        )
+    return detector
+
+
+def _check_number(name: str, value: object, most: int) -> None:
+    if type(value) is not int or not 1 <= value <= most:
+        raise InputError(
+            f"`{name}` must be a whole number, at least 1 and at most {most}. Received: {value!r}."
+        )
+
+
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
-    except OSError as error:
+        with path.open("rb") as file:
+            content = file.read(FILE_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or _first_line(error)
         raise ModelFileError(
-            f"The detector file {path} cannot be read: {error.strerror}. Check the path."
+            f"The detector file {path} cannot be read: {reason}. Check the path."
         ) from error
+    if len(content) > FILE_BYTES:
+        raise ModelFileError(
+            f"The detector file {path} must have at most {FILE_BYTES} bytes. Received: more. It "
+            "is something else, or has to be exported with smaller networks."
+        )
+    return content
 
 
 def _open(content: bytes, name: str, threads: int, streams: int | None) -> Any:
     # Here and not at the top, so that reading metadata or timestamps costs no 0.1 s of import.
     import onnxruntime
 
-    if not content:
-        raise ModelFileError(
-            f"{name} must be an ONNX file. Received: an empty file. Copy it again."
-        )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _LOG_FATAL
+    # Its other format has no such fields as were checked.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     if streams is not None:
         options.add_free_dimension_override_by_name("streams", streams)
     try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        # The fallback would try again with the same provider, and print about it.
+        return onnxruntime.InferenceSession(
+            content, options, providers=["CPUExecutionProvider"], enable_fallback=False
+        )
     except Exception as error:
         raise ModelFileError(
             f"{name} must be an ONNX file that this onnxruntime {onnxruntime.__version__} can "
@@ -227,4 +368,8 @@ def _open(content: bytes, name: str, threads: int, streams: int | None) -> Any:
 
 def _first_line(error: Exception) -> str:
     text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0].rstrip(".")[:200]
+    return _printable(text.splitlines()[0][:200]).rstrip(".")
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in text)

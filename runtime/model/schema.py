@@ -8,18 +8,22 @@ To change the format:
 """
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, Self, get_args
+from typing import Any, Self
 
 from runtime.clock.durations import nanoseconds
 from runtime.clock.grid import FILE_REORDER, GridKind, RowGrid, TimeGrid, make_grid
-from runtime.errors import InputError, ModelFileError, SchemaError
+from runtime.errors import ModelFileError, SchemaError
+from runtime.model.checks import Role, check_metadata
 from runtime.model.policy import AlarmPolicy
+from runtime.model.strict_json import read_json
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the tensors and the metadata described here."""
+
+OLDEST_SCHEMA = 1
+"""The oldest version that is still read."""
 
 METADATA_KEY = "kad"
 """Key of the JSON metadata in the ONNX file's `metadata_props`."""
@@ -27,9 +31,10 @@ METADATA_KEY = "kad"
 GOLDEN_KEY = "kad.golden"
 """Key of the golden vectors: base64 of an npz with `x`, `state` and every output."""
 
-INPUTS = ("x", "state")
+WARM_KEY = "kad.warm"
+"""Key of the state at the end of the training rows: base64 of an npz with `state`."""
 
-Role = Literal["channel", "context"]
+INPUTS = ("x", "state")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +47,20 @@ class InputColumn:
     """`channel`: measured by the user; `context`: computed from the timestamp by the runtime."""
     unit: str | None = None
     """Physical unit, where known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatePart:
+    """One part of a stream's state row."""
+
+    name: str
+    """What it is, such as `count`."""
+    shape: tuple[int, ...]
+    """Its numbers lie in the row in C order."""
+    offset: int
+    """Place of its first number in the row."""
+    keeps: bool
+    """Whether it goes on over a restart, after which the first number of the row is 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +89,15 @@ class Metadata:
     """Default alarm threshold on severity."""
     false_alarms: str
     """The false-alarm budget that `threshold` stands for, such as `1/week`."""
-    weights_sha256: str
-    """SHA-256 of the graph's weights."""
+    graph_sha256: str = ""
+    """SHA-256 of the file without its `metadata_props`; empty before export. In files of schema 1,
+    that of the weights."""
+    networks_sha256: str = ""
+    """SHA-256 of the weights that detectors of one training share."""
+    state: tuple[StatePart, ...] = ()
+    """Parts of a state row, in order; none in files of schema 1."""
+    step_of: str | None = None
+    """In a step file, the `graph_sha256` of the detector that it belongs to."""
     alarm: AlarmPolicy = field(default_factory=AlarmPolicy)
     """Default alarm policy; files from before it have hysteresis alone."""
     calibration: Mapping[str, Any] = field(default_factory=dict)
@@ -80,6 +106,16 @@ class Metadata:
     """Rows, backend, versions, seed and SHA-256 of the training data."""
     schema: int = SCHEMA
     """Version of this format."""
+
+    @property
+    def weights_sha256(self) -> str:
+        """What `identity` was called."""
+        return self.identity
+
+    @property
+    def identity(self) -> str:
+        """Which detector it is: the same for its file and its step file."""
+        return self.step_of or self.graph_sha256
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -118,80 +154,68 @@ class Metadata:
 
     def to_json(self) -> str:
         """Returns the metadata as JSON without NaN or infinity."""
-        return json.dumps(asdict(self), allow_nan=False, ensure_ascii=False)
+        raw = asdict(self)
+        if self.schema == OLDEST_SCHEMA:
+            raw["weights_sha256"] = raw["graph_sha256"]
+            raw = {name: value for name, value in raw.items() if name not in _NEW}
+        return json.dumps(raw, allow_nan=False, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Reads and checks the metadata of a detector file.
+        """Reads and checks the metadata of a detector file, of this schema or an older one.
 
         Raises:
             SchemaError: The file has another schema version.
             ModelFileError: The metadata is damaged or incomplete.
         """
         try:
-            raw = json.loads(text)
+            raw = read_json(text)
         except ValueError as error:
             raise ModelFileError(
                 f"The metadata of a kad detector must be JSON. Received: {error}. "
                 "Export the detector again."
             ) from error
         version = raw.get("schema") if isinstance(raw, dict) else None
-        if version != SCHEMA:
+        if type(version) is not int or not OLDEST_SCHEMA <= version <= SCHEMA:
             raise SchemaError(
-                f"This runtime reads detector files of schema {SCHEMA}. "
-                f"Received: schema {version!r}. "
+                f"This runtime reads detector files of schema {OLDEST_SCHEMA} to {SCHEMA}. "
+                f"Received: schema {repr(version)[:40]}. "
                 "Install the kad-anomaly release that wrote the file, or export it again."
             )
         known = {f.name for f in fields(cls)}
-        required = known - {"grid", "reorder", "alarm", "calibration", "training", "schema"}
+        required = known
+        if version == OLDEST_SCHEMA:
+            required = (known - _NEW - _OPTIONAL) | {"weights_sha256"}
         missing = sorted(required - raw.keys())
         if missing:
             raise ModelFileError(
                 f"The detector's metadata lacks {', '.join(missing)}. Export the detector again."
             )
+        if version == OLDEST_SCHEMA:
+            raw = {name: value for name, value in raw.items() if name not in _NEW}
+            raw["graph_sha256"] = raw["networks_sha256"] = raw["weights_sha256"]
         try:
-            inputs = tuple(InputColumn(**column) for column in raw["inputs"])
-            alarm = AlarmPolicy.from_dict(raw.get("alarm", {}))
-            values = {k: raw[k] for k in known & raw.keys() - {"inputs", "alarm"}}
-            metadata = cls(inputs=inputs, alarm=alarm, **values)
-            metadata._check()
-        except (TypeError, AttributeError, InputError) as error:
+            check_metadata(raw)
+            return cls(**_built({name: raw[name] for name in known & raw.keys()}))
+        except (ValueError, TypeError) as error:
             raise ModelFileError(
                 f"The detector's metadata is damaged: {error}. Export the detector again."
             ) from error
-        return metadata
 
-    def _check(self) -> None:
-        roles = [column.role for column in self.inputs]
-        names = [column.name for column in self.inputs]
-        steps = (
-            self.max_steps,
-            self.state_size,
-            self.warmup_steps,
-            self.max_gap_steps,
-            self.reorder,
-        )
-        wrong = None
-        if "channel" not in roles:
-            wrong = "inputs must list at least one channel"
-        elif set(roles) - set(get_args(Role)):
-            wrong = f"input roles must be among {get_args(Role)}, not {sorted(set(roles))}"
-        elif roles != sorted(roles):
-            wrong = "context columns must come after the channels"
-        elif len(set(names)) < len(names):
-            wrong = f"input names must differ, not {names}"
-        elif self.grid not in get_args(GridKind):
-            wrong = f"grid must be one of {get_args(GridKind)}, not {self.grid!r}"
-        elif not 0 < self.period_s < math.inf:
-            wrong = f"period_s must be above 0, not {self.period_s}"
-        elif not 0 < self.threshold < math.inf:
-            wrong = f"threshold must be above 0, not {self.threshold}"
-        elif not all(type(count) is int for count in steps):
-            wrong = "counts of steps must be whole numbers"
-        elif min(steps[:2]) < 1 or min(steps[2:]) < 0:
-            wrong = (
-                "max_steps and state_size must be above 0, "
-                "warmup_steps, max_gap_steps and reorder at least 0"
-            )
-        if wrong:
-            raise ModelFileError(f"The detector's metadata is damaged: {wrong}. Export it again.")
+
+_NEW = frozenset({"graph_sha256", "networks_sha256", "state", "step_of"})
+"""What schema 1 did not have."""
+_OPTIONAL = frozenset({"grid", "reorder", "alarm", "calibration", "training"})
+"""What files of schema 1 may lack."""
+
+
+def _built(raw: dict[str, Any]) -> dict[str, Any]:
+    """Makes of JSON what the fields are."""
+    parts = raw.get("state", [])
+    return raw | {
+        "inputs": tuple(InputColumn(**column) for column in raw["inputs"]),
+        "state": tuple(StatePart(**{**p, "shape": tuple(p["shape"])}) for p in parts),
+        "alarm": AlarmPolicy.from_dict(raw.get("alarm", {})),
+        "period_s": float(raw["period_s"]),
+        "threshold": float(raw["threshold"]),
+    }

@@ -10,9 +10,19 @@ import numpy as np
 import onnx
 from onnx import parser
 
+from runtime.model.container import graph_digest, seal
 from runtime.model.detector import Detector
-from runtime.model.schema import GOLDEN_KEY, METADATA_KEY, InputColumn, Metadata
+from runtime.model.schema import (
+    GOLDEN_KEY,
+    METADATA_KEY,
+    SCHEMA,
+    WARM_KEY,
+    InputColumn,
+    Metadata,
+    StatePart,
+)
 from runtime.model.verify import make_golden
+from runtime.model.warm import make_warm
 
 DECAY = 0.9
 
@@ -108,7 +118,12 @@ def metadata(channels=("a",), context=(), **changes):
         state_size=len(channels) + 1,
         threshold=3.0,
         false_alarms="1/day",
-        weights_sha256="0123456789abcdef" * 4,
+        graph_sha256="0123456789abcdef" * 4,
+        networks_sha256="0123456789abcdef" * 4,
+        state=(
+            StatePart(name="count", shape=(1,), offset=0, keeps=False),
+            StatePart(name="average", shape=(len(channels),), offset=1, keeps=True),
+        ),
     )
     return replace(toy, **changes)
 
@@ -117,6 +132,26 @@ def with_props(model, **props):
     """Bytes of a model with metadata_props."""
     onnx.helper.set_model_props(model, props)
     return model.SerializeToString()
+
+
+def sealed(model, meta, **entries):
+    """Bytes of a detector file with the hashes that its graph and entries have."""
+    meta = replace(meta, graph_sha256=graph_digest(model.SerializeToString()))
+    return with_props(model, **seal({METADATA_KEY: meta.to_json(), **entries}))
+
+
+def upgraded(content):
+    """A detector file of schema 1 as one of this schema, warm state and all."""
+    model = onnx.load_from_string(content)
+    props = {prop.key: prop.value for prop in model.metadata_props}
+    old = Metadata.from_json(props.pop(METADATA_KEY))
+    size = old.state_size
+    state = (
+        StatePart(name="count", shape=(1,), offset=0, keeps=False),
+        StatePart(name="rest", shape=(size - 1,), offset=1, keeps=False),
+    )
+    props[WARM_KEY] = make_warm(np.linspace(0, 1, size)[None])
+    return sealed(model, replace(old, schema=SCHEMA, state=state), **props)
 
 
 def graph(meta, *, streams="streams", steps="steps", decay=DECAY):
@@ -138,14 +173,16 @@ def graph(meta, *, streams="streams", steps="steps", decay=DECAY):
 def toy(channels=("a",), context=(), *, streams="streams", steps="steps", golden=True, **changes):
     """Bytes of a toy detector file; `changes` go into its metadata."""
     meta = metadata(channels, context, **changes)
-    props = {METADATA_KEY: meta.to_json()}
+    # A thousand steps, after which each average is the number of its channel.
+    warm = np.array([[1000, *range(1, meta.state_size)]])
+    entries = {WARM_KEY: make_warm(warm)}
     if golden:
-        detector = Detector(with_props(graph(meta), **props))
+        detector = Detector(sealed(graph(meta), meta))
         x = np.random.default_rng(0).normal(20, 3, (1, 64, len(meta.inputs))).astype(np.float32)
         x[0, 5:9, 0] = np.nan
         state = detector.initial_state(1)
-        props[GOLDEN_KEY] = make_golden(x, state, detector.step(x, state))
-    return with_props(graph(meta, streams=streams, steps=steps), **props)
+        entries[GOLDEN_KEY] = make_golden(x, state, detector.step(x, state))
+    return sealed(graph(meta, streams=streams, steps=steps), meta, **entries)
 
 
 def reference(values, warmup=3):
