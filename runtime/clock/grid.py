@@ -12,20 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.clock.durations import nanoseconds
+from runtime.clock.rows import Rows, Times, Values, check_rows
 from runtime.errors import InputError
 
 __all__ = ["FILE_REORDER", "GridCounts", "GridKind", "Placed", "RowGrid", "TimeGrid", "make_grid"]
 
-Times = npt.NDArray[np.int64]
-Values = npt.NDArray[np.float64]
 GridKind = Literal["time", "rows"]
 """`time`: rows are placed on a regular time grid; `rows`: every row is one step."""
 
 FILE_REORDER = 16
 """Rows of a file may arrive this many periods late, where nothing else was said in training."""
 
-# Differences of two such times fit int64: 1823 to 2116.
-_TIME_LIMIT = 2**62
 _FIRST_WINDOW = 64
 
 
@@ -110,7 +107,7 @@ class TimeGrid:
         self._anchor: int | None = None
         self._next = 0  # the first slot not yet emitted
         self._high = -1  # the latest slot seen
-        self._pending = _Rows.none(channels)
+        self._pending = Rows.none(channels)
         self._missed = np.empty(0, np.int64)  # slots emitted without a row, within reach
 
     @property
@@ -185,7 +182,7 @@ class TimeGrid:
         self._next = int(snapshot["next"])
         self._high = int(snapshot["high"])
         self._missed = np.array(snapshot["missed"], np.int64)
-        self._pending = _Rows(
+        self._pending = Rows(
             np.array(snapshot["pending_slots"], np.int64),
             np.array(snapshot["pending_values"], np.float64).reshape(-1, self._channels),
             np.array(snapshot["pending_rows"], np.int64),
@@ -213,13 +210,13 @@ class TimeGrid:
         self._anchor = anchor
         self._next = 0
         self._high = -1
-        self._pending = _Rows.none(self._channels)
+        self._pending = Rows.none(self._channels)
         self._missed = np.empty(0, np.int64)
 
     def _place_slots(self, slots: Times, seen: Times, values: Values) -> Placed:
         first_row = self._counts["received"]
         self._counts["received"] += len(slots)
-        arrived = _Rows(slots, values, np.arange(first_row, first_row + len(slots)))
+        arrived = Rows(slots, values, np.arange(first_row, first_row + len(slots)))
         is_open = slots >= np.maximum(self._next, seen - self._reorder + 1)
         held = self._pending.joined(arrived if is_open.all() else arrived.where(is_open))
         if (np.diff(held.slots) <= 0).any():
@@ -235,7 +232,7 @@ class TimeGrid:
         self._high = max(self._high, int(slots.max()))
         return self._emit(held, max(self._next, self._high - self._reorder + 1))
 
-    def _emit(self, held: "_Rows", end: int) -> Placed:
+    def _emit(self, held: Rows, end: int) -> Placed:
         """Emits the slots up to `end`, keeps the later ones."""
         cut = int(np.searchsorted(held.slots, end))
         final = held.where(slice(0, cut))
@@ -251,7 +248,7 @@ class TimeGrid:
             self._counts["missing"] += len(missed)
             kept = np.concatenate([self._missed, missed])
             self._missed = kept[kept >= self._high - self._reach]
-            final = _Rows(slots, filled, rows)
+            final = Rows(slots, filled, rows)
         self._next = end
         times = (self._anchor or 0) + slots * self._period
         return Placed(times, final.values, slots == 0, final.rows)
@@ -313,57 +310,6 @@ def make_grid(
     if kind == "rows":
         return RowGrid(channels)
     return TimeGrid(nanoseconds(period_s), channels, reorder=reorder, max_gap=max_gap)
-
-
-class _Rows(NamedTuple):
-    slots: Times
-    values: Values
-    rows: Times
-
-    @classmethod
-    def none(cls, channels: int) -> "_Rows":
-        return cls(np.empty(0, np.int64), np.empty((0, channels)), np.empty(0, np.int64))
-
-    def where(self, index: slice | npt.NDArray[np.bool_]) -> "_Rows":
-        return _Rows(self.slots[index], self.values[index], self.rows[index])
-
-    def joined(self, other: "_Rows") -> "_Rows":
-        if not len(self.slots):
-            return other
-        return _Rows(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
-
-    def merged(self) -> "_Rows":
-        """Sorts by slot; rows of one slot become one, the first that has a channel gives it."""
-        order = np.argsort(self.slots, kind="stable")
-        slots, values = self.slots[order], self.values[order]
-        is_first = np.concatenate([[True], slots[1:] != slots[:-1]])
-        group = np.cumsum(is_first) - 1
-        merged = values[is_first]
-        for channel in np.flatnonzero(~np.isfinite(merged).all(axis=0)):
-            known = np.flatnonzero(np.isfinite(values[:, channel]))
-            groups, first = np.unique(group[known], return_index=True)
-            merged[groups, channel] = values[known[first], channel]
-        return _Rows(slots[is_first], merged, self.rows[order][is_first])
-
-
-def check_rows(times_ns: Times, values: Values, channels: int) -> None:
-    """Raises InputError unless `place` can take these rows."""
-    if times_ns.dtype != np.int64 or times_ns.ndim != 1:
-        raise InputError(
-            f"`times_ns` must be int64 (rows,). Received: {times_ns.dtype} {times_ns.shape}. "
-            "Give nanoseconds since 1970-01-01."
-        )
-    if values.dtype != np.float64 or values.shape != (len(times_ns), channels):
-        raise InputError(
-            f"`values` must be float64 ({len(times_ns)}, {channels}). "
-            f"Received: {values.dtype} {values.shape}. Give one column per channel."
-        )
-    if len(times_ns) and not -_TIME_LIMIT < times_ns.min() <= times_ns.max() < _TIME_LIMIT:
-        wrong = int(np.flatnonzero((times_ns <= -_TIME_LIMIT) | (times_ns >= _TIME_LIMIT))[0])
-        raise InputError(
-            "Times must lie between 1823 and 2116, in nanoseconds since 1970-01-01. "
-            f"Received: {times_ns[wrong]} in row {wrong}."
-        )
 
 
 def _join(parts: list[Placed], channels: int) -> Placed:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from runtime.clock.grid import GridCounts, Placed, RowGrid, TimeGrid, Times, Values, check_rows
+from runtime.clock.grid import GridCounts, Placed, RowGrid, TimeGrid
+from runtime.clock.rows import Times, Values, check_rows
 from runtime.errors import InputError
 from runtime.model.detector import Detector
 from runtime.model.outputs import of_first_step

@@ -7,7 +7,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from runtime.clock.grid import Placed, Times, Values
+from runtime.clock.grid import Placed
+from runtime.clock.rows import Times, Values
 from runtime.model.outputs import PER_STEP, PerStep, StepOutput
 
 

@@ -8,11 +8,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from runtime.clock.grid import GridCounts, Placed, Times, Values
+from runtime.clock.grid import GridCounts, Placed
+from runtime.clock.rows import Times, Values
 from runtime.clock.timestamps import to_ns
 from runtime.errors import InputError
 from runtime.model.detector import Detector
 from runtime.streams.rounds import Rounds
+from runtime.streams.row import row_of
 from runtime.streams.scores import Scores
 
 STREAM_SNAPSHOT = 1
@@ -150,28 +152,3 @@ def _read_snapshot(blob: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
             f"Received: {version!r}. Start the stream anew."
         )
     return header, arrays
-
-
-def row_of(values: Sequence[float] | Mapping[str, float], channels: Sequence[str]) -> Values:
-    """Returns one row of values, float64 (channels,)."""
-    if isinstance(values, Mapping):
-        unknown = values.keys() - set(channels)
-        if unknown:
-            raise InputError(
-                f"`values` must be given for the channels {', '.join(channels)}. "
-                f"Received: {', '.join(sorted(map(str, unknown)))}. Leave other names out."
-            )
-        values = [values.get(name, np.nan) for name in channels]
-    try:
-        row = np.array(values, np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"`values` must be numbers, one for each of {', '.join(channels)}. "
-            f"Received: {values!r}. Use NaN for a missing value."
-        ) from error
-    if row.shape != (len(channels),):
-        raise InputError(
-            f"`values` must have {len(channels)} numbers, one for each of {', '.join(channels)}. "
-            f"Received: {row.shape}. Use NaN for a missing value."
-        )
-    return row
