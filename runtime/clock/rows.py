@@ -7,33 +7,50 @@ import numpy.typing as npt
 
 from runtime.errors import InputError
 
-__all__ = ["Rows", "Times", "Values", "check_rows"]
+__all__ = ["TIME_LIMIT", "Rows", "Times", "Values", "check_rows", "copied"]
 
 Times = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
 
-# Differences of two such times fit int64: 1823 to 2116.
-_TIME_LIMIT = 2**62
+TIME_LIMIT = 2**62
+"""Differences of two times below it fit int64: 1823 to 2116."""
 
 
 def check_rows(times_ns: Times, values: Values, channels: int) -> None:
     """Raises InputError unless `place` can take these rows."""
-    if times_ns.dtype != np.int64 or times_ns.ndim != 1:
+    if not isinstance(times_ns, np.ndarray) or times_ns.dtype != np.int64 or times_ns.ndim != 1:
         raise InputError(
-            f"`times_ns` must be int64 (rows,). Received: {times_ns.dtype} {times_ns.shape}. "
+            f"`times_ns` must be int64 (rows,). Received: {_described(times_ns)}. "
             "Give nanoseconds since 1970-01-01."
         )
-    if values.dtype != np.float64 or values.shape != (len(times_ns), channels):
+    wanted = (len(times_ns), channels)
+    if not isinstance(values, np.ndarray) or values.dtype != np.float64 or values.shape != wanted:
         raise InputError(
             f"`values` must be float64 ({len(times_ns)}, {channels}). "
-            f"Received: {values.dtype} {values.shape}. Give one column per channel."
+            f"Received: {_described(values)}. Give one column per channel."
         )
-    if len(times_ns) and not -_TIME_LIMIT < times_ns.min() <= times_ns.max() < _TIME_LIMIT:
-        wrong = int(np.flatnonzero((times_ns <= -_TIME_LIMIT) | (times_ns >= _TIME_LIMIT))[0])
+    if len(times_ns) and not -TIME_LIMIT < times_ns.min() <= times_ns.max() < TIME_LIMIT:
+        wrong = int(np.flatnonzero((times_ns <= -TIME_LIMIT) | (times_ns >= TIME_LIMIT))[0])
         raise InputError(
             "Times must lie between 1823 and 2116, in nanoseconds since 1970-01-01. "
             f"Received: {times_ns[wrong]} in row {wrong}."
         )
+
+
+def copied(values: Values) -> Values:
+    """Returns values that stay as they are when the caller fills the buffer anew.
+
+    What a masked array masks is missing.
+    """
+    if isinstance(values, np.ma.MaskedArray):
+        return np.array(values.filled(np.nan))
+    return np.array(values)
+
+
+def _described(array: object) -> str:
+    if isinstance(array, np.ndarray):
+        return f"{array.dtype} {array.shape}"
+    return f"a {type(array).__name__}"
 
 
 class Rows(NamedTuple):
