@@ -359,6 +359,8 @@ def make_grid(
         reorder: Rows may arrive this many periods late.
     """
     if kind == "rows":
+        # It needs neither; but what is wrong on one grid must not pass on the other.
+        TimeGrid(1, channels, reorder=reorder, max_gap=max_gap)
         return RowGrid(channels)
     return TimeGrid(nanoseconds(period_s), channels, reorder=reorder, max_gap=max_gap)
 

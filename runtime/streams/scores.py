@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Self
 
 import numpy as np
@@ -49,6 +50,32 @@ class Scores(PerStep):
         )
 
     @classmethod
+    def of_row(
+        cls, slot_ns: int, values: Values, row: int, outputs: StepOutput, level: float
+    ) -> Self:
+        """As `of`, for one row that goes on a segment: a live stream brings nothing else.
+
+        Args:
+            slot_ns: Time of its slot.
+            values: float64 (1, channels).
+            row: Its number.
+            outputs: Of one step of one stream, with both axes.
+            level: The alarm threshold in float32.
+        """
+        columns = [array[0] for array in _per_step(outputs)]
+        times, alarm, rows = np.empty(1, np.int64), np.zeros(1, np.bool_), np.empty(1, np.int64)
+        times[0], rows[0] = slot_ns, row
+        if outputs.severity.item() >= level:
+            alarm[0] = True
+        scores: Self = object.__new__(cls)
+        # Past `__init__`, which takes three times as long where a class is frozen.
+        for put, column in zip(
+            _PUT, [*columns, times, values, alarm, np.zeros(1, np.bool_), rows], strict=True
+        ):
+            put(scores, column)
+        return scores
+
+    @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         """Joins scores that follow each other, at least one."""
         columns = {f.name: [getattr(scores, f.name) for scores in parts] for f in fields(cls)}
@@ -63,3 +90,8 @@ class Scores(PerStep):
         number = np.arange(len(self))
         since = number - np.maximum.accumulate(np.where(self.restart, number, 0))
         return np.asarray(since < steps)
+
+
+_per_step = attrgetter(*PER_STEP)
+_PUT = [getattr(Scores, f.name).__set__ for f in fields(Scores)]
+"""What sets the fields: the outputs, then the others, in the order of the class."""
