@@ -7,7 +7,16 @@ import numpy.typing as npt
 
 from runtime.errors import InputError
 
-__all__ = ["TIME_LIMIT", "Rows", "Times", "Values", "check_rows", "copied"]
+__all__ = [
+    "TIME_LIMIT",
+    "Rows",
+    "Times",
+    "Values",
+    "check_arrays",
+    "check_rows",
+    "check_times",
+    "copied",
+]
 
 Times = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
@@ -18,6 +27,12 @@ TIME_LIMIT = 2**62
 
 def check_rows(times_ns: Times, values: Values, channels: int) -> None:
     """Raises InputError unless `place` can take these rows."""
+    check_arrays(times_ns, values, channels)
+    check_times(times_ns)
+
+
+def check_arrays(times_ns: Times, values: Values, channels: int) -> None:
+    """Raises InputError unless dtypes and shapes are right."""
     if not isinstance(times_ns, np.ndarray) or times_ns.dtype != np.int64 or times_ns.ndim != 1:
         raise InputError(
             f"`times_ns` must be int64 (rows,). Received: {_described(times_ns)}. "
@@ -29,6 +44,10 @@ def check_rows(times_ns: Times, values: Values, channels: int) -> None:
             f"`values` must be float64 ({len(times_ns)}, {channels}). "
             f"Received: {_described(values)}. Give one column per channel."
         )
+
+
+def check_times(times_ns: Times) -> None:
+    """Raises InputError unless all times lie between 1823 and 2116."""
     if len(times_ns) and not -TIME_LIMIT < times_ns.min() <= times_ns.max() < TIME_LIMIT:
         wrong = int(np.flatnonzero((times_ns <= -TIME_LIMIT) | (times_ns >= TIME_LIMIT))[0])
         raise InputError(

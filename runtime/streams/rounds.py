@@ -63,6 +63,14 @@ class Rounds:
             return self._detector.initial_state(streams)
         return np.repeat(self._warm, streams, axis=0)
 
+    def add(self, streams: int) -> None:
+        """Takes in new streams, behind the others."""
+        self.state = np.concatenate([self.state, self.new_states(streams)])
+
+    def keep(self, streams: npt.NDArray[np.intp]) -> None:
+        """Lets go of all streams but some, whose numbers become their places among these."""
+        self.state = self.state[streams]
+
     def inputs(self, times_ns: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> Array:
         """Returns the network's input, float32 (rows, inputs): values, then context columns."""
         x = np.empty((len(times_ns), self._inputs), np.float32)
@@ -70,7 +78,12 @@ class Rounds:
         with np.errstate(over="ignore"):
             x[:, : self._channels] = values
         if self._context:
-            self._context.of(times_ns, x[:, self._channels :])
+            # Streams of one clock are due together.
+            if len(times_ns) > 1 and (times_ns == times_ns[0]).all():
+                self._context.at(int(times_ns[0]), self._x_context)
+                x[:, self._channels :] = self._x_context
+            else:
+                self._context.of(times_ns, x[:, self._channels :])
         return x
 
     def one(self, time_ns: int, values: npt.NDArray[np.float64]) -> StepOutput:

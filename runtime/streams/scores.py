@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -40,13 +40,16 @@ class Scores(PerStep):
             outputs: Without the axis of the streams.
             threshold: Alarm threshold on severity.
         """
-        return cls(
-            **{name: getattr(outputs, name) for name in PER_STEP},
-            times_ns=placed.times_ns,
-            values=placed.values,
-            alarm=outputs.severity >= threshold,
-            restart=placed.restart,
-            rows=placed.rows,
+        alarm = outputs.severity >= threshold
+        return cls._built(
+            [
+                *_per_step(outputs),
+                placed.times_ns,
+                placed.values,
+                alarm,
+                placed.restart,
+                placed.rows,
+            ]
         )
 
     @classmethod
@@ -67,19 +70,25 @@ class Scores(PerStep):
         times[0], rows[0] = slot_ns, row
         if outputs.severity.item() >= level:
             alarm[0] = True
+        return cls._built([*columns, times, values, alarm, np.zeros(1, np.bool_), rows])
+
+    @classmethod
+    def _built(cls, columns: Sequence[npt.NDArray[Any]]) -> Self:
+        """From all fields, in order; past `__init__`, which is slow where a class is frozen."""
         scores: Self = object.__new__(cls)
-        # Past `__init__`, which takes three times as long where a class is frozen.
-        for put, column in zip(
-            _PUT, [*columns, times, values, alarm, np.zeros(1, np.bool_), rows], strict=True
-        ):
+        for put, column in zip(_PUT, columns, strict=True):
             put(scores, column)
         return scores
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         """Joins scores that follow each other, at least one."""
-        columns = {f.name: [getattr(scores, f.name) for scores in parts] for f in fields(cls)}
-        return cls(**{name: np.concatenate(arrays) for name, arrays in columns.items()})
+        columns = [[getattr(scores, f.name) for scores in parts] for f in fields(cls)]
+        return cls._built([np.concatenate(arrays) for arrays in columns])
+
+    def taken(self, at: npt.NDArray[Any]) -> Self:
+        """Returns some of the steps."""
+        return self._built([getattr(self, f.name)[at] for f in fields(self)])
 
     def warming(self, steps: int) -> npt.NDArray[np.bool_]:
         """Returns which steps lie in a warm-up.
