@@ -37,30 +37,25 @@ class ContextColumns:
                     f"Received: {name!r}. Install the kad-anomaly release that wrote the "
                     "detector file."
                 )
-        self._sines = tuple(name.endswith("_sin") for name in names)
-        self._days = tuple(name.startswith("time_of_day") for name in names)
+        self._plan = tuple(
+            (index, name.startswith("time_of_day"), np.sin if name.endswith("_sin") else np.cos)
+            for index, name in enumerate(names)
+        )
+        self._has_week = not all(is_day for _, is_day, _ in self._plan)
 
     def of(self, times_ns: npt.NDArray[np.int64], out: npt.NDArray[np.float32]) -> None:
         """Writes the columns of times, int64 (steps,), to float32 (steps, names)."""
-        day = week = None
-        for index, (is_day, is_sine) in enumerate(zip(self._days, self._sines, strict=True)):
-            if is_day:
-                if day is None:
-                    day = _ANGLE * ((times_ns % _DAY) / _DAY)
-                angle = day
-            else:
-                if week is None:
-                    week = _ANGLE * (((times_ns + _MONDAY) % _WEEK) / _WEEK)
-                angle = week
-            out[:, index] = np.sin(angle) if is_sine else np.cos(angle)
+        day = _ANGLE * ((times_ns % _DAY) / _DAY)
+        week = _ANGLE * (((times_ns + _MONDAY) % _WEEK) / _WEEK) if self._has_week else day
+        for index, is_day, wave in self._plan:
+            out[:, index] = wave(day if is_day else week)
 
     def at(self, time_ns: int, out: npt.NDArray[np.float32]) -> None:
         """Writes the columns of one time to float32 (names,)."""
         day = _ANGLE * ((time_ns % _DAY) / _DAY)
-        week = _ANGLE * (((time_ns + _MONDAY) % _WEEK) / _WEEK)
-        for index, (is_day, is_sine) in enumerate(zip(self._days, self._sines, strict=True)):
-            angle = day if is_day else week
-            out[index] = np.sin(angle) if is_sine else np.cos(angle)
+        week = _ANGLE * (((time_ns + _MONDAY) % _WEEK) / _WEEK) if self._has_week else day
+        for index, is_day, wave in self._plan:
+            out[index] = wave(day if is_day else week)
 
 
 def context_columns(

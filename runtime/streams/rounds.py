@@ -97,7 +97,11 @@ class Rounds:
             Outputs with the axes of streams and steps, of length 1.
         """
         row = values[0]
-        if not self._fits_one or any(size > _MOST for size in map(abs, row.tolist())):
+        fits = self._fits_one
+        for value in row.tolist():
+            if value > _MOST or value < -_MOST:
+                fits = False
+        if not fits:
             return self.step(self.inputs(np.array([time_ns], np.int64), values)[None], _ONLY)
         self._x_values[:] = row
         if self._context:

@@ -29,6 +29,16 @@ def row_of(values: Sequence[float] | Mapping[str, float], channels: Sequence[str
             complex number, a duration, an int beyond the range of a float.
     """
     listed: Any = values
+    if type(listed) is list and len(listed) == len(channels):
+        # The usual row. Plain loops: after a network call, code is slow that is seldom run.
+        row = np.empty((1, len(listed)))
+        cells = row[0]
+        for index, value in enumerate(listed):
+            if type(value) is not float:
+                break
+            cells[index] = value
+        else:
+            return row
     if isinstance(listed, dict) or (type(listed) is not list and isinstance(listed, Mapping)):
         listed = _by_name(listed, channels)
     elif not isinstance(listed, list | tuple):

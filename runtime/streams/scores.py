@@ -65,12 +65,20 @@ class Scores(PerStep):
             outputs: Of one step of one stream, with both axes.
             level: The alarm threshold in float32.
         """
-        columns = [array[0] for array in _per_step(outputs)]
-        times, alarm, rows = np.empty(1, np.int64), np.zeros(1, np.bool_), np.empty(1, np.int64)
+        times, rows = np.empty(1, _INT64), np.empty(1, _INT64)
         times[0], rows[0] = slot_ns, row
+        alarm = np.zeros(1, _BOOL)
         if outputs.severity.item() >= level:
             alarm[0] = True
-        return cls._built([*columns, times, values, alarm, np.zeros(1, np.bool_), rows])
+        scores: Self = object.__new__(cls)
+        for name, put in _PUT_STEP:
+            put(scores, getattr(outputs, name)[0])
+        _put_times(scores, times)
+        _put_values(scores, values)
+        _put_alarm(scores, alarm)
+        _put_restart(scores, np.zeros(1, _BOOL))
+        _put_rows(scores, rows)
+        return scores
 
     @classmethod
     def _built(cls, columns: Sequence[npt.NDArray[Any]]) -> Self:
@@ -101,6 +109,9 @@ class Scores(PerStep):
         return np.asarray(since < steps)
 
 
+_INT64, _BOOL = np.dtype(np.int64), np.dtype(np.bool_)
 _per_step = attrgetter(*PER_STEP)
 _PUT = [getattr(Scores, f.name).__set__ for f in fields(Scores)]
-"""What sets the fields: the outputs, then the others, in the order of the class."""
+"""What sets the fields, in the order of the class: the outputs, then the others."""
+_PUT_STEP = list(zip(PER_STEP, _PUT, strict=False))
+_put_times, _put_values, _put_alarm, _put_restart, _put_rows = _PUT[len(PER_STEP) :]
