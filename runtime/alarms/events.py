@@ -19,6 +19,7 @@ __all__ = ["Event", "EventDetector", "step_numbers"]
 
 _VERSION = 2
 _BLAMED_SHARE = 0.8
+_MOST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,7 +317,8 @@ class _Open:
         sound = (
             all(type(state[name]) is int and abs(state[name]) <= TIME_LIMIT for name in _STEPS)
             and peak_and_blame.shape == (1 + len(self.blame),)
-            and np.isfinite(peak_and_blame).all()
+            and -1 <= peak_and_blame[0] <= _MOST
+            and bool((np.abs(peak_and_blame) <= _MOST * TIME_LIMIT).all())
             and -1 <= state["first"] <= state["last"]
         )
         if not sound:
