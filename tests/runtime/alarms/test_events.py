@@ -280,6 +280,12 @@ def test_an_event_is_reported_as_soon_as_it_cannot_go_on():
         ({"merge_gap_steps": -1}, "merge_gap_steps must be .* at least 0. Received: -1"),
         ({"refractory_steps": 2.5}, "refractory_steps must be a whole number"),
         ({"habituation_rise": -0.1}, "habituation_rise must be from 0 to 100"),
+        ({"release": np.nan}, "release must be above 0"),
+        ({"release": True}, "Received: True"),
+        ({"habituation_rise": "1"}, "Received: '1'"),
+        ({"habituation_steps": True}, "Received: True"),
+        ({"cool_down_steps": 10**400}, "cool_down_steps .* Received: 1000"),
+        ({"max_duration_steps": 2**53 + 1}, "max_duration_steps"),
     ],
 )
 def test_impossible_policies_are_errors(options, message):
