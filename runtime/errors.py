@@ -21,6 +21,8 @@ __all__ = [
     "VerificationError",
 ]
 
+_SHOWN = 200
+
 
 class KadError(Exception):
     """Base of everything kad raises on purpose. `exit_code` is what a command line returns."""
@@ -54,3 +56,13 @@ class MissingExtraError(KadError, ImportError):
     """An optional dependency is not installed; the message is the command that installs it."""
 
     exit_code = 2
+
+
+def shown(value: object) -> str:
+    """Returns what was received, for a message: on one line, short, whatever it is."""
+    try:
+        text = repr(value)
+    except Exception as error:  # noqa: BLE001 - of any object, such as an int of 10,000 digits
+        text = f"{type(value).__name__} ({type(error).__name__})"
+    text = " ".join(text.split())
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from runtime.errors import InputError
 from runtime.model.policy import AlarmPolicy
+from runtime.streams.threshold import as_threshold, level_of
 
 __all__ = ["Episodes", "Piece"]
 
@@ -37,16 +38,13 @@ class Episodes:
         threshold: Severity that opens an episode, before habituation.
 
     Raises:
-        InputError: A threshold that is not above 0.
+        InputError: A threshold that is no severity above 0.
     """
 
     def __init__(self, policy: AlarmPolicy, threshold: float) -> None:
-        if not 0 < threshold < np.inf:
-            raise InputError(
-                f"The threshold of events must be a severity above 0. Received: {threshold!r}."
-            )
         self.policy = policy
-        self.threshold = threshold
+        self.threshold = as_threshold(threshold)
+        self._level = level_of(self.threshold)
         self.next_number = 0
         """Number of the step after the last one seen."""
         self.first: int | None = None
@@ -60,6 +58,28 @@ class Episodes:
     def is_open(self) -> bool:
         """Whether an episode is open that is long enough to be an event."""
         return self.first is not None and self._is_long
+
+    def passes(self, severity: float) -> bool:
+        """Takes the severity of the next step, where that changes nothing else.
+
+        That is so where no episode is open and the step does not reach the threshold: it is the
+        state of a quiet stream.
+
+        Args:
+            severity: Of the step after the last one, which is no restart, from float32.
+
+        Returns:
+            False where it may change something; `update` must take it then.
+        """
+        if self.first is not None or severity >= self._level:
+            return False
+        self.next_number += 1
+        return True
+
+    @property
+    def open_steps(self) -> tuple[int | None, int]:
+        """Numbers of the first and the last step of the open episode."""
+        return self.first, self._last
 
     def update(
         self,
@@ -121,12 +141,27 @@ class Episodes:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Continues from `state`."""
-        self.next_number = int(state["next_number"])
-        self.first = None if state["first"] is None else int(state["first"])
-        self._last = int(state["last"])
-        self._opened, self._ended = int(state["opened"]), int(state["ended"])
-        self._memory = float(state["memory"])
+        """Continues from `state`.
+
+        Raises:
+            InputError: Numbers that no episodes come to.
+        """
+        number, first, last = state["next_number"], state["first"], state["last"]
+        opened, ended, memory = state["opened"], state["ended"], state["memory"]
+        counts = [number, last, opened, ended, *([] if first is None else [first])]
+        sound = (
+            all(type(count) is int for count in counts)
+            and type(memory) is float
+            and 0 <= memory < np.inf
+            and 0 <= number < -_LONG_AGO
+            and 0 <= last <= number
+            and (first is None or 0 <= first <= last < number)
+            and (opened == ended == _LONG_AGO or 0 <= opened <= ended <= last)
+        )
+        if not sound:
+            raise InputError("Episodes must continue from what `state` returned.")
+        self.next_number, self.first, self._last = number, first, last
+        self._opened, self._ended, self._memory = opened, ended, memory
 
     @property
     def _reach(self) -> int:

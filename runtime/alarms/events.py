@@ -1,7 +1,6 @@
 """From severity to events: when something was wrong, how badly, and on which channels."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -9,15 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.alarms.episodes import Episodes
-from runtime.errors import InputError
+from runtime.clock.rows import TIME_LIMIT
+from runtime.errors import InputError, shown
 from runtime.model.policy import AlarmPolicy
 from runtime.model.schema import Metadata
 from runtime.streams.scores import Scores
+from runtime.streams.sealed import damaged, reading, seal, unseal
 
 __all__ = ["Event", "EventDetector", "step_numbers"]
 
-EVENTS_SNAPSHOT = 1
+_VERSION = 2
 _BLAMED_SHARE = 0.8
+_MOST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,8 @@ class EventDetector:
             it, or on a grid of rows, a gap counts as one step.
 
     Raises:
-        InputError: A threshold that is not above 0.
+        InputError: A threshold that is no severity above 0, names that are no text or not
+            different, a period that is no number of seconds.
     """
 
     def __init__(
@@ -63,9 +66,11 @@ class EventDetector:
         policy: AlarmPolicy | None = None,
         period_s: float | None = None,
     ) -> None:
-        self._channels = tuple(channels)
+        self._channels = _names(channels)
+        if not isinstance(policy, AlarmPolicy | None):
+            raise InputError(f"`policy` must be an AlarmPolicy. Received: {shown(policy)}.")
         self._episodes = Episodes(policy or AlarmPolicy(), threshold)
-        self._period_ns = None if period_s is None else period_s * 1e9
+        self._period_ns = None if period_s is None else _period_ns(period_s)
         self._time_ns: int | None = None
         self._open = _Open(len(self._channels))
 
@@ -107,9 +112,29 @@ class EventDetector:
         return self._event() if self._episodes.is_open else None
 
     def update(self, scores: Scores) -> list[Event]:
-        """Takes the next scores of the stream and returns the events that have closed."""
-        if not len(scores):
+        """Takes the next scores of the stream and returns the events that have closed.
+
+        Raises:
+            InputError: Scores of another number of channels.
+        """
+        severity = scores.severity
+        count = len(severity)
+        if (
+            count == 1
+            and self._time_ns is not None
+            and severity.dtype == np.float32
+            and not scores.restart[0]
+            and self._episodes.passes(severity.item())
+        ):
+            self._time_ns = scores.times_ns.item()
             return []
+        if not count:
+            return []
+        if scores.channel_scores.shape[1] != len(self._channels):
+            raise InputError(
+                f"Scores must be of the channels {', '.join(self._channels)}. "
+                f"Received: {scores.channel_scores.shape[1]} channels."
+            )
         closed: list[Event] = []
         numbers = self._numbers(scores)
         pieces = self._episodes.update(scores.severity, numbers=numbers, restart=scores.restart)
@@ -131,9 +156,8 @@ class EventDetector:
         return [self._event()] if piece and piece.is_kept else []
 
     def snapshot(self) -> bytes:
-        """Returns the whole state, JSON, to be given to `restore`."""
-        state = {
-            "version": EVENTS_SNAPSHOT,
+        """Returns the whole state, under a checksum, to be given to `restore`."""
+        header = {
             "channels": self._channels,
             "threshold": self.threshold,
             "policy": asdict(self.policy),
@@ -142,7 +166,8 @@ class EventDetector:
             "episodes": self._episodes.state(),
             "open": self._open.state(),
         }
-        return json.dumps(state, allow_nan=False).encode()
+        blame = np.array([self._open.peak, *self._open.blame])
+        return seal("events", _VERSION, header, {"peak_and_blame": blame})
 
     @classmethod
     def restore(
@@ -162,32 +187,51 @@ class EventDetector:
             policy: Another one from here on.
 
         Raises:
-            InputError: No snapshot, a damaged one, or one for other channels.
+            InputError: Anything that `snapshot` did not return for these channels: a damaged
+                snapshot, one of an earlier version, one for other channels.
         """
-        try:
-            state: dict[str, Any] = json.loads(blob)
-            version, names = state["version"], tuple(state["channels"])
-            if version == EVENTS_SNAPSHOT and names == tuple(channels):
-                events = cls(
-                    channels,
-                    threshold=state["threshold"] if threshold is None else threshold,
-                    policy=policy or AlarmPolicy.from_dict(state["policy"]),
-                )
-                events._period_ns = state["period_ns"]
-                events._time_ns = state["time_ns"]
-                events._episodes.restore(state["episodes"])
-                events._open.restore(state["open"])
-                return events
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        names = _names(channels)
+        state, arrays = unseal("events", _VERSION, blob, {"peak_and_blame": "f8"})
+        if state.get("channels") != list(names):
             raise InputError(
-                "A snapshot of events must be the bytes that `snapshot` returned. "
-                f"Received: {len(blob)} bytes, {type(error).__name__}. Start anew."
-            ) from error
-        raise InputError(
-            f"A snapshot of events must be of version {EVENTS_SNAPSHOT} and of the channels "
-            f"{', '.join(channels)}. Received: version {version!r}, {', '.join(map(str, names))}. "
-            "Start anew."
+                f"A snapshot of events must be of the channels {', '.join(names)}. "
+                f"Received: {shown(state.get('channels'))}. Start anew."
+            )
+        with reading("events", blob):
+            before = AlarmPolicy(**state["policy"])
+            events = cls(names, threshold=state["threshold"], policy=before)
+            events._continue(state, arrays["peak_and_blame"])
+            if events.snapshot() != bytes(blob):
+                raise damaged("events", blob, "another form")
+        if threshold is not None or policy is not None:
+            other = cls(
+                names,
+                threshold=events.threshold if threshold is None else threshold,
+                policy=policy or before,
+            )
+            other._continue(state, arrays["peak_and_blame"])
+            return other
+        return events
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).restore, (self._channels, self.snapshot())
+
+    def _continue(self, state: Mapping[str, Any], peak_and_blame: npt.NDArray[np.float64]) -> None:
+        """Takes what `snapshot` wrote."""
+        self._episodes.restore(state["episodes"])
+        self._open.restore(state["open"], peak_and_blame)
+        period, time = state["period_ns"], state["time_ns"]
+        is_going = self._episodes.first is not None
+        open_steps = (self._open.first, self._open.last)
+        sound = (
+            (time is None) == (self._episodes.next_number == 0)
+            and (time is None or (type(time) is int and abs(time) <= TIME_LIMIT))
+            and (period is None or (type(period) is float and period >= 1))
+            and (not is_going or open_steps == self._episodes.open_steps)
         )
+        if not sound:
+            raise InputError("Events must continue from what `snapshot` returned.")
+        self._period_ns, self._time_ns = period, time
 
     def _numbers(self, scores: Scores) -> npt.NDArray[np.int64]:
         start = max(0, self._episodes.next_number - 1)
@@ -264,11 +308,27 @@ class _Open:
         parts = scores.channel_scores[np.asarray(rows)[alarms]].astype(np.float64)
         self.blame = np.cumsum(np.vstack([self.blame, parts]), axis=0)[-1]
 
-    def state(self) -> dict[str, Any]:
-        return {**vars(self), "blame": self.blame.tolist()}
+    def state(self) -> dict[str, int]:
+        """Returns the whole numbers; `peak` and `blame` may be any."""
+        return {name: getattr(self, name) for name in _STEPS}
 
-    def restore(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, blame=np.array(state["blame"], np.float64))
+    def restore(self, state: Mapping[str, int], peak_and_blame: npt.NDArray[np.float64]) -> None:
+        """Continues from `state`, `peak` and `blame`."""
+        sound = (
+            all(type(state[name]) is int and abs(state[name]) <= TIME_LIMIT for name in _STEPS)
+            and peak_and_blame.shape == (1 + len(self.blame),)
+            and -1 <= peak_and_blame[0] <= _MOST
+            and bool((np.abs(peak_and_blame) <= _MOST * TIME_LIMIT).all())
+            and -1 <= state["first"] <= state["last"]
+        )
+        if not sound:
+            raise InputError("An open event must continue from what `state` returned.")
+        for name in _STEPS:
+            setattr(self, name, state[name])
+        self.peak, self.blame = float(peak_and_blame[0]), peak_and_blame[1:].copy()
+
+
+_STEPS = ("start_ns", "end_ns", "peak_ns", "first", "last")
 
 
 def _blamed(channels: tuple[str, ...], blame: npt.NDArray[np.float64]) -> tuple[str, ...]:
@@ -277,3 +337,27 @@ def _blamed(channels: tuple[str, ...], blame: npt.NDArray[np.float64]) -> tuple[
     total = np.cumsum(blame[order])
     count = int(np.searchsorted(total, _BLAMED_SHARE * total[-1])) + 1
     return tuple(channels[i] for i in order[:count])
+
+
+def _names(channels: Sequence[str]) -> tuple[str, ...]:
+    names = () if isinstance(channels, str | bytes) else tuple(channels)
+    if (
+        not names
+        or not all(isinstance(name, str) for name in names)
+        or len(set(names)) < len(names)
+    ):
+        raise InputError(
+            "`channels` must be at least one name, all different, in a sequence. "
+            f"Received: {shown(channels)}."
+        )
+    return tuple(map(str, names))
+
+
+def _period_ns(period_s: float) -> float:
+    is_number = isinstance(period_s, int | float | np.integer | np.floating)
+    if is_number and not isinstance(period_s, bool | np.timedelta64) and 1e-9 <= period_s <= 1e9:
+        return float(period_s * 1e9)
+    raise InputError(
+        "The sampling period of events must be from 1e-9 to 1e9 seconds. "
+        f"Received: {shown(period_s)}."
+    )

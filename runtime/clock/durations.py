@@ -3,7 +3,7 @@
 import math
 import re
 
-from runtime.errors import InputError
+from runtime.errors import InputError, shown
 
 __all__ = ["UNITS_S", "parse_duration", "steps_of"]
 
@@ -22,6 +22,7 @@ UNITS_S = {
 }
 """Seconds of each unit."""
 
+_LONGEST = 1e15
 _FORM = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-zA-Z]*)\s*")
 
 
@@ -36,19 +37,19 @@ def parse_duration(duration: str | float) -> float:
         Seconds, at least 0.
 
     Raises:
-        InputError: Another form, or a negative number.
+        InputError: Another form, a negative number, or more than 1e15 seconds.
     """
     if isinstance(duration, int | float) and not isinstance(duration, bool):
-        if 0 <= duration < math.inf:
+        if 0 <= duration <= _LONGEST:
             return float(duration)
     elif isinstance(duration, str) and (match := _FORM.fullmatch(duration)):
         unit = match[2].lower() or "s"
         seconds = UNITS_S.get(unit) or UNITS_S.get(unit.removesuffix("s"))
-        if seconds:
+        if seconds and float(match[1]) * seconds <= _LONGEST:
             return float(match[1]) * seconds
     raise InputError(
         "A duration must be seconds, or a number with a unit among "
-        f"{', '.join(UNITS_S)}. Received: {duration!r}. Write for example 2h or 7200."
+        f"{', '.join(UNITS_S)}. Received: {shown(duration)}. Write for example 2h or 7200."
     )
 
 

@@ -12,21 +12,20 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.clock.durations import nanoseconds
-from runtime.errors import InputError
+from runtime.clock.rows import TIME_LIMIT, Rows, Times, Values, check_rows, copied
+from runtime.errors import InputError, shown
 
 __all__ = ["FILE_REORDER", "GridCounts", "GridKind", "Placed", "RowGrid", "TimeGrid", "make_grid"]
 
-Times = npt.NDArray[np.int64]
-Values = npt.NDArray[np.float64]
 GridKind = Literal["time", "rows"]
 """`time`: rows are placed on a regular time grid; `rows`: every row is one step."""
 
 FILE_REORDER = 16
 """Rows of a file may arrive this many periods late, where nothing else was said in training."""
 
-# Differences of two such times fit int64: 1823 to 2116.
-_TIME_LIMIT = 2**62
 _FIRST_WINDOW = 64
+_LONGEST_PERIOD = 2**58
+_MOST = 2**31
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,23 +93,30 @@ class TimeGrid:
     """
 
     def __init__(self, period_ns: int, channels: int, *, reorder: int = 0, max_gap: int) -> None:
-        if period_ns < 1 or channels < 1 or reorder < 0 or max_gap < 0:
+        wrong = (
+            not is_count(period_ns, 1, _LONGEST_PERIOD)
+            or not is_count(channels, 1)
+            or not is_count(reorder)
+            or not is_count(max_gap)
+        )
+        if wrong:
             raise InputError(
-                "A time grid needs a period of at least 1 ns, at least 1 channel, and `reorder` "
-                f"and `max_gap` of at least 0. Received: {period_ns} ns, {channels} channels, "
-                f"reorder={reorder}, max_gap={max_gap}."
+                "A time grid needs a period of at least 1 ns and at most 9 years, at least 1 "
+                "channel, and `reorder` and `max_gap` from 0 to 2^31, whole numbers. "
+                f"Received: {shown(period_ns)} ns, {shown(channels)} channels, "
+                f"reorder={shown(reorder)}, max_gap={shown(max_gap)}."
             )
-        self._period = period_ns
-        self._half = period_ns // 2
-        self._reorder = reorder
-        self._max_gap = max_gap
-        self._reach = max(max_gap, reorder)
+        self._period = int(period_ns)
+        self._half = self._period // 2
+        self._reorder = int(reorder)
+        self._max_gap = int(max_gap)
+        self._reach = max(self._max_gap, self._reorder)
         self._channels = channels
         self._counts = dict.fromkeys((f.name for f in fields(GridCounts)), 0)
         self._anchor: int | None = None
         self._next = 0  # the first slot not yet emitted
         self._high = -1  # the latest slot seen
-        self._pending = _Rows.none(channels)
+        self._pending = Rows.none(channels)
         self._missed = np.empty(0, np.int64)  # slots emitted without a row, within reach
 
     @property
@@ -125,32 +131,42 @@ class TimeGrid:
             return None
         return self._anchor + (self._high + 1) * self._period
 
-    def advance(self, rows: int = 1) -> None:
-        """Takes note of rows that came just when due and were emitted; see `due_ns`."""
+    def slot_ns(self, time_ns: int) -> int | None:
+        """Returns the time of the slot of a row that is just due; None where it is not.
+
+        Args:
+            time_ns: Time of the row, within the years of `place`.
+        """
+        if self._anchor is None or self._reorder:
+            return None
+        due = self._anchor + (self._high + 1) * self._period
+        return due if 0 <= time_ns - due + self._half < self._period else None
+
+    def advance(self, rows: int = 1) -> int:
+        """Takes note of rows that came just when due and were emitted; see `due_ns`.
+
+        Returns:
+            The number of the first of them.
+        """
+        first = self._counts["received"]
         self._high += rows
         self._next += rows
-        self._counts["received"] += rows
+        self._counts["received"] = first + rows
+        return first
 
     def place(self, times_ns: Times, values: Values) -> Placed:
         """Takes rows and returns the slots that have become final.
 
         Args:
             times_ns: Nanoseconds since 1970-01-01, int64 (rows,), in order of arrival.
-            values: float64 (rows, channels); NaN or infinity is missing.
+            values: float64 (rows, channels); NaN or infinity is missing. Neither array is kept or
+                returned.
 
         Raises:
             InputError: Wrong shapes, or a time outside 1823 to 2116.
         """
         check_rows(times_ns, values, self._channels)
-        due = self.due_ns
-        if len(times_ns) == 1 and due is not None:
-            early = int(times_ns[0]) - due + self._half
-            if 0 <= early < self._period:
-                row = self._counts["received"]
-                self.advance()
-                return Placed(
-                    np.array([due]), values, np.zeros(1, np.bool_), np.array([row], np.int64)
-                )
+        values = copied(values)
         parts: list[Placed] = []
         done, size = 0, _FIRST_WINDOW
         while done < len(times_ns):
@@ -179,17 +195,35 @@ class TimeGrid:
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Takes the state that `snapshot` returned."""
-        self._counts = {name: int(snapshot[name]) for name in self._counts}
-        self._anchor = int(snapshot["anchor"]) if snapshot["started"] else None
-        self._next = int(snapshot["next"])
-        self._high = int(snapshot["high"])
-        self._missed = np.array(snapshot["missed"], np.int64)
-        self._pending = _Rows(
-            np.array(snapshot["pending_slots"], np.int64),
-            np.array(snapshot["pending_values"], np.float64).reshape(-1, self._channels),
-            np.array(snapshot["pending_rows"], np.int64),
+        """Takes the state that `snapshot` returned, of a grid with the same parameters.
+
+        Raises:
+            InputError: Numbers that no such grid comes to.
+        """
+        pending = Rows(*(np.array(snapshot[f"pending_{name}"]) for name in Rows._fields))
+        missed, started = np.array(snapshot["missed"]), bool(snapshot["started"])
+        numbers = {name: int(snapshot[name]) for name in ("anchor", "next", "high", *self._counts)}
+        counts = {name: numbers[name] for name in self._counts}
+        after, high = numbers["next"], numbers["high"]
+        sound = (
+            abs(numbers["anchor"]) < TIME_LIMIT
+            and abs(numbers["anchor"] + high * self._period) <= TIME_LIMIT + self._half
+            and min(counts.values()) >= 0
+            and max(counts.values()) < TIME_LIMIT
+            and max(0, high - self._reorder + 1) <= after <= high + 1
+            and (started or (high, numbers["anchor"], *counts.values()) == (-1, *[0] * 7))
+            and _increase(missed, 0, after - 1)
+            and _increase(pending.slots, after, high)
+            and (not len(pending.slots) or pending.slots[-1] == high)
+            and len(pending.rows) == len(pending.values) == len(pending.slots)
+            and all(0 <= row < counts["received"] for row in pending.rows.tolist())
         )
+        if not sound:
+            raise InputError("A time grid must continue from what `snapshot` returned.")
+        self._counts = counts
+        self._anchor = numbers["anchor"] if started else None
+        self._next, self._high = after, high
+        self._missed, self._pending = missed, pending
 
     def _place_run(self, times: Times, values: Values, parts: list[Placed]) -> int:
         """Takes rows up to the next restart; returns how many."""
@@ -213,13 +247,13 @@ class TimeGrid:
         self._anchor = anchor
         self._next = 0
         self._high = -1
-        self._pending = _Rows.none(self._channels)
+        self._pending = Rows.none(self._channels)
         self._missed = np.empty(0, np.int64)
 
     def _place_slots(self, slots: Times, seen: Times, values: Values) -> Placed:
         first_row = self._counts["received"]
         self._counts["received"] += len(slots)
-        arrived = _Rows(slots, values, np.arange(first_row, first_row + len(slots)))
+        arrived = Rows(slots, values, np.arange(first_row, first_row + len(slots)))
         is_open = slots >= np.maximum(self._next, seen - self._reorder + 1)
         held = self._pending.joined(arrived if is_open.all() else arrived.where(is_open))
         if (np.diff(held.slots) <= 0).any():
@@ -235,7 +269,7 @@ class TimeGrid:
         self._high = max(self._high, int(slots.max()))
         return self._emit(held, max(self._next, self._high - self._reorder + 1))
 
-    def _emit(self, held: "_Rows", end: int) -> Placed:
+    def _emit(self, held: Rows, end: int) -> Placed:
         """Emits the slots up to `end`, keeps the later ones."""
         cut = int(np.searchsorted(held.slots, end))
         final = held.where(slice(0, cut))
@@ -251,7 +285,7 @@ class TimeGrid:
             self._counts["missing"] += len(missed)
             kept = np.concatenate([self._missed, missed])
             self._missed = kept[kept >= self._high - self._reach]
-            final = _Rows(slots, filled, rows)
+            final = Rows(slots, filled, rows)
         self._next = end
         times = (self._anchor or 0) + slots * self._period
         return Placed(times, final.values, slots == 0, final.rows)
@@ -266,6 +300,8 @@ class RowGrid:
     due_ns: int | None = None
 
     def __init__(self, channels: int) -> None:
+        if not is_count(channels, 1):
+            raise InputError(f"A grid needs at least 1 channel. Received: {shown(channels)}.")
         self._channels = channels
         self._received = 0
 
@@ -274,16 +310,22 @@ class RowGrid:
         """What happened to the rows so far: they were received."""
         return GridCounts(received=self._received)
 
-    def advance(self, rows: int = 1) -> None:
-        """Takes note of rows that were emitted without `place`."""
-        self._received += rows
+    def slot_ns(self, time_ns: int) -> int | None:
+        """Returns the time of the row's step, its own; None for the first row."""
+        return time_ns if self._received else None
+
+    def advance(self, rows: int = 1) -> int:
+        """Takes note of rows that were emitted without `place`; returns the first's number."""
+        first = self._received
+        self._received = first + rows
+        return first
 
     def place(self, times_ns: Times, values: Values) -> Placed:
         """Returns the rows; see `TimeGrid.place`."""
         check_rows(times_ns, values, self._channels)
         rows = np.arange(self._received, self._received + len(times_ns))
         self._received += len(times_ns)
-        return Placed(times_ns, values, rows == 0, rows)
+        return Placed(np.array(times_ns), copied(values), rows == 0, rows)
 
     def flush(self) -> Placed:
         """Returns no slot: nothing is ever held."""
@@ -294,7 +336,13 @@ class RowGrid:
         return {"received": self._received}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Takes the state that `snapshot` returned."""
+        """Takes the state that `snapshot` returned.
+
+        Raises:
+            InputError: A negative number.
+        """
+        if not 0 <= snapshot["received"] < TIME_LIMIT:
+            raise InputError("A grid of rows must continue from what `snapshot` returned.")
         self._received = int(snapshot["received"])
 
 
@@ -311,59 +359,10 @@ def make_grid(
         reorder: Rows may arrive this many periods late.
     """
     if kind == "rows":
+        # It needs neither; but what is wrong on one grid must not pass on the other.
+        TimeGrid(1, channels, reorder=reorder, max_gap=max_gap)
         return RowGrid(channels)
     return TimeGrid(nanoseconds(period_s), channels, reorder=reorder, max_gap=max_gap)
-
-
-class _Rows(NamedTuple):
-    slots: Times
-    values: Values
-    rows: Times
-
-    @classmethod
-    def none(cls, channels: int) -> "_Rows":
-        return cls(np.empty(0, np.int64), np.empty((0, channels)), np.empty(0, np.int64))
-
-    def where(self, index: slice | npt.NDArray[np.bool_]) -> "_Rows":
-        return _Rows(self.slots[index], self.values[index], self.rows[index])
-
-    def joined(self, other: "_Rows") -> "_Rows":
-        if not len(self.slots):
-            return other
-        return _Rows(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
-
-    def merged(self) -> "_Rows":
-        """Sorts by slot; rows of one slot become one, the first that has a channel gives it."""
-        order = np.argsort(self.slots, kind="stable")
-        slots, values = self.slots[order], self.values[order]
-        is_first = np.concatenate([[True], slots[1:] != slots[:-1]])
-        group = np.cumsum(is_first) - 1
-        merged = values[is_first]
-        for channel in np.flatnonzero(~np.isfinite(merged).all(axis=0)):
-            known = np.flatnonzero(np.isfinite(values[:, channel]))
-            groups, first = np.unique(group[known], return_index=True)
-            merged[groups, channel] = values[known[first], channel]
-        return _Rows(slots[is_first], merged, self.rows[order][is_first])
-
-
-def check_rows(times_ns: Times, values: Values, channels: int) -> None:
-    """Raises InputError unless `place` can take these rows."""
-    if times_ns.dtype != np.int64 or times_ns.ndim != 1:
-        raise InputError(
-            f"`times_ns` must be int64 (rows,). Received: {times_ns.dtype} {times_ns.shape}. "
-            "Give nanoseconds since 1970-01-01."
-        )
-    if values.dtype != np.float64 or values.shape != (len(times_ns), channels):
-        raise InputError(
-            f"`values` must be float64 ({len(times_ns)}, {channels}). "
-            f"Received: {values.dtype} {values.shape}. Give one column per channel."
-        )
-    if len(times_ns) and not -_TIME_LIMIT < times_ns.min() <= times_ns.max() < _TIME_LIMIT:
-        wrong = int(np.flatnonzero((times_ns <= -_TIME_LIMIT) | (times_ns >= _TIME_LIMIT))[0])
-        raise InputError(
-            "Times must lie between 1823 and 2116, in nanoseconds since 1970-01-01. "
-            f"Received: {times_ns[wrong]} in row {wrong}."
-        )
 
 
 def _join(parts: list[Placed], channels: int) -> Placed:
@@ -374,3 +373,17 @@ def _join(parts: list[Placed], channels: int) -> Placed:
         none = np.empty(0, np.int64)
         return Placed(none, np.empty((0, channels)), np.empty(0, np.bool_), none)
     return Placed(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def is_count(value: object, least: int = 0, most: int = _MOST) -> bool:
+    """Whether a value is a whole number in a range, no bool and no duration."""
+    if isinstance(value, bool | np.timedelta64) or not isinstance(value, int | np.integer):
+        return False
+    return least <= int(value) <= most
+
+
+def _increase(slots: Times, least: int, most: int) -> bool:
+    """Whether slots increase and lie in a range."""
+    if not len(slots):
+        return True
+    return bool(least <= slots[0] and slots[-1] <= most and (slots[1:] > slots[:-1]).all())

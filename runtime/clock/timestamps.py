@@ -1,14 +1,15 @@
 """Timestamps: text, numbers and datetimes to int64 nanoseconds since 1970-01-01 UTC, and back."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from runtime.errors import InputError
+from runtime.errors import InputError, shown
 
 __all__ = ["TimeStyle", "TimestampParser", "format_times", "to_ns"]
 
@@ -22,7 +23,22 @@ ACCEPTED = (
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LIMIT = 2**62
+_LONGEST = 60
 _UNITS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+_MONTHS = {"Y": 12, "M": 1}
+_MOST_MONTHS = 12 * 200
+_UNITS_FS = {
+    "W": 604_800 * 10**15,
+    "D": 86_400 * 10**15,
+    "h": 3_600 * 10**15,
+    "m": 60 * 10**15,
+    "s": 10**15,
+    "ms": 10**12,
+    "us": 10**9,
+    "ns": 10**6,
+    "ps": 10**3,
+    "fs": 1,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,24 +133,30 @@ def to_ns(time: object) -> int:
             seconds since 1970 as int or float.
 
     Raises:
-        InputError: Anything else, NaN, or a time outside 1823 to 2116.
+        InputError: Anything else (a duration, digits as text, a bool), NaN, or a time outside 1823
+            to 2116.
     """
+    kind = type(time)
     ns: int | None = None
-    if isinstance(time, datetime):
-        ns = _ns_of(time)
-    elif isinstance(time, np.datetime64):
-        ns = None if np.isnat(time) else int(time.astype("datetime64[ns]").astype(np.int64))
+    if kind is int:
+        ns = time * 10**9  # type: ignore[operator]
+    elif kind is float:
+        ns = _ns_of_float(time, 10**9)  # type: ignore[arg-type]
+    elif isinstance(time, datetime):
+        ns = _ns_of(time) if time == time else None  # noqa: PLR0124 - pandas' NaT is a datetime
     elif isinstance(time, str):
         moment = _datetime_of(time)
         ns = None if moment is None else _ns_of(moment)
-    elif isinstance(time, int | np.integer) and not isinstance(time, bool):
-        ns = int(time) * _UNITS["s"]
-    elif isinstance(time, float | np.floating) and np.isfinite(time):
-        ns = _ns_of_float(float(time), _UNITS["s"])
+    elif isinstance(time, np.datetime64):
+        ns = _ns_of_datetime64(time)
+    elif isinstance(time, int | np.integer) and not isinstance(time, bool | np.timedelta64):
+        ns = int(time) * 10**9
+    elif isinstance(time, float | np.floating):
+        ns = _ns_of_float(float(time), 10**9)
     if ns is None or not -_LIMIT < ns < _LIMIT:
         raise InputError(
             "A time must be a datetime, an ISO string, a np.datetime64 or seconds since 1970, "
-            f"between 1823 and 2116. Received: {time!r}."
+            f"between 1823 and 2116. Received: {shown(time)}."
         )
     return ns
 
@@ -233,15 +255,36 @@ def _ns_of_floats(numbers: npt.NDArray[np.float64], unit: int) -> Times:
 
 
 def _ns_of_float(number: float, unit: int) -> int:
-    if abs(number) * unit >= _LIMIT:
-        return _LIMIT if number > 0 else -_LIMIT
-    return int(_ns_of_floats(np.array([number]), unit)[0])
+    """As `_ns_of_floats`; what is beyond the limit, NaN included, is at it."""
+    if not abs(number) * unit < _LIMIT:
+        return -_LIMIT if number < 0 else _LIMIT
+    digits = min(unit, 10**6)
+    whole = math.floor(number)
+    return whole * unit + round((number - whole) * digits) * (unit // digits)
+
+
+def _ns_of_datetime64(time: np.datetime64) -> int | None:
+    """Returns None for NaT. In whole numbers of any size: a cast to nanoseconds overflows."""
+    if np.isnat(time):
+        return None
+    unit, count = np.datetime_data(time.dtype)
+    number = int(time.astype(np.int64)) * count
+    if unit in _MONTHS:
+        months = number * _MONTHS[unit]
+        if abs(months) > _MOST_MONTHS:
+            return _LIMIT
+        return int(np.datetime64(months, "M").astype("datetime64[ns]").astype(np.int64))
+    if unit == "as":
+        return number // 10**9
+    return number * _UNITS_FS[unit] // 10**6
 
 
 def _datetime_of(cell: str) -> datetime | None:
     text = cell.strip()
-    if not text[:4].isdigit() or len(text) < 8 or text.isdigit():
+    if not text[:4].isdigit() or not 8 <= len(text) <= _LONGEST or text.isdigit():
         return None
+    if text[4] == text[7] == "-" and text[10:11].isdigit():
+        return None  # `fromisoformat` takes any character between date and time
     if text[4] == "/":
         text = text.replace("/", "-", 2)
     try:
@@ -251,8 +294,9 @@ def _datetime_of(cell: str) -> datetime | None:
 
 
 def _ns_of(moment: datetime) -> int:
-    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return (aware - _EPOCH) // timedelta(microseconds=1) * 1000
+    aware = moment if moment.utcoffset() is not None else moment.replace(tzinfo=UTC)
+    since = aware - _EPOCH
+    return ((since.days * 86_400 + since.seconds) * 10**6 + since.microseconds) * 1000
 
 
 def _unparsable(cell: str, row: int, wanted: str = ACCEPTED) -> InputError:

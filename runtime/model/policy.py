@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 from runtime.clock.durations import parse_duration, steps_of
-from runtime.errors import InputError
+from runtime.errors import InputError, shown
 
 __all__ = ["OPTIONS", "SHARES", "AlarmPolicy"]
 
@@ -22,6 +22,7 @@ OPTIONS = {
 """A policy as people write it, in words: times as durations, which become steps."""
 SHARES = ("release", "habituation_rise")
 """Those that are no times."""
+_MOST_STEPS = 2**53
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,19 +75,20 @@ class AlarmPolicy:
         if not _is_number(self.release) or not 0 < self.release <= 1:
             raise InputError(
                 "An alarm policy's release must be above 0 and at most 1, a share of the "
-                f"threshold. Received: {self.release!r}."
+                f"threshold. Received: {shown(self.release)}."
             )
         if not _is_number(self.habituation_rise) or not 0 <= self.habituation_rise <= 100:
             raise InputError(
                 "An alarm policy's habituation_rise must be from 0 to 100. "
-                f"Received: {self.habituation_rise!r}."
+                f"Received: {shown(self.habituation_rise)}."
             )
         for name, steps in asdict(self).items():
             least = 1 if name == "min_duration_steps" else 0
-            if name.endswith("_steps") and (type(steps) is not int or steps < least):
+            is_steps = type(steps) is int and least <= steps <= _MOST_STEPS
+            if name.endswith("_steps") and not is_steps:
                 raise InputError(
                     f"An alarm policy's {name} must be a whole number of at least {least}. "
-                    f"Received: {steps!r}."
+                    f"Received: {shown(steps)}."
                 )
         if 0 < self.max_duration_steps < self.min_duration_steps:
             raise InputError(

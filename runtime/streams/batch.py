@@ -1,18 +1,22 @@
 """Many streams scored together: one network call for all that have a row."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from runtime.clock.grid import GridCounts, Placed, RowGrid, TimeGrid, Times, Values, check_rows
-from runtime.errors import InputError
+from runtime.clock.grid import GridCounts, Placed, RowGrid, TimeGrid
+from runtime.clock.rows import TIME_LIMIT, Times, Values, check_arrays, check_times, copied
+from runtime.errors import InputError, shown
 from runtime.model.detector import Detector
 from runtime.model.outputs import of_first_step
 from runtime.streams.rounds import Rounds
 from runtime.streams.scores import Scores
+from runtime.streams.sealed import damaged, reading
+from runtime.streams.snapshot import open_streams, seal_streams
+from runtime.streams.threshold import as_threshold
 
 __all__ = ["BatchScores", "StreamBatch"]
 
@@ -35,7 +39,7 @@ class BatchScores:
 
     def of(self, name: str) -> Scores:
         """Returns the steps of one stream."""
-        return _taken(self.scores, self.streams == self.names.index(name))
+        return self.scores.taken(self.streams == self.names.index(name))
 
     def by_stream(self) -> dict[str, Scores]:
         """Returns the steps of each stream that has any."""
@@ -46,18 +50,23 @@ class StreamBatch:
     """Scores many streams of one detector; each has its own grid and state.
 
     The same rows give the same scores as one `Stream` each. The fast path is one row per stream,
-    just when it is due.
+    just when it is due, fastest for all streams in their order.
+
+    An index is a position in `names` as they are now: where streams are removed, those behind move
+    up; new ones come last. Names always mean the same stream. Scores that were returned keep the
+    names that they were returned with.
 
     Args:
         detector: The detector.
-        names: Names of the streams.
+        names: Names of the streams, all different; none where all are to be added later.
         reorder: As in `Stream`.
         max_gap: As in `Stream`.
         threshold: As in `Stream`.
-    """
+        warm: As in `Stream`, also for those that are added.
 
-    threshold: float
-    """Alarm threshold on severity; may be changed at any time."""
+    Raises:
+        InputError: As in `Stream`, and names that are no text or not all different.
+    """
 
     def __init__(
         self,
@@ -67,27 +76,34 @@ class StreamBatch:
         reorder: int = 0,
         max_gap: int | None = None,
         threshold: float | None = None,
+        warm: bool = False,
     ) -> None:
-        if not names or len(set(names)) < len(names):
-            raise InputError(
-                f"`names` must be at least one name, all different. Received: {list(names)!r:.200}."
-            )
         meta = detector.metadata
-        gap = meta.max_gap_steps if max_gap is None else max_gap
+        max_gap = meta.max_gap_steps if max_gap is None else max_gap
+        meta.make_grid(reorder=reorder, max_gap=max_gap)
+        self._detector = detector
+        self._reorder, self._max_gap, self._warm = int(reorder), int(max_gap), bool(warm)
         self.threshold = meta.threshold if threshold is None else threshold
-        self._names = tuple(names)
-        self._index = {name: index for index, name in enumerate(names)}
-        self._grids = [meta.make_grid(reorder=reorder, max_gap=gap) for _ in names]
-        self._rounds = Rounds(detector, len(names))
         self._channels = len(meta.channels)
-        # For the fast path: when each stream's next row is due, how many rows it has received,
-        # and how many of them its grid has not yet been told of.
-        self._period = meta.period_ns
-        self._due = np.full(len(names), _NEVER)
-        self._received = np.zeros(len(names), np.int64)
-        self._untold = np.zeros(len(names), np.int64)
-        self._every = np.arange(len(names))
-        self._no_restart = np.zeros(len(names), np.bool_)
+        self._period, self._half = meta.period_ns, meta.period_ns // 2
+        self._rounds = Rounds(detector, 0, warm=warm)
+        self._grids: list[TimeGrid | RowGrid] = []
+        # For the fast path, of each stream: when its next row is due, how many rows it has
+        # received, and how many of them its grid has not yet been told of.
+        self._live = np.zeros((3, 0), np.int64)
+        self._each_row = np.array([[self._period], [1], [1]])
+        self._latest = -TIME_LIMIT  # no row is due later
+        self._named(())
+        self.add(names)
+
+    @property
+    def threshold(self) -> float:
+        """Alarm threshold on severity; may be changed at any time."""
+        return self._threshold
+
+    @threshold.setter
+    def threshold(self, threshold: float) -> None:
+        self._threshold = as_threshold(threshold)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -106,6 +122,52 @@ class StreamBatch:
         """What happened to the rows of one stream so far."""
         return self._told(self._numbers([name])[0]).counts
 
+    def add(self, names: Sequence[str]) -> None:
+        """Takes in new streams, behind the others, which go on.
+
+        Args:
+            names: Their names.
+
+        Raises:
+            InputError: Names that are no text, not all different, or taken.
+        """
+        is_many = isinstance(names, Iterable) and not isinstance(names, str | bytes)
+        new = tuple(names) if is_many else ()
+        everyone = (*self._names, *new)
+        is_text = is_many and all(isinstance(name, str) for name in new)
+        if not is_text or len(set(everyone)) < len(everyone):
+            raise InputError(
+                "`names` must be a sequence of names, all different, none of them taken. "
+                f"Received: {shown(names)}."
+            )
+        more, make = len(new), self._detector.metadata.make_grid
+        self._grids += [make(reorder=self._reorder, max_gap=self._max_gap) for _ in new]
+        self._rounds.add(more)
+        new_live = np.repeat([[_NEVER], [0], [0]], more, axis=1)
+        self._live = np.concatenate([self._live, new_live], axis=1)
+        self._named(tuple(map(str, everyone)))
+
+    def remove(self, names: Sequence[str]) -> BatchScores:
+        """Lets go of streams, with all they have learnt; the others go on.
+
+        Args:
+            names: Their names.
+
+        Returns:
+            The scores of the slots that they held for late rows.
+
+        Raises:
+            InputError: An unknown stream; none is removed then.
+        """
+        gone = np.unique(self._numbers(names))
+        last = self._score([self._told(stream).flush() for stream in gone], gone)
+        keep = np.delete(self._every, gone)
+        self._grids = [self._grids[stream] for stream in keep]
+        self._rounds.keep(keep)
+        self._live = self._live[:, keep]
+        self._named(tuple(self._names[stream] for stream in keep))
+        return last
+
     def push_many(
         self,
         streams: Sequence[str] | npt.NDArray[np.integer],
@@ -118,60 +180,116 @@ class StreamBatch:
             streams: Name or index of each row's stream (rows,).
             times_ns: Nanoseconds since 1970-01-01 UTC, int64 (rows,), in order of arrival
                 within each stream.
-            values: float64 (rows, channels); NaN or infinity is missing.
+            values: float64 (rows, channels); NaN or infinity is missing. All three are the
+                caller's: they may be filled anew after the call.
 
         Raises:
             InputError: An unknown stream, wrong shapes, or an unusable time.
         """
         numbers = self._numbers(streams)
-        if times_ns.shape != numbers.shape or values.shape != (len(numbers), self._channels):
+        check_arrays(times_ns, values, self._channels)
+        if len(times_ns) != len(numbers):
             raise InputError(
                 f"`times_ns` and `values` must be ({len(numbers)},) and ({len(numbers)}, "
                 f"{self._channels}), one row for each entry of `streams`. "
                 f"Received: {times_ns.shape} and {values.shape}."
             )
-        if (numbers[1:] < numbers[:-1]).any():
+        if self._latest > TIME_LIMIT - self._period:
+            check_times(times_ns)
+        if numbers is self._every:
+            early = self._early(times_ns, self._live[0])
+            if len(early) and (early < self._period).all():
+                return self._push_due(slice(None), copied(values))
+        elif (numbers[1:] < numbers[:-1]).any():
             order = np.argsort(numbers, kind="stable")
             numbers, times_ns, values = numbers[order], times_ns[order], values[order]
         due = self._is_due(numbers, times_ns)
-        if due.all() and len(due) and times_ns.dtype == np.int64 and values.dtype == np.float64:
-            return self._push_due(numbers, values)
-        check_rows(times_ns, values, self._channels)
+        if due.all() and len(due):
+            return self._push_due(numbers, copied(values))
+        check_times(times_ns)
         rest = ~due
         slow = self._push_rest(numbers[rest], times_ns[rest], values[rest])
         if not due.any():
             return slow
-        return _merged(self._push_due(numbers[due], values[due]), slow)
+        return _merged(self._push_due(numbers[due], copied(values[due])), slow)
 
     def flush(self) -> BatchScores:
         """Scores the slots that are held for late rows, in all streams."""
         placed = [self._told(stream).flush() for stream in self._every]
         return self._score(placed, self._every)
 
+    def snapshot(self) -> bytes:
+        """Returns the whole state, under a checksum, to be given to `restore`."""
+        options = {
+            "names": self._names,
+            "reorder": self._reorder,
+            "max_gap": self._max_gap,
+            "threshold": self._threshold,
+            "warm": self._warm,
+        }
+        grids = [self._told(stream) for stream in self._every]
+        return seal_streams("batch", self._detector, options, self._rounds.state, grids)
+
+    @classmethod
+    def restore(cls, detector: Detector, blob: bytes) -> Self:
+        """Continues all streams from `snapshot`, as if they had never been interrupted.
+
+        Raises:
+            InputError: Anything that `snapshot` did not return under this detector: a damaged
+                snapshot, one of an earlier version, one of another detector.
+        """
+        options, state, grids = open_streams("batch", detector, blob)
+        with reading("batch", blob):
+            batch = cls(detector, options.pop("names"), **options)
+            batch._rounds.state = state
+            for stream, (grid, numbers) in enumerate(zip(batch._grids, grids, strict=True)):
+                grid.restore(numbers)
+                batch._learn_due(stream)
+            if batch.snapshot() != bytes(blob):
+                raise damaged("batch", blob, "another form")
+        return batch
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).restore, (self._detector, self.snapshot())
+
+    def _named(self, names: tuple[str, ...]) -> None:
+        self._names = names
+        self._index = {name: index for index, name in enumerate(names)}
+        self._every = np.arange(len(names))
+        self._every_bytes = self._every.tobytes()
+
+    def _early(self, times_ns: Times, due: Times) -> npt.NDArray[np.uint64]:
+        """How far into their slots rows come; huge where they miss them on either side."""
+        early = times_ns - due
+        early += self._half
+        return early.view(np.uint64)
+
     def _is_due(self, numbers: npt.NDArray[np.intp], times_ns: Times) -> npt.NDArray[np.bool_]:
         """Which of the rows, sorted by stream, are the only one of their stream and just due."""
-        due = self._due[numbers]
-        offset = times_ns - due + self._period // 2
-        found: npt.NDArray[np.bool_] = (offset >= 0) & (offset < self._period) & (due != _NEVER)
+        found: npt.NDArray[np.bool_] = self._early(times_ns, self._live[0, numbers]) < self._period
         again = numbers[1:] == numbers[:-1]
         if again.any():
             found[1:] &= ~again
             found[:-1] &= ~again
         return found
 
-    def _push_due(self, numbers: npt.NDArray[np.intp], values: Values) -> BatchScores:
-        """Scores rows that are just due, one per stream, without asking each grid."""
-        due, rows = self._due[numbers], self._received[numbers]
-        self._due[numbers] += self._period
-        self._received[numbers] += 1
-        self._untold[numbers] += 1
-        out = self._rounds.step(self._rounds.inputs(due, values)[:, None], numbers)
+    def _push_due(self, at: slice | npt.NDArray[np.intp], values: Values) -> BatchScores:
+        """Scores rows that are just due, one per stream, without asking each grid.
+
+        Args:
+            at: The streams' numbers, in order; or all, as a slice.
+            values: Of them, which nobody else has.
+        """
+        due, rows = self._live[:2, at].copy()
+        self._live[:, at] += self._each_row
+        self._latest += self._period
+        out = self._rounds.step(self._rounds.inputs(due, values)[:, None], at)
         scores = Scores.of(
-            Placed(due, values, self._no_restart[: len(rows)], rows),
+            Placed(due, values, np.zeros(len(rows), np.bool_), rows),
             of_first_step(out),
-            self.threshold,
+            self._threshold,
         )
-        return BatchScores(names=self._names, streams=numbers, scores=scores)
+        return BatchScores(names=self._names, streams=self._every[at].copy(), scores=scores)
 
     def _push_rest(
         self, numbers: npt.NDArray[np.intp], times_ns: Times, values: Values
@@ -186,34 +304,44 @@ class StreamBatch:
 
     def _told(self, stream: int | np.intp) -> TimeGrid | RowGrid:
         grid = self._grids[stream]
-        if self._untold[stream]:
-            grid.advance(int(self._untold[stream]))
-            self._untold[stream] = 0
+        untold = int(self._live[2, stream])
+        if untold:
+            grid.advance(untold)
+            self._live[2, stream] = 0
         return grid
 
     def _learn_due(self, stream: int | np.intp) -> None:
-        due = self._grids[stream].due_ns
-        self._due[stream] = _NEVER if due is None else due
-        self._received[stream] = self._grids[stream].counts.received
+        grid = self._grids[stream]
+        due = grid.due_ns
+        if due is not None:
+            self._latest = max(self._latest, due)
+        self._live[:2, stream] = _NEVER if due is None else due, grid.counts.received
 
     def _score(self, placed: list[Placed], streams: npt.NDArray[np.intp]) -> BatchScores:
         outputs = self._rounds.score(placed, streams)
-        each = [Scores.of(p, out, self.threshold) for p, out in zip(placed, outputs, strict=True)]
+        each = [Scores.of(p, out, self._threshold) for p, out in zip(placed, outputs, strict=True)]
         numbers = np.repeat(streams, [len(scores) for scores in each])
         none = self._rounds.none
-        scores = Scores.joined([*each, Scores.of(none[0], none[1], self.threshold)])
+        scores = Scores.joined([*each, Scores.of(none[0], none[1], self._threshold)])
         return BatchScores(names=self._names, streams=numbers, scores=scores)
 
     def _numbers(self, streams: Sequence[str] | npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
-        if isinstance(streams, np.ndarray) and np.issubdtype(streams.dtype, np.integer):
-            numbers = streams.astype(np.intp, copy=False)
+        """Returns indices; `_every` itself where they are all in order. Never the caller's."""
+        if isinstance(streams, np.ndarray) and streams.dtype.kind in "iu" and streams.ndim == 1:
+            numbers = streams.astype(np.intp)
+            if numbers.tobytes() == self._every_bytes:
+                return self._every
         else:
             try:
-                numbers = np.array([self._index[name] for name in streams], np.intp)
-            except KeyError as error:
+                names = (streams,) if isinstance(streams, str) else tuple(streams)
+                if names == self._names:
+                    return self._every
+                numbers = np.array([self._index[name] for name in names], np.intp)
+            except (KeyError, TypeError, ValueError) as error:
+                received = error.args[0] if isinstance(error, KeyError) else streams
                 raise InputError(
-                    f"Streams must be among the {len(self._names)} names of this batch. "
-                    f"Received: {error.args[0]!r}."
+                    f"Streams must be among the {len(self._names)} names of this batch, or "
+                    f"indices in an integer array (rows,). Received: {shown(received)}."
                 ) from error
         if len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(self._names):
             raise InputError(
@@ -223,12 +351,8 @@ class StreamBatch:
         return numbers
 
 
-def _taken(scores: Scores, at: npt.NDArray[Any]) -> Scores:
-    return Scores(**{f.name: getattr(scores, f.name)[at] for f in fields(Scores)})
-
-
 def _merged(a: BatchScores, b: BatchScores) -> BatchScores:
     streams = np.concatenate([a.streams, b.streams])
     order = np.argsort(streams, kind="stable")
-    scores = _taken(Scores.joined([a.scores, b.scores]), order)
+    scores = Scores.joined([a.scores, b.scores]).taken(order)
     return BatchScores(names=a.names, streams=streams[order], scores=scores)

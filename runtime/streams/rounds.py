@@ -5,13 +5,18 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from runtime.clock.context import context_columns
+from runtime.clock.context import ContextColumns
 from runtime.clock.grid import Placed
 from runtime.errors import InputError
 from runtime.model.detector import Detector
 from runtime.model.outputs import Array, StepOutput, concatenated, nothing
 
 __all__ = ["Rounds"]
+
+_KEEPS = 2
+"""The first schema in which a stream that restarts keeps what it has learnt."""
+_ONLY = np.zeros(1, np.intp)
+_MOST = float(np.finfo(np.float32).max)
 
 
 class Rounds:
@@ -20,9 +25,13 @@ class Rounds:
     Args:
         detector: The detector.
         streams: Number of streams.
+        warm: New streams start from the state at the end of the training rows.
+
+    Raises:
+        InputError: A detector that is fixed to several steps, or has no state to start warm from.
     """
 
-    def __init__(self, detector: Detector, streams: int) -> None:
+    def __init__(self, detector: Detector, streams: int, *, warm: bool = False) -> None:
         if (detector.fixed_steps or 1) > 1:
             raise InputError(
                 "Scoring row by row needs a detector that takes any number of steps, or one. "
@@ -33,14 +42,34 @@ class Rounds:
         self._detector = detector
         self._channels = len(meta.channels)
         self._inputs = len(meta.inputs)
-        self._context = tuple(c.name for c in meta.inputs if c.role == "context")
-        context_columns(self._context, np.empty(0, np.int64))
-        self.state = detector.initial_state(streams)
+        names = [c.name for c in meta.inputs if c.role == "context"]
+        self._context = ContextColumns(names) if names else None
+        self._keeps = meta.schema >= _KEEPS
+        self._warm = _warm_state(detector) if warm else None
+        self._fits_one = detector.fixed_streams in (None, 1)
+        self._x = np.empty((1, 1, self._inputs), np.float32)
+        self._x_values = self._x[0, 0, : self._channels]
+        self._x_context = self._x[0, 0, self._channels :]
+        self.state = self.new_states(streams)
         no_rows = np.empty(0, np.int64)
         self.none: tuple[Placed, StepOutput] = (
             Placed(no_rows, np.empty((0, self._channels)), np.empty(0, np.bool_), no_rows),
             nothing((0,), channels=self._channels, state=detector.initial_state(1)[0]),
         )
+
+    def new_states(self, streams: int) -> Array:
+        """Returns the states of new streams, float32 (streams, state_size)."""
+        if self._warm is None:
+            return self._detector.initial_state(streams)
+        return np.repeat(self._warm, streams, axis=0)
+
+    def add(self, streams: int) -> None:
+        """Takes in new streams, behind the others."""
+        self.state = np.concatenate([self.state, self.new_states(streams)])
+
+    def keep(self, streams: npt.NDArray[np.intp]) -> None:
+        """Lets go of all streams but some, whose numbers become their places among these."""
+        self.state = self.state[streams]
 
     def inputs(self, times_ns: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> Array:
         """Returns the network's input, float32 (rows, inputs): values, then context columns."""
@@ -49,18 +78,49 @@ class Rounds:
         with np.errstate(over="ignore"):
             x[:, : self._channels] = values
         if self._context:
-            x[:, self._channels :] = context_columns(self._context, times_ns)
+            # Streams of one clock are due together.
+            if len(times_ns) > 1 and (times_ns == times_ns[0]).all():
+                self._context.at(int(times_ns[0]), self._x_context)
+                x[:, self._channels :] = self._x_context
+            else:
+                self._context.of(times_ns, x[:, self._channels :])
         return x
 
-    def step(self, x: Array, streams: npt.NDArray[np.intp]) -> StepOutput:
+    def one(self, time_ns: int, values: npt.NDArray[np.float64]) -> StepOutput:
+        """Scores the next step of the only stream, which goes on its segment.
+
+        Args:
+            time_ns: Time of its slot.
+            values: float64 (1, channels).
+
+        Returns:
+            Outputs with the axes of streams and steps, of length 1.
+        """
+        row = values[0]
+        fits = self._fits_one
+        for value in row.tolist():
+            if value > _MOST or value < -_MOST:
+                fits = False
+        if not fits:
+            return self.step(self.inputs(np.array([time_ns], np.int64), values)[None], _ONLY)
+        self._x_values[:] = row
+        if self._context:
+            self._context.at(time_ns, self._x_context)
+        out = self._detector.step(self._x, self.state)
+        self.state = out.next_state
+        return out
+
+    def step(self, x: Array, streams: npt.NDArray[np.intp] | slice) -> StepOutput:
         """Scores the same number of steps for some streams, and keeps their new state.
 
         Args:
             x: float32 (streams, steps, inputs).
-            streams: Their numbers, each once.
+            streams: Their numbers, each once; or all of them, as a slice.
         """
-        every = len(streams) == len(self.state)
-        if every and (len(streams) == 1 or (streams[1:] > streams[:-1]).all()):
+        if isinstance(streams, slice) or (
+            len(streams) == len(self.state)
+            and (len(streams) == 1 or (streams[1:] > streams[:-1]).all())
+        ):
             out = self._call(x, self.state)
             self.state = out.next_state
         else:
@@ -68,8 +128,19 @@ class Rounds:
             self.state[streams] = out.next_state
         return out
 
+    def restart(self, stream: int | np.intp) -> None:
+        """Begins a stream anew, as its detector wants it.
+
+        From schema 2 on, a first number of 0 says so, and what was learnt goes on; a state of
+        zeros stays a new stream. Before, all of it is zeroed.
+        """
+        if self._keeps:
+            self.state[stream, 0] = 0.0
+        else:
+            self.state[stream] = 0.0
+
     def score(self, placed: Sequence[Placed], streams: npt.NDArray[np.intp]) -> list[StepOutput]:
-        """Scores the slots of some streams; state is zero at each restart.
+        """Scores the slots of some streams; see `restart`.
 
         In each round, every stream with rows left takes as many steps as the shortest run of
         them has: there are no more calls than runs of different length.
@@ -95,7 +166,7 @@ class Rounds:
             for i in active:
                 if ends[i][0] == done[i]:
                     ends[i].pop(0)
-                    self.state[streams[i]] = 0.0
+                    self.restart(streams[i])
             steps = min(ends[i][0] - done[i] for i in active)
             if len(active) == 1:
                 (i,) = active
@@ -129,3 +200,13 @@ class Rounds:
             parts.append(self._detector.step(group, states))
         arrays = (np.concatenate(array)[: len(x)] for array in zip(*parts, strict=True))
         return StepOutput(*arrays)
+
+
+def _warm_state(detector: Detector) -> Array:
+    state: Array | None = detector.warm_state  # type: ignore[attr-defined,unused-ignore]
+    if state is None:
+        raise InputError(
+            "`warm=True` needs a detector file that carries the state at the end of its training "
+            f"rows. Received: {detector!r}, without it. Export it again, or start without `warm`."
+        )
+    return state

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Self
+from operator import attrgetter
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from runtime.clock.grid import Placed, Times, Values
+from runtime.clock.grid import Placed
+from runtime.clock.rows import Times, Values
 from runtime.model.outputs import PER_STEP, PerStep, StepOutput
 
 
@@ -38,20 +40,63 @@ class Scores(PerStep):
             outputs: Without the axis of the streams.
             threshold: Alarm threshold on severity.
         """
-        return cls(
-            **{name: getattr(outputs, name) for name in PER_STEP},
-            times_ns=placed.times_ns,
-            values=placed.values,
-            alarm=outputs.severity >= threshold,
-            restart=placed.restart,
-            rows=placed.rows,
+        alarm = outputs.severity >= threshold
+        return cls._built(
+            [
+                *_per_step(outputs),
+                placed.times_ns,
+                placed.values,
+                alarm,
+                placed.restart,
+                placed.rows,
+            ]
         )
+
+    @classmethod
+    def of_row(
+        cls, slot_ns: int, values: Values, row: int, outputs: StepOutput, level: float
+    ) -> Self:
+        """As `of`, for one row that goes on a segment: a live stream brings nothing else.
+
+        Args:
+            slot_ns: Time of its slot.
+            values: float64 (1, channels).
+            row: Its number.
+            outputs: Of one step of one stream, with both axes.
+            level: The alarm threshold in float32.
+        """
+        times, rows = np.empty(1, _INT64), np.empty(1, _INT64)
+        times[0], rows[0] = slot_ns, row
+        alarm = np.zeros(1, _BOOL)
+        if outputs.severity.item() >= level:
+            alarm[0] = True
+        scores: Self = object.__new__(cls)
+        for name, put in _PUT_STEP:
+            put(scores, getattr(outputs, name)[0])
+        _put_times(scores, times)
+        _put_values(scores, values)
+        _put_alarm(scores, alarm)
+        _put_restart(scores, np.zeros(1, _BOOL))
+        _put_rows(scores, rows)
+        return scores
+
+    @classmethod
+    def _built(cls, columns: Sequence[npt.NDArray[Any]]) -> Self:
+        """From all fields, in order; past `__init__`, which is slow where a class is frozen."""
+        scores: Self = object.__new__(cls)
+        for put, column in zip(_PUT, columns, strict=True):
+            put(scores, column)
+        return scores
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         """Joins scores that follow each other, at least one."""
-        columns = {f.name: [getattr(scores, f.name) for scores in parts] for f in fields(cls)}
-        return cls(**{name: np.concatenate(arrays) for name, arrays in columns.items()})
+        columns = [[getattr(scores, f.name) for scores in parts] for f in fields(cls)]
+        return cls._built([np.concatenate(arrays) for arrays in columns])
+
+    def taken(self, at: npt.NDArray[Any]) -> Self:
+        """Returns some of the steps."""
+        return self._built([getattr(self, f.name)[at] for f in fields(self)])
 
     def warming(self, steps: int) -> npt.NDArray[np.bool_]:
         """Returns which steps lie in a warm-up.
@@ -62,3 +107,11 @@ class Scores(PerStep):
         number = np.arange(len(self))
         since = number - np.maximum.accumulate(np.where(self.restart, number, 0))
         return np.asarray(since < steps)
+
+
+_INT64, _BOOL = np.dtype(np.int64), np.dtype(np.bool_)
+_per_step = attrgetter(*PER_STEP)
+_PUT = [getattr(Scores, f.name).__set__ for f in fields(Scores)]
+"""What sets the fields, in the order of the class: the outputs, then the others."""
+_PUT_STEP = list(zip(PER_STEP, _PUT, strict=False))
+_put_times, _put_values, _put_alarm, _put_restart, _put_rows = _PUT[len(PER_STEP) :]

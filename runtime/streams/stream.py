@@ -1,21 +1,22 @@
 """One stream of timestamped rows: grid, state, scores."""
 
-import io
-import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 
-from runtime.clock.grid import GridCounts, Placed, Times, Values
+from runtime.clock.grid import GridCounts, Placed
+from runtime.clock.rows import Times, Values, check_rows, copied
 from runtime.clock.timestamps import to_ns
-from runtime.errors import InputError
 from runtime.model.detector import Detector
 from runtime.streams.rounds import Rounds
+from runtime.streams.row import row_of
 from runtime.streams.scores import Scores
+from runtime.streams.sealed import damaged, reading
+from runtime.streams.snapshot import open_streams, seal_streams
+from runtime.streams.threshold import as_threshold, level_of
 
-STREAM_SNAPSHOT = 1
+__all__ = ["Stream"]
 
 
 class Stream:
@@ -31,13 +32,18 @@ class Stream:
         max_gap: Longest gap in steps that is bridged; a longer one restarts the warm-up.
             Default: the detector's.
         threshold: Alarm threshold on severity. Default: the detector's.
+        warm: Start from the state at the end of the training rows, which the file carries, as if
+            the stream had just come back from an outage: the warm-up counts from the first row,
+            and what is learnt for long (statistics, ranges, patterns) is there already. Without
+            it, a new stream begins with none.
+
+    A restart, after a gap or a clock set back, does the same with what the stream itself has
+    learnt; with a file of schema 1 it forgets everything.
 
     Raises:
-        InputError: A detector that is fixed to more than one step.
+        InputError: A detector that is fixed to more than one step, `warm` with a file that has no
+            such state, or an option out of its range.
     """
-
-    threshold: float
-    """Alarm threshold on severity; may be changed at any time."""
 
     def __init__(
         self,
@@ -46,13 +52,26 @@ class Stream:
         reorder: int = 0,
         max_gap: int | None = None,
         threshold: float | None = None,
+        warm: bool = False,
     ) -> None:
+        meta = detector.metadata
         self._detector = detector
-        self._reorder = reorder
-        self._max_gap = detector.metadata.max_gap_steps if max_gap is None else max_gap
-        self.threshold = detector.metadata.threshold if threshold is None else threshold
-        self._grid = detector.metadata.make_grid(reorder=reorder, max_gap=self._max_gap)
-        self._rounds = Rounds(detector, 1)
+        self._channels = meta.channels
+        max_gap = meta.max_gap_steps if max_gap is None else max_gap
+        self._grid = meta.make_grid(reorder=reorder, max_gap=max_gap)
+        self._reorder, self._max_gap = int(reorder), int(max_gap)
+        self.threshold = meta.threshold if threshold is None else threshold
+        self._rounds = Rounds(detector, 1, warm=warm)
+
+    @property
+    def threshold(self) -> float:
+        """Alarm threshold on severity; may be changed at any time."""
+        return self._threshold
+
+    @threshold.setter
+    def threshold(self, threshold: float) -> None:
+        self._threshold = as_threshold(threshold)
+        self._level = level_of(self._threshold)
 
     @property
     def counts(self) -> GridCounts:
@@ -66,21 +85,29 @@ class Stream:
             time: A datetime or ISO string (UTC unless it has a time zone), `np.datetime64`, or
                 seconds since 1970.
             values: One number per channel in the detector's order, or a mapping by channel name
-                in which absent channels are missing. NaN is missing.
+                in which absent channels are missing. None, NaN and infinity are missing.
 
         Raises:
-            InputError: An unusable time, wrong channels, or something that is no number.
+            InputError: An unusable time, wrong channels, or something that is no number, such as
+                text and bools.
         """
-        row = row_of(values, self._detector.channels)
-        return self.push_many(np.array([to_ns(time)], np.int64), row[None])
+        time_ns = to_ns(time)
+        return self._push(time_ns, row_of(values, self._channels))
 
     def push_many(self, times_ns: Times, values: Values) -> Scores:
         """Takes rows in the order in which they came, and scores the slots that became final.
 
         Args:
             times_ns: Nanoseconds since 1970-01-01 UTC, int64 (rows,).
-            values: float64 (rows, channels); NaN or infinity is missing.
+            values: float64 (rows, channels); NaN or infinity is missing. Both arrays are the
+                caller's: they may be filled anew after the call.
+
+        Raises:
+            InputError: Wrong shapes or dtypes, or a time outside 1823 to 2116.
         """
+        if isinstance(times_ns, np.ndarray) and times_ns.shape == (1,):
+            check_rows(times_ns, values, len(self._channels))
+            return self._push(int(times_ns[0]), copied(values))
         return self._score(self._grid.place(times_ns, values))
 
     def flush(self) -> Scores:
@@ -88,90 +115,46 @@ class Stream:
         return self._score(self._grid.flush())
 
     def snapshot(self) -> bytes:
-        """Returns the whole state: an npz without pickle, to be given to `restore`."""
-        header = {
-            "version": STREAM_SNAPSHOT,
-            "weights_sha256": self._detector.metadata.weights_sha256,
+        """Returns the whole state, under a checksum, to be given to `restore`."""
+        options = {
             "reorder": self._reorder,
             "max_gap": self._max_gap,
-            "threshold": self.threshold,
+            "threshold": self._threshold,
         }
-        arrays = {f"grid.{name}": item for name, item in self._grid.snapshot().items()}
-        blob = io.BytesIO()
-        np.savez(blob, header=json.dumps(header), state=self._rounds.state, **arrays)
-        return blob.getvalue()
+        return seal_streams("stream", self._detector, options, self._rounds.state, [self._grid])
 
     @classmethod
     def restore(cls, detector: Detector, blob: bytes) -> Self:
         """Continues a stream from `snapshot`, as if it had never been interrupted.
 
         Raises:
-            InputError: No snapshot, a damaged one, or one of another detector.
+            InputError: Anything that `snapshot` did not return under this detector: a damaged
+                snapshot, one of an earlier version, one of another detector.
         """
-        header, arrays = _read_snapshot(blob)
-        if header["weights_sha256"] != detector.metadata.weights_sha256:
-            raise InputError(
-                "A stream must be restored under the detector that it was scored with, "
-                f"weights {detector.metadata.weights_sha256[:12]}. Received: a snapshot for "
-                f"weights {header['weights_sha256'][:12]}. Start the stream anew."
-            )
-        stream = cls(
-            detector,
-            reorder=header["reorder"],
-            max_gap=header["max_gap"],
-            threshold=header["threshold"],
-        )
-        stream._rounds.state = arrays.pop("state")
-        stream._grid.restore(arrays)
+        options, state, grids = open_streams("stream", detector, blob)
+        with reading("stream", blob):
+            stream = cls(detector, **options)
+            (grid,) = grids
+            stream._rounds.state = state
+            stream._grid.restore(grid)
+            if stream.snapshot() != bytes(blob):
+                raise damaged("stream", blob, "another form")
         return stream
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).restore, (self._detector, self.snapshot())
+
+    def _push(self, time_ns: int, values: Values) -> Scores:
+        """Takes one row, of which nobody else has the values."""
+        slot_ns = self._grid.slot_ns(time_ns)
+        if slot_ns is None:
+            return self._score(self._grid.place(np.array([time_ns], np.int64), values))
+        row = self._grid.advance()
+        return Scores.of_row(slot_ns, values, row, self._rounds.one(slot_ns, values), self._level)
 
     def _score(self, placed: Placed) -> Scores:
         (outputs,) = self._rounds.score([placed], _ONLY)
-        return Scores.of(placed, outputs, self.threshold)
+        return Scores.of(placed, outputs, self._threshold)
 
 
 _ONLY = np.zeros(1, np.intp)
-
-
-def _read_snapshot(blob: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
-    try:
-        with np.load(io.BytesIO(blob), allow_pickle=False) as npz:
-            arrays = {name.removeprefix("grid."): array for name, array in npz.items()}
-        header: dict[str, Any] = json.loads(str(arrays.pop("header")))
-        version = header["version"]
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(
-            "A stream's snapshot must be the bytes that `snapshot` returned. "
-            f"Received: {len(blob)} bytes, {type(error).__name__}. Start the stream anew."
-        ) from error
-    if version != STREAM_SNAPSHOT:
-        raise InputError(
-            f"A stream's snapshot must be of version {STREAM_SNAPSHOT}. "
-            f"Received: {version!r}. Start the stream anew."
-        )
-    return header, arrays
-
-
-def row_of(values: Sequence[float] | Mapping[str, float], channels: Sequence[str]) -> Values:
-    """Returns one row of values, float64 (channels,)."""
-    if isinstance(values, Mapping):
-        unknown = values.keys() - set(channels)
-        if unknown:
-            raise InputError(
-                f"`values` must be given for the channels {', '.join(channels)}. "
-                f"Received: {', '.join(sorted(map(str, unknown)))}. Leave other names out."
-            )
-        values = [values.get(name, np.nan) for name in channels]
-    try:
-        row = np.array(values, np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"`values` must be numbers, one for each of {', '.join(channels)}. "
-            f"Received: {values!r}. Use NaN for a missing value."
-        ) from error
-    if row.shape != (len(channels),):
-        raise InputError(
-            f"`values` must have {len(channels)} numbers, one for each of {', '.join(channels)}. "
-            f"Received: {row.shape}. Use NaN for a missing value."
-        )
-    return row

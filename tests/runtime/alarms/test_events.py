@@ -1,5 +1,7 @@
 """Severity becomes events."""
 
+import copy
+import pickle
 from dataclasses import asdict
 from itertools import pairwise
 
@@ -206,17 +208,46 @@ def by_definition(severity, restart, policy, threshold=4.0):
     return found
 
 
+@settings(deadline=None)
+@given(
+    severity=st.lists(
+        st.sampled_from([0.0, 2.9, 3.0, 4.1, float(np.float32(4.1)), 6.0, np.nan]), max_size=40
+    ),
+    restart=st.sets(st.integers(0, 39), max_size=3),
+    habituation=st.sampled_from([0, 5]),
+)
+def test_one_step_at_a_time_leaves_the_same_state(severity, restart, habituation):
+    """A quiet step is passed over quickly: numbers, times and events stay those of one block."""
+    policy = AlarmPolicy(merge_gap_steps=1, habituation_steps=habituation)
+    options = {"threshold": 4.1, "policy": policy, "period_s": 1e-9}
+    parts = np.random.default_rng(0).random((len(severity), 2))
+    flags = [i for i in restart if i < len(severity)]
+    whole, single = (EventDetector(["a", "b"], **options) for _ in range(2))
+    expected = whole.update(scores(severity, flags, parts))
+    found = [
+        event
+        for i, value in enumerate(severity)
+        for event in single.update(
+            scores([value], [0] if i in flags else [], parts[i : i + 1], start=i)
+        )
+    ]
+    assert found == expected
+    assert single.snapshot() == whole.snapshot()
+
+
 @pytest.mark.parametrize(
     ("channels", "blob", "message"),
     [
-        (["a"], None, "channels a. Received: version 1, a, b"),
-        (["a", "b"], b"nothing", "bytes that `snapshot` returned"),
-        (["a", "b"], b"{}", "KeyError"),
-        (["a", "b"], b'{"version": 9, "channels": []}', "Received: version 9"),
+        (["a"], None, r"channels a\. Received: \['a', 'b'\]"),
+        (["a", "b"], b"nothing", "bytes that `snapshot` returned. Received: 7 bytes"),
+        (["a", "b"], "text", "Received: a str"),
+        (["a", "b"], b'{"version": 1, "channels": []}', "of version 2. Received: version 1"),
+        (["a", "b"], b"kad events 9\n", "of version 2. Received: version 9"),
+        (["a", "b"], b"kad stream 2\n", "another beginning"),
     ],
 )
 def test_other_snapshots_are_errors(channels, blob, message):
-    """Of other channels, of another version, or none at all."""
+    """Of other channels, of another version, of something else, or none at all."""
     detector = EventDetector(["a", "b"], threshold=4.0)
     with pytest.raises(InputError, match=message):
         EventDetector.restore(channels, blob or detector.snapshot())
@@ -249,6 +280,12 @@ def test_an_event_is_reported_as_soon_as_it_cannot_go_on():
         ({"merge_gap_steps": -1}, "merge_gap_steps must be .* at least 0. Received: -1"),
         ({"refractory_steps": 2.5}, "refractory_steps must be a whole number"),
         ({"habituation_rise": -0.1}, "habituation_rise must be from 0 to 100"),
+        ({"release": np.nan}, "release must be above 0"),
+        ({"release": True}, "Received: True"),
+        ({"habituation_rise": "1"}, "Received: '1'"),
+        ({"habituation_steps": True}, "Received: True"),
+        ({"cool_down_steps": 10**400}, "cool_down_steps .* Received: 1000"),
+        ({"max_duration_steps": 2**53 + 1}, "max_duration_steps"),
     ],
 )
 def test_impossible_policies_are_errors(options, message):
@@ -257,11 +294,44 @@ def test_impossible_policies_are_errors(options, message):
         AlarmPolicy(**options)
 
 
-@pytest.mark.parametrize("threshold", [0.0, -1.0, np.inf, np.nan])
-def test_impossible_thresholds_are_errors(threshold):
-    """A threshold is a severity above 0."""
-    with pytest.raises(InputError, match="above 0"):
-        EventDetector(["a"], threshold=threshold)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        *[
+            ({"threshold": value}, "above 0")
+            for value in (0.0, -1.0, np.inf, np.nan, 1e-60, 1e300, 10**400, True, "3", None, 3j)
+        ],
+        ({"channels": []}, "at least one name"),
+        ({"channels": "ab"}, "at least one name.* Received: 'ab'"),
+        ({"channels": ["a", "a"]}, "all different"),
+        ({"channels": [1]}, "at least one name"),
+        ({"period_s": 0}, "from 1e-9 to 1e9 seconds"),
+        ({"period_s": np.nan}, "Received: nan"),
+        ({"period_s": 10**400}, "from 1e-9"),
+        ({"policy": {"release": 0.5}}, "must be an AlarmPolicy"),
+    ],
+)
+def test_impossible_options_are_errors(options, message):
+    """A threshold is a severity above 0, names are text, a period is a number of seconds."""
+    with pytest.raises(InputError, match=message):
+        EventDetector(**{"channels": ["a"], "threshold": 4.0, **options})
+
+
+def test_scores_of_other_channels_are_errors():
+    """Of one channel for two."""
+    with pytest.raises(InputError, match="channels a, b. Received: 1 channels"):
+        EventDetector(["a", "b"], threshold=4.0).update(scores([5], channel_scores=[[1]]))
+
+
+@pytest.mark.parametrize("way", [lambda o: pickle.loads(pickle.dumps(o)), copy.deepcopy])  # noqa: S301
+def test_event_detectors_pickle(way):
+    """With the open event, the policy and what came before."""
+    before = EventDetector(["a", "b"], threshold=4.0, policy=AlarmPolicy(merge_gap_steps=1))
+    before.update(scores([5, 6]))
+    after = way(before)
+    assert after.open_event == before.open_event
+    more = scores([0, 5, 0, 0, 0], start=2)
+    assert after.update(more) == before.update(more) != []
 
 
 def test_policies_are_written_in_durations():

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 pytest.importorskip("onnx")
 
-from runtime.clock.context import context_columns
+from runtime.clock.context import CONTEXT_COLUMNS, ContextColumns, context_columns
 
 
 def test_context_columns_follow_the_clock():
@@ -22,3 +24,18 @@ def test_context_columns_follow_the_clock():
     ]
     np.testing.assert_allclose(columns, expected, atol=1e-7)
     assert columns.dtype == np.float32
+
+
+@settings(deadline=None)
+@given(
+    times=st.lists(st.integers(-(2**62) + 1, 2**62 - 1), min_size=1, max_size=9),
+    names=st.permutations(CONTEXT_COLUMNS),
+)
+def test_one_time_gives_what_many_give(times, names):
+    """To the last bit, so that a live stream scores as a file does."""
+    many = context_columns(names, np.array(times))
+    one = np.empty_like(many)
+    columns = ContextColumns(names)
+    for row, time in enumerate(times):
+        columns.at(time, one[row])
+    np.testing.assert_array_equal(one, many)

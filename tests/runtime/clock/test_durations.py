@@ -17,7 +17,10 @@ def test_durations(text, seconds):
     assert parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "h", "-1", -1, "2 fortnights", True, None, np.inf, "1h30"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "h", "-1", -1, "2 fortnights", True, None, np.inf, np.nan, "1h30", 10**400, "9" * 400],
+)
 def test_other_durations_are_errors(text):
     """The message lists the units."""
     with pytest.raises(InputError, match=r"A duration must be .*hour.* Received: "):

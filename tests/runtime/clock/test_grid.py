@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.clock.grid import GridCounts, RowGrid, TimeGrid
+from runtime.clock.grid import GridCounts, RowGrid, TimeGrid, make_grid
 from runtime.clock.timestamps import TimestampParser
 from runtime.errors import InputError
 
@@ -207,6 +207,12 @@ def test_row_grid_carries_every_row_through():
         (np.zeros(2, np.int64), np.zeros((2, 2))),
         (np.zeros(2, np.int64), np.zeros((2, 1), np.float32)),
         (np.array([np.iinfo(np.int64).min]), np.zeros((1, 1))),
+        (np.zeros(1, "M8[ns]"), np.zeros((1, 1))),
+        ([0], np.zeros((1, 1))),
+        (np.zeros(1, np.int64), [[1.0]]),
+        (np.zeros(1, np.int64), np.ones((1, 1), bool)),
+        (np.zeros(1, np.int64), np.array([["1"]])),
+        (np.zeros(1, np.int64), np.ones((1, 1), complex)),
     ],
 )
 def test_unusable_rows_are_errors(times, values):
@@ -234,10 +240,89 @@ def test_rows_count_as_unsorted_beyond_10_and_5_percent(received, late, backward
     assert counts.is_unsorted == unsorted
 
 
-def test_unusable_arguments_are_errors():
-    """A period of 0 is named."""
-    with pytest.raises(InputError, match="Received: 0 ns"):
-        TimeGrid(0, 1, max_gap=5)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"period_ns": 0}, "Received: 0 ns"),
+        ({"period_ns": 10**400}, "Received: 10000"),
+        ({"period_ns": 1e9}, "Received: 1000000000.0 ns"),
+        ({"channels": 0}, "0 channels"),
+        ({"reorder": 1.5}, "reorder=1.5"),
+        ({"reorder": True}, "reorder=True"),
+        ({"reorder": "2"}, "reorder='2'"),
+        ({"reorder": np.timedelta64(2)}, "reorder=np.timedelta64"),
+        ({"max_gap": -1}, "max_gap=-1"),
+        ({"max_gap": NAN}, "max_gap=nan"),
+        ({"max_gap": None}, "max_gap=None"),
+        ({"max_gap": 10**9999}, "max_gap=int"),
+    ],
+)
+def test_unusable_arguments_are_errors(options, message):
+    """What is no whole number in the range is named, and nothing is rounded."""
+    good = {"period_ns": MINUTE, "channels": 1, "reorder": 0, "max_gap": 5}
+    with pytest.raises(InputError, match=message):
+        TimeGrid(**{**good, **options})
+    with pytest.raises(InputError, match="at least 1 channel"):
+        RowGrid(0)
+    TimeGrid(np.int64(MINUTE), 1, reorder=np.int32(1), max_gap=np.uint8(5))
+
+
+@pytest.mark.parametrize("reorder", [0, 2])
+@pytest.mark.parametrize("kind", ["time", "rows"])
+def test_buffers_of_the_caller_are_neither_kept_nor_returned(kind, reorder):
+    """A program may fill one buffer again and again, and change what it was given."""
+    times, values = np.arange(6) * MINUTE, np.arange(6.0).reshape(-1, 1)
+    options = {"period_s": 60, "channels": 1, "max_gap": 5, "reorder": reorder}
+    whole = make_grid(kind, **options)
+    expected = joined([whole.place(times, values), whole.flush()])
+    grid, parts = make_grid(kind, **options), []
+    for rows in (slice(0, 3), slice(3, 4), slice(4, 6)):
+        time, value = times[rows].copy(), values[rows].copy()
+        parts.append(grid.place(time, value))
+        time[:], value[:] = -1, -1.0
+    for got, wanted in zip(joined([*parts, grid.flush()]), expected, strict=True):
+        np.testing.assert_array_equal(got, wanted)
+
+
+def test_masked_values_are_missing():
+    """The number under a mask means nothing."""
+    values = np.ma.masked_greater(np.array([[1.0], [9999.0]]), 100.0)
+    placed = TimeGrid(MINUTE, 1, max_gap=5).place(np.arange(2) * MINUTE, values)
+    np.testing.assert_array_equal(placed.values, [[1.0], [NAN]])
+    assert type(placed.values) is np.ndarray
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"anchor": 2**62},
+        {"high": 2**61},
+        {"high": -3},
+        {"next": 4},
+        {"next": 0},
+        {"received": -1},
+        {"received": 2**62},
+        {"started": 0},
+        {"missed": np.array([3, 3])},
+        {"missed": np.array([9])},
+        {"pending_slots": np.array([6, 5])},
+        {"pending_slots": np.array([5, 7])},
+        {"pending_rows": np.array([0, 99])},
+        {"pending_rows": np.array([0])},
+    ],
+)
+def test_a_grid_continues_only_from_a_snapshot(change):
+    """Numbers that no grid comes to are refused, and change nothing."""
+    grid = TimeGrid(MINUTE, 1, reorder=2, max_gap=5)
+    place(grid, [0, 4, 5, 6])
+    other = TimeGrid(MINUTE, 1, reorder=2, max_gap=5)
+    with pytest.raises(InputError, match="what `snapshot` returned"):
+        other.restore({**grid.snapshot(), **change})
+    assert other.counts == GridCounts()
+    other.restore(grid.snapshot())
+    assert series(other.flush()) == [(5, 2), (6, 3)]
+    with pytest.raises(InputError, match="what `snapshot` returned"):
+        RowGrid(1).restore({"received": -1})
 
 
 def nab(name):

@@ -55,7 +55,7 @@ def test_accepted_forms(cell, ns):
     "cell",
     ["", "yesterday", "2014-02-30 00:00:00", "2014-13-01 00:00:00", "2014-07-01 24:00:00",
      "2014-07-01 00:60:00", "01.07.2014 00:00", "nan", "1_000", "2014-07-01 00:00:0x", "NaT",
-     "9999-01-01 00:00:00", "1e300", "2014-07-01 00:00:00é"],
+     "9999-01-01 00:00:00", "1e300", "2014-07-01 00:00:00é", "2014-07-01000000"],
 )  # fmt: skip
 def test_unparsable_times_name_row_and_text(cell):
     """The message has the row, the text and what is accepted, as first cell and as a later one."""
@@ -138,6 +138,9 @@ def test_style_is_kept():
         1404172800.0,
         np.float64(1404172800),
         np.int64(1404172800),
+        np.datetime64("2014-07"),
+        np.datetime64("2014-07-01T00", "h"),
+        np.datetime64(1404172800 * 10**6, "us"),
     ],
 )
 def test_to_ns_takes_what_programs_have(time):
@@ -146,12 +149,41 @@ def test_to_ns_takes_what_programs_have(time):
 
 
 @pytest.mark.parametrize(
-    "time", [None, True, float("nan"), "soon", np.datetime64("NaT"), 1e30, 10**12, b"2014"]
-)
+    "time",
+    [None, True, np.True_, float("nan"), float("-inf"), "soon", np.datetime64("NaT"), 1e30,
+     10**12, 10**400, b"2014", "1404172800", 1j, np.datetime64("2600-01-01"),
+     np.datetime64("1500"), np.datetime64(2**62, "Y"), np.datetime64(2**62, "W"),
+     np.timedelta64(5, "s"), timedelta(1), datetime(9999, 1, 1, tzinfo=UTC), np.array(5), [5]],
+)  # fmt: skip
 def test_to_ns_refuses_the_rest(time):
-    """Anything else is an error that shows it."""
-    with pytest.raises(InputError, match="Received: "):
+    """Anything else is an error that shows it: nothing wraps around."""
+    with pytest.raises(InputError, match="Received: ") as error:
         to_ns(time)
+    assert len(str(error.value)) < 400
+
+
+def test_numbers_without_a_text_are_refused_too():
+    """Python itself raises where an int of many digits is shown."""
+    with pytest.raises(InputError, match="Received: int"):
+        to_ns(10**9999)
+
+
+def test_pandas_moments_are_datetimes():
+    """With their zone; NaT is no time."""
+    pandas = pytest.importorskip("pandas")
+    assert to_ns(pandas.Timestamp("2014-07-01")) == BASE
+    assert to_ns(pandas.Timestamp("2014-07-01T02:00", tz="Europe/Berlin")) == BASE
+    with pytest.raises(InputError, match="Received: NaT"):
+        to_ns(pandas.NaT)
+
+
+@pytest.mark.parametrize("unit", ["M", "W", "D", "h", "m", "s", "ms", "us", "ns"])
+def test_every_unit_of_datetime64_is_read(unit):
+    """As numpy casts it, where the cast does not overflow."""
+    time = np.datetime64("2014-07-03T12:34:56.789012345").astype(f"M8[{unit}]")
+    assert to_ns(time) == int(time.astype("M8[ns]").astype(np.int64))
+    assert to_ns(np.datetime64(-1500, "ps")) == -2
+    assert to_ns(np.datetime64(10**15, "as")) == 10**6
 
 
 @settings(deadline=None)

@@ -1,5 +1,8 @@
 """Many streams in one batch score as each alone."""
 
+import copy
+import pickle
+from dataclasses import fields
 from itertools import pairwise
 
 import numpy as np
@@ -15,6 +18,7 @@ from runtime.streams.batch import StreamBatch
 from runtime.streams.scores import Scores
 from runtime.streams.stream import Stream
 from toys.onnx_files import toy
+from toys.pickled import Pickled
 from toys.streams import DETECTOR, MINUTE, rows, same, whole
 
 
@@ -89,3 +93,117 @@ def test_batch_arguments_are_checked():
         StreamBatch(DETECTOR, ["x", "x"])
     assert len(batch.push_many([], np.empty(0, np.int64), np.empty((0, 2)))) == 0
     assert batch.counts.received == 0
+
+
+@pytest.mark.parametrize("names", ["xy", ["x", 1], [["x"]], 5, None, [b"x"]])
+def test_names_are_text(names):
+    """In a sequence: a text alone is none."""
+    with pytest.raises(InputError, match="must be a sequence of names"):
+        StreamBatch(DETECTOR, names)
+
+
+@pytest.mark.parametrize(
+    "streams",
+    [[0], np.array([0.0]), np.array([True]), np.zeros(1, "m8[s]"), np.zeros((1, 1), int), [["x"]],
+     None, np.array([-1])],
+)  # fmt: skip
+def test_streams_are_names_or_indices(streams):
+    """Indices in an integer array; nothing else is taken for one."""
+    batch = StreamBatch(DETECTOR, ["x", "y"])
+    with pytest.raises(InputError, match="among the 2 names|from 0 to 1"):
+        batch.push_many(streams, np.zeros(1, np.int64), np.zeros((1, 2)))
+    assert batch.counts.received == 0
+
+
+def rounds(batch, alone, count, rng, *, start=0):
+    """Pushes due rows for some or all streams of a batch, and to each alone; compares them."""
+    for number in range(start, start + count):
+        who = batch.names if number % 3 else [*batch.names][::2]
+        values = rng.normal(20, 3, (len(who), 2))
+        times = np.full(len(who), number * MINUTE)
+        got = batch.push_many(who, times, values).by_stream()
+        for name, row in zip(who, values, strict=True):
+            expected = alone[name].push_many(times[:1], row[None])
+            if len(expected):
+                same(got[name], expected)
+
+
+@pytest.mark.parametrize("reorder", [0, 2])
+def test_streams_come_and_go(reorder):
+    """The others go on as if nothing had happened; scores keep the names they came with."""
+    rng = np.random.default_rng(0)
+    names = [f"s{i}" for i in range(5)]
+    batch = StreamBatch(DETECTOR, names, reorder=reorder)
+    alone = {name: Stream(DETECTOR, reorder=reorder) for name in names}
+    rounds(batch, alone, 8, rng)
+    before = batch.push_many(np.array([4]), np.array([20 * MINUTE]), np.ones((1, 2)))
+    alone["s4"].push_many(np.array([20 * MINUTE]), np.ones((1, 2)))
+    held = batch.remove(["s1", "s3"])
+    for name in ("s1", "s3"):
+        same(held.of(name), alone[name].flush())
+    assert batch.names == ("s0", "s2", "s4")
+    assert before.names == held.names == tuple(names)
+    assert len(before.of("s4")) == len(before)
+    batch.add(["s3", "new"])
+    alone |= {name: Stream(DETECTOR, reorder=reorder) for name in ("s3", "new")}
+    assert batch.names == ("s0", "s2", "s4", "s3", "new")
+    rounds(batch, alone, 20, rng, start=8)
+    assert {n: batch.counts_of(n) for n in batch.names} == {n: alone[n].counts for n in batch.names}
+    for wrong in (["s0"], ["q", "q"], "q"):
+        with pytest.raises(InputError, match="none of them taken"):
+            batch.add(wrong)
+    with pytest.raises(InputError, match="'gone'"):
+        batch.remove(["s0", "gone"])
+    assert len(batch.names) == 5
+    batch.remove(batch.names)
+    assert len(batch.flush()) == 0
+    assert StreamBatch.restore(DETECTOR, batch.snapshot()).names == ()
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        lambda batch: type(batch).restore(batch._detector, batch.snapshot()),
+        copy.copy,
+        lambda batch: pickle.loads(pickle.dumps(batch)),  # noqa: S301
+    ],
+)
+@pytest.mark.parametrize("reorder", [0, 2])
+def test_a_batch_goes_on_from_its_snapshot(way, reorder):
+    """Held rows, counts, threshold and names included, on the fast path and off it."""
+    rng = np.random.default_rng(1)
+    names = ["x", "y", "\ud800"]
+    batch = StreamBatch(Pickled(toy(("a", "b"))), names, reorder=reorder, threshold=2.0)
+    alone = {name: Stream(DETECTOR, reorder=reorder, threshold=2.0) for name in names}
+    rounds(batch, alone, 7, rng)
+    blob = batch.snapshot()
+    other = way(batch)
+    assert other.snapshot() == blob == batch.snapshot()
+    rounds(other, alone, 7, rng, start=7)
+    assert batch.snapshot() == blob
+    assert other.threshold == 2.0
+
+
+def test_scores_of_a_batch_belong_to_the_caller():
+    """Neither its buffers nor the batch's own are in them."""
+    batch = StreamBatch(DETECTOR, ["x", "y"])
+    who, times, values = np.arange(2), np.zeros(2, np.int64), np.ones((2, 2))
+    for number in range(4):
+        times[:], values[:], who[:] = number * MINUTE, number, [0, 1]
+        got = batch.push_many(who, times, values)
+        times[:], values[:], who[:] = -1, -1, 7
+        assert got.streams.tolist() == [0, 1]
+        assert got.scores.values.tolist() == [[number] * 2] * 2
+        assert got.scores.times_ns.tolist() == [number * MINUTE] * 2
+        assert got.scores.restart.tolist() == [number == 0] * 2
+        for array in (got.streams, *(getattr(got.scores, f.name) for f in fields(Scores))):
+            array[:] = 1
+
+
+def test_a_threshold_of_a_batch_is_checked():
+    """As a stream's."""
+    batch = StreamBatch(DETECTOR, ["x"])
+    with pytest.raises(InputError, match="severity above 0"):
+        batch.threshold = float("nan")
+    with pytest.raises(InputError, match="severity above 0"):
+        StreamBatch(DETECTOR, ["x"], threshold="3")
