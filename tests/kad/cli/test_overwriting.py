@@ -104,7 +104,7 @@ def test_a_configuration_is_not_replaced_by_the_runs_own(folder, monkeypatch, ca
     """One that a person wrote: a run has the whole of it under that name."""
     (folder / "new").mkdir()
     (folder / "new" / "config.toml").write_text("# mine\n[training]\nseed = 3\n")
-    words = "train data.csv --config new/config.toml --out new".split()
+    words = ["train", "data.csv", "--config", "new/config.toml", "--out", "new"]
     for option in ((), ("--overwrite",)):
         line = refusal(monkeypatch, capsys, folder, *words, *option)
         assert "config.toml of --out must not be the same file as --config" in line
@@ -115,7 +115,7 @@ def test_a_configuration_is_not_replaced_by_the_runs_own(folder, monkeypatch, ca
 def test_a_run_goes_on_with_its_own_configuration(folder, monkeypatch, capsys, option):
     """It is the run's own file then; what is wrong here is another thing."""
     (folder / "run" / "config.toml").write_text('[detector]\nname = "gaussian"\n')
-    words = "train data.csv --config run/config.toml --out run".split()
+    words = ["train", "data.csv", "--config", "run/config.toml", "--out", "run"]
     assert "the same file" not in refusal(monkeypatch, capsys, folder, *words, option)
 
 

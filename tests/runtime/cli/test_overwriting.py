@@ -50,5 +50,8 @@ def test_one_line_names_both(folder, capsys, words, message):
 def test_an_old_output_is_replaced(folder):
     """What is neither read nor another output; devices are written to."""
     for _ in range(2):
-        assert main("score toy.onnx data.csv -o scores.csv --events events.csv".split()) == 0
+        assert (
+            main(["score", "toy.onnx", "data.csv", "-o", "scores.csv", "--events", "events.csv"])
+            == 0
+        )
     assert main(["score", "toy.onnx", "data.csv", "-o", os.devnull, "--events", os.devnull]) == 0

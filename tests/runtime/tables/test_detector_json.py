@@ -10,6 +10,8 @@ import pytest
 
 pytest.importorskip("onnx")
 
+import itertools
+
 from runtime.errors import ModelFileError, VerificationError
 from runtime.model.detector import Detector
 from runtime.model.outputs import OUTPUTS
@@ -64,7 +66,7 @@ def test_the_chunks_are_the_golden_vectors(path):
         np.testing.assert_array_equal(joined, getattr(golden.outputs, name), err_msg=name)
     np.testing.assert_array_equal(chunks[0]["state"], golden.state)
     np.testing.assert_array_equal(chunks[-1]["next_state"], golden.outputs.next_state)
-    for before, after in zip(chunks, chunks[1:], strict=False):
+    for before, after in itertools.pairwise(chunks):
         np.testing.assert_array_equal(after["state"], before["next_state"])
 
 
