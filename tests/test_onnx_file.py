@@ -86,9 +86,7 @@ def test_the_events_are_the_runtimes(seed):
     assert [
         (e["start"], e["end"], e["peak"], e["peak_severity"], tuple(e["channels"]), e["steps"])
         for e in found
-    ] == [
-        (e.start_ns, e.end_ns, e.peak_ns, e.peak_severity, e.channels, e.steps) for e in wanted
-    ]
+    ] == [(e.start_ns, e.end_ns, e.peak_ns, e.peak_severity, e.channels, e.steps) for e in wanted]
 
 
 def test_levels_are_rounded_to_float32():
