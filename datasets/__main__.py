@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,7 @@ from rich.table import Table
 
 from datasets import files, registry
 from runtime.errors import InputError, KadError
+from runtime.files import check_outputs
 
 __all__ = ["app", "main"]
 
@@ -61,6 +63,9 @@ def fetch(
     """Writes a series as CSV: time (where it has one) and its channels."""
     series = registry.load(name)
     output = output or Path(f"{Path(series.name).name}.csv")
+    raw = os.environ.get(files.ENVIRONMENT)
+    sources = {f"the source {path}": Path(raw, path) for path in files.registry()} if raw else {}
+    check_outputs({"--out": output, "--labels": labels}, inputs={"NAME": name, **sources})
     series.to_csv(output, labels=labels)
     train = "none" if series.train is None else "{}:{}".format(*series.train)
     written = f"{output}: {len(series.frame)} rows of {', '.join(series.channels)}"

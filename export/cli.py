@@ -28,10 +28,20 @@ def main() -> None:
         components: Annotated[  # noqa: FBT002
             bool, typer.Option("--components", help="Also write the networks on their own.")
         ] = False,
+        metadata: Annotated[  # noqa: FBT002
+            bool, typer.Option("--metadata", help="Also write what the file says, as .json.")
+        ] = False,
     ) -> None:
         """Export a trained run to one .onnx file that is the whole detector."""
         try:
-            done = export(run, output, streams=streams, steps=steps, components=components)
+            done = export(
+                run,
+                output,
+                streams=streams,
+                steps=steps,
+                components=components,
+                metadata=metadata,
+            )
         except KadError as error:
             sys.stderr.write(f"kad: error: {error}\n")
             raise typer.Exit(error.exit_code) from error
@@ -41,7 +51,7 @@ def main() -> None:
             f"Wrote {done.path} ({size:.1f} MB). Replayed in Keras and ONNX, sample by sample, "
             f"in chunks and whole: largest relative gap {worst:.1e}."
         )
-        for path in done.components:
+        for path in filter(None, (*done.components, done.metadata)):
             typer.echo(f"Wrote {path}.")
 
     typer.run(command)

@@ -29,6 +29,8 @@ class Exported(NamedTuple):
     """Largest relative gap between ONNX and Keras per way of replaying and output."""
     components: tuple[Path, ...]
     """Files of the networks, where asked for."""
+    metadata: Path | None = None
+    """What the detector file says about itself as JSON, where asked for."""
 
 
 def export(
@@ -38,6 +40,7 @@ def export(
     streams: int | None = None,
     steps: int | None = None,
     components: bool = False,
+    metadata: bool = False,
 ) -> Exported:
     """Exports a trained detector, whatever backend it was trained on.
 
@@ -50,18 +53,23 @@ def export(
         streams: Fixed number of streams.
         steps: Fixed number of steps in a call.
         components: Also write the networks, `<name>.onnx` beside the detector.
+        metadata: Also write what the file says about itself as JSON, `<name>.json` beside it, for
+            languages whose ONNX Runtime cannot read it (JavaScript).
 
     Returns:
         Where the files are and how large the gaps were.
 
     Raises:
-        InputError: Not a run, not a fitted detector, or steps beyond the detector's `max_steps`.
+        InputError: Not a run, not a fitted detector, steps beyond the detector's `max_steps`, or
+            an output in the place of one of the run's files.
         VerificationError: ONNX and Keras disagree; no file was written.
         MissingExtraError: TensorFlow or tf2onnx is not installed.
     """
     _need_tensorflow()
-    from kad.runs.folder import EXPORTED, load
-    from runtime.files import write_atomically
+    from kad.runs.folder import EXPORTED, files_of, load
+    from runtime.files import check_outputs, write_atomically
+    from runtime.model.detector import Detector as OnnxDetector
+    from runtime.tables.detector_json import metadata_json
 
     detector = load(run)
     for name, value in (("streams", streams), ("steps", steps)):
@@ -75,17 +83,26 @@ def export(
     where = Path(run)
     folder = where if where.is_dir() else where.parent
     path = Path(output) if output else folder / EXPORTED
+    description = path.with_suffix(".json") if metadata else None
+    networks = {name: path.parent / f"{name}.onnx" for name in detector.components()}
+    written = {f"{name}.onnx of --components": place for name, place in networks.items()}
+    check_outputs(
+        {"--output": path, "--metadata": description, **(written if components else {})},
+        inputs=files_of(run, but=EXPORTED),
+    )
     if not path.parent.is_dir():
         raise InputError(f"The folder of {path} does not exist. Make it first.")
     frozen = {
         name: value for name, value in (("streams", streams), ("steps", steps)) if value is not None
     }
     content, gaps = _detector_file(detector, frozen)
-    networks = _component_files(detector, path.parent) if components else {}
-    for network, model in networks.items():
-        write_atomically(network, model)
+    files = _component_files(detector) if components else {}
+    for name, model in files.items():
+        write_atomically(networks[name], model)
+    if description is not None:
+        write_atomically(description, metadata_json(OnnxDetector(content)))
     write_atomically(path, content)
-    return Exported(path, gaps, tuple(networks))
+    return Exported(path, gaps, tuple(networks[name] for name in files), description)
 
 
 def _detector_file(
@@ -147,7 +164,7 @@ def _detector_file(
     return model.SerializeToString(), gaps
 
 
-def _component_files(detector: "Detector", folder: Path) -> dict[Path, bytes]:
+def _component_files(detector: "Detector") -> dict[str, bytes]:
     from export.onnx_graph import set_metadata, to_onnx
 
     files = {}
@@ -158,7 +175,7 @@ def _component_files(detector: "Detector", folder: Path) -> dict[Path, bytes]:
             outputs={k: ("batch", *shape) for k, shape in component.outputs.items()},
         )
         set_metadata(model, {"kad.component": name})
-        files[folder / f"{name}.onnx"] = model.SerializeToString()
+        files[name] = model.SerializeToString()
     return files
 
 

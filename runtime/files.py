@@ -1,15 +1,19 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and never in place of what they were made from."""
 
 import os
+import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from runtime.errors import InputError
 
-__all__ = ["open_output", "replacing", "write_atomically"]
+__all__ = ["check_outputs", "open_output", "replacing", "write_atomically"]
+
+Paths = Mapping[str, str | os.PathLike[str] | None]
+"""Files by what a user calls them, `-o` or `the data`; `None`: not given."""
 
 
 @contextmanager
@@ -70,3 +74,42 @@ def open_output(path: str) -> Iterator[BinaryIO]:
                 f"The output {path} must be a file that can be written. Received: {error.strerror}."
             ) from error
         yield file
+
+
+def check_outputs(outputs: Paths, *, inputs: Paths, advice: str = "Name another file.") -> None:
+    """Refuses to write over what is read, or one output over another; writes nothing itself.
+
+    Every command that writes calls it before it computes anything. Two names are the same file
+    where the system says so: through symbolic and hard links, or written in other letters where
+    case does not count. What is no file, a pipe, a device or a folder, is nobody's place.
+
+    Args:
+        outputs: What is going to be written; `-` is stdout.
+        inputs: What is read, or must stay as it is; `-` is stdin.
+        advice: What to do about it.
+
+    Raises:
+        InputError: Two of them are the same file.
+    """
+    written = [(*item, _identity(item[1], sys.stdout)) for item in outputs.items()]
+    read = [(*item, _identity(item[1], sys.stdin)) for item in inputs.items()]
+    for number, (name, path, place) in enumerate(written):
+        for other, its_path, its_place in [*read, *written[:number]]:
+            if place is not None and place == its_place:
+                raise InputError(
+                    f"{name} must not be the same file as {other}. "
+                    f"Received: {path} and {its_path}. {advice}"
+                )
+
+
+def _identity(path: str | os.PathLike[str] | None, standard: Any) -> object:
+    """Returns what is equal for two names of one file; None for what cannot be overwritten."""
+    if path is None:
+        return None
+    try:
+        status = os.fstat(standard.fileno()) if os.fspath(path) == "-" else Path(path).stat()
+    except FileNotFoundError:
+        return os.path.normcase(os.path.realpath(path))
+    except (OSError, ValueError):  # whoever opens it says what is wrong
+        return None
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None

@@ -1,7 +1,6 @@
 """The documentation runs: each command and each Python block, in order, in one folder."""
 
 import os
-import re
 import shlex
 import subprocess
 import sys
@@ -13,14 +12,9 @@ import pytest
 from kad.config import build_config
 from kad.detectors import detector_names
 from kad.pump import pump
+from toys.documents import blocks
 
 ROOT = Path(__file__).parent.parent
-
-
-def blocks(document, language):
-    """Returns the code blocks of a document."""
-    text = (ROOT / document).read_text(encoding="utf-8")
-    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +53,7 @@ def test_readme_commands_and_code(folder):
     for code in (samples + stream, workstation):
         done = run(shlex.join(["python", "-W", "error::UserWarning", "-c", code]), folder)
         assert done.returncode == 0, done.stderr
-    (file_code,) = blocks("docs/onnx-file.md", "python")
+    file_code = "\n".join(blocks("docs/onnx-file.md", "python"))
     done = run(shlex.join(["python", "-c", file_code]), folder)
     assert done.returncode == 0, done.stderr
 

@@ -23,11 +23,13 @@ def demo(
     chosen = select_backend(backend)
     from kad.config import build_config
     from kad.pump import UNITS, pump
-    from runtime.files import write_atomically
+    from kad.runs.folder import files_of
+    from runtime.files import check_outputs, write_atomically
 
+    data, labels = out / "pump.csv", out / "labels.csv"
+    check_outputs({"pump.csv of --out": data, "labels.csv of --out": labels}, inputs=files_of(out))
     frame, faults = pump(days=28, period_s=300, seed=seed)
     out.mkdir(parents=True, exist_ok=True)
-    data, labels = out / "pump.csv", out / "labels.csv"
     write_atomically(data, frame.to_csv(index_label="time"))
     write_atomically(labels, faults.to_csv(index=False))
     overrides: dict[str, dict[str, Any]] = {

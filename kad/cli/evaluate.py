@@ -8,7 +8,6 @@ from rich.console import Console
 
 from kad.backend import select_backend
 from kad.cli.command import BackendOption, DataFile, command, console
-from runtime.errors import InputError
 
 
 @command
@@ -43,13 +42,13 @@ def evaluate(
     select_backend(backend)
     from kad.cli.figures import as_text
     from kad.evaluation.judge import evaluate_run
-    from runtime.files import write_atomically
+    from kad.runs.folder import files_of
+    from runtime.files import check_outputs, write_atomically
 
-    inputs = [path for path in (data, labels, training) if path is not None]
-    if output is not None and output.exists():
-        for path in inputs:
-            if path.exists() and output.samefile(path):
-                raise InputError(f"--output {output} is an input. Name another file.")
+    check_outputs(
+        {"--output": output},
+        inputs={"the data": data, "--labels": labels, "--training": training, **files_of(run)},
+    )
     result = evaluate_run(run, data, labels, test=test, training=training, time=time)
     for note in result.notes:
         console.print(note, markup=False, soft_wrap=True)

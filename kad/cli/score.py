@@ -27,12 +27,14 @@ def score(
     """Score a CSV with a trained run, in Keras."""
     select_backend(backend)
     from kad.data.tables import read_table
-    from kad.runs.folder import load
-    from runtime.files import open_output, write_atomically
+    from kad.runs.folder import files_of, load
+    from runtime.files import check_outputs, open_output, write_atomically
     from runtime.tables.writers import ScoreWriter
 
-    if output.exists() and output.samefile(data):
-        raise InputError(f"--output {output} is the data itself. Name another file.")
+    check_outputs(
+        {"--output": output, "--predictions": predictions},
+        inputs={"the data": data, **files_of(run)},
+    )
     detector = load(run)
     table = read_table(data, time=time, channels=detector.channels, period_s=detector.period_s)
     if predictions is not None:

@@ -95,7 +95,15 @@ def train(
         kept["training"] |= dict.fromkeys(phases or ["epochs"], epochs)
         settings = build_config(file=config, preset=preset, detector=detector, overrides=kept)
     from kad.runs.checkout import named_series
+    from kad.runs.folder import CONFIG, MODEL
+    from runtime.files import check_outputs
 
+    if not (resume or (overwrite and (folder / MODEL).is_file())):
+        check_outputs(
+            {f"{CONFIG} of --out": folder / CONFIG},
+            inputs={"--config": config},
+            advice="Choose another --out, or move the configuration out of it.",
+        )
     with named_series(data) as series:
         options: dict[str, Any] = {
             "resume": resume,

@@ -60,6 +60,11 @@ def browse(page: Path, *flags: str) -> subprocess.CompletedProcess[str]:
             raise KadError(f"{browser} could not open {page}: {error}") from error
 
 
+def picture_of(page: Path, target: Path) -> Path:
+    """Returns the file that `take_picture` writes."""
+    return target if target.suffix.lower() == ".png" else target / f"{page.stem}.png"
+
+
 def take_picture(
     page: Path, target: Path, *, width_px: int = WIDTH_PX, height_px: int | None = None
 ) -> Path:
@@ -78,9 +83,10 @@ def take_picture(
         InputError: There is no browser, or no such folder.
         KadError: The browser fails.
     """
-    if target.suffix.lower() != ".png":
+    place = picture_of(page, target)
+    if place != target:
         target.mkdir(parents=True, exist_ok=True)
-        target = target / f"{page.stem}.png"
+    target = place
     if not target.parent.is_dir():
         raise InputError(f"There is no folder {target.parent} for the picture.")
     opened = browse(page, f"--window-size={width_px},1000", "--dump-dom").stdout

@@ -15,11 +15,11 @@ from kad.detector import Detector
 from kad.detector.diagnostics import AROUND, Diagnostic
 from kad.report.findings import Findings, Window, find
 from kad.report.page import page_of
-from kad.report.picture import take_picture
-from kad.runs.folder import REPORT, Run, load, settings
+from kad.report.picture import picture_of, take_picture
+from kad.runs.folder import REPORT, Run, files_of, load, settings
 from runtime.clock.timestamps import to_ns
 from runtime.errors import InputError
-from runtime.files import write_atomically
+from runtime.files import check_outputs, write_atomically
 from runtime.model.schema import Metadata
 
 Data = str | os.PathLike[str] | pd.DataFrame
@@ -57,12 +57,19 @@ def write_report(
 
     Raises:
         InputError: No run, a run without training, data or labels that cannot be used, a place
-            that cannot be written, no browser for the picture.
+            that cannot be written or holds what is read, no browser for the picture.
     """
-    if isinstance(run, Run):
-        folder, detector = run.folder, run.detector
-    else:
-        folder, detector = Path(run), load(run)
+    folder = run.folder if isinstance(run, Run) else Path(run)
+    page_path = Path(output) if output else folder / REPORT
+    check_outputs(
+        {"--output": page_path, "--png": None if png is None else picture_of(page_path, Path(png))},
+        inputs={
+            "the data": _path_of(data),
+            "--labels": _path_of(labels),
+            **files_of(folder, but=REPORT),
+        },
+    )
+    detector = run.detector if isinstance(run, Run) else load(run)
     meta = detector.metadata
     if labels is not None and data is None:
         raise InputError("Labels are compared with events: give the data too.")
@@ -76,15 +83,17 @@ def write_report(
             training=_training_window(meta, frame),
         )
         diagnostics = _diagnostics(detector, frame, findings)
-    page = page_of(folder, detector, findings, diagnostics)
-    output = Path(output) if output else folder / REPORT
-    write_atomically(output, page)
+    write_atomically(page_path, page_of(folder, detector, findings, diagnostics))
     if png is not None:
-        take_picture(output, Path(png))
-    return output
+        take_picture(page_path, Path(png))
+    return page_path
 
 
 # What goes in
+
+
+def _path_of(data: object) -> str | os.PathLike[str] | None:
+    return data if isinstance(data, str | os.PathLike) else None
 
 
 def _frame(data: Data, detector: Detector, *, time: str | None) -> pd.DataFrame:

@@ -22,6 +22,9 @@ REPORT = "report.html"
 EXPORTED = "detector.onnx"
 
 
+FILES = (MODEL, CONFIG, HISTORY, CALIBRATION, CHECKPOINT, REPORT, EXPORTED)
+
+
 class Run(NamedTuple):
     """A finished training."""
 
@@ -68,6 +71,23 @@ def _import_class_of(path: Path) -> None:
     name = str(module).rpartition(".")[2].replace("_", "-")
     if name in detector_names():
         detector_class(name)
+
+
+def files_of(run: str | os.PathLike[str], *, but: str | None = None) -> dict[str, Path]:
+    """Returns the files of a run, by what to call them: only what makes one may replace it.
+
+    Args:
+        run: A run folder, or a detector's file; one that lies in a run has the run's files too.
+        but: The file that is to be written.
+    """
+    path = Path(run)
+    if path.is_dir():
+        found, folder = {}, path
+    else:
+        found, folder = {"the detector": path}, path.parent
+        if not (folder / MODEL).is_file():
+            return found
+    return found | {f"the run's {name}": folder / name for name in FILES if name != but}
 
 
 def settings(run: Path) -> dict[str, Any]:

@@ -10,11 +10,20 @@ from kad.config import Config
 from kad.data.rows import select_rows
 from kad.data.tables import read_table
 from kad.runs.construct import build_detector
-from kad.runs.folder import CALIBRATION, CHECKPOINT, CONFIG, HISTORY, MODEL, Run, make_room
+from kad.runs.folder import (
+    CALIBRATION,
+    CHECKPOINT,
+    CONFIG,
+    FILES,
+    HISTORY,
+    MODEL,
+    Run,
+    make_room,
+)
 from kad.runs.pretrained import take_weights
 from kad.training.session import Progress, TrainingInterruptedError
 from runtime.errors import ConfigError, InputError
-from runtime.files import write_atomically
+from runtime.files import check_outputs, write_atomically
 
 
 def train(
@@ -44,12 +53,21 @@ def train(
         progress: Receives epochs and losses.
 
     Raises:
-        InputError: Data that cannot be used, a finished run in `out`, nothing to resume.
+        InputError: Data that cannot be used, a finished run in `out`, nothing to resume, data or
+            `pretrained` in a place that the run writes.
         ConfigError: The networks of `pretrained` are others.
         TrainingInterruptedError: Ctrl+C; what was learnt so far is kept in `out`.
     """
     folder = Path(out)
     _check_folder(folder, resume=resume, overwrite=overwrite, pretrained=bool(pretrained))
+    check_outputs(
+        {f"{name} of --out": folder / name for name in FILES},
+        inputs={
+            "the data": None if isinstance(data, pd.DataFrame) else data,
+            "the model of --pretrained": None if pretrained is None else _model_of(pretrained),
+        },
+        advice="Choose another --out.",
+    )
     frame, names = _read(config, data)
     rows = select_rows(frame, config.data.train)
     config = config.for_channels(len(names))
@@ -86,6 +104,10 @@ def train(
     if interrupted:
         raise interrupted
     return Run(folder, detector, history, frame)
+
+
+def _model_of(run: str | os.PathLike[str]) -> Path:
+    return Path(run) / MODEL if Path(run).is_dir() else Path(run)
 
 
 def _check_folder(folder: Path, *, resume: bool, overwrite: bool, pretrained: bool) -> None:

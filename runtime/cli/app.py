@@ -1,11 +1,11 @@
-"""The command line of the runtime: `python -m runtime info|verify|score`."""
+"""The command line of the runtime: `python -m runtime info|verify|vectors|score`."""
 
 import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
 
-from runtime.cli.info import run_info, run_verify
+from runtime.cli.info import run_info, run_vectors, run_verify
 from runtime.cli.say import say
 from runtime.cli.score import run_score
 from runtime.clock.durations import parse_duration
@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m runtime",
         description="Score sensor streams with a detector exported by kad.",
     )
-    commands = parser.add_subparsers(required=True, metavar="info|verify|score")
+    commands = parser.add_subparsers(required=True, metavar="info|verify|vectors|score")
 
     info = commands.add_parser("info", help="what a detector file says about itself")
     info.add_argument("model", metavar="FILE.onnx")
@@ -75,6 +75,11 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("verify", help="replay the file's golden vectors here")
     check.add_argument("model", metavar="FILE.onnx")
     check.set_defaults(command=run_verify)
+
+    vectors = commands.add_parser("vectors", help="the file's golden vectors as JSON, for ports")
+    vectors.add_argument("model", metavar="FILE.onnx")
+    vectors.add_argument("-o", "--output", default="-", metavar="FILE", help="default stdout")
+    vectors.set_defaults(command=run_vectors)
 
     score = commands.add_parser("score", help="score a CSV or JSON-lines file, or stdin")
     score.add_argument("model", metavar="FILE.onnx")

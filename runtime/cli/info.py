@@ -1,13 +1,13 @@
-"""`python -m runtime info` and `verify`: what a file says, and whether it computes that here."""
+"""`python -m runtime info`, `verify` and `vectors`: what a file says, and what it must compute."""
 
 import argparse
-import json
-from dataclasses import asdict
 
 from runtime.alarms.budget import event_threshold
 from runtime.cli.say import say, write
+from runtime.files import check_outputs, open_output
 from runtime.model.detector import Detector
 from runtime.model.verify import TOLERANCE, verify
+from runtime.tables.detector_json import metadata_json, vectors_json
 
 
 def run_info(args: argparse.Namespace) -> int:
@@ -15,8 +15,7 @@ def run_info(args: argparse.Namespace) -> int:
     detector = Detector(args.model)
     meta = detector.metadata
     if args.json:
-        fixed = {"fixed_streams": detector.fixed_streams, "fixed_steps": detector.fixed_steps}
-        write(json.dumps(asdict(meta) | fixed, indent=2, allow_nan=False, ensure_ascii=False))
+        write(metadata_json(detector).removesuffix("\n"))
         return 0
     inputs = [c.name + (f" [{c.unit}]" if c.unit else "") for c in meta.inputs]
     channels = len(meta.channels)
@@ -60,3 +59,14 @@ def run_verify(args: argparse.Namespace) -> int:
         f"a gap of {max(report.gaps.values()):.2e}. Copy the file again, or update onnxruntime."
     )
     return 1
+
+
+def run_vectors(args: argparse.Namespace) -> int:
+    """Writes the golden vectors of a file as JSON."""
+    check_outputs({"-o": args.output}, inputs={"the detector": args.model})
+    pieces = vectors_json(Detector(args.model))
+    first = next(pieces)  # what can be wrong with the file is found before anything is written
+    with open_output(args.output) as file:
+        for piece in (first, *pieces):
+            file.write(piece.encode())
+    return 0

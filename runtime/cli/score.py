@@ -17,7 +17,7 @@ from runtime.cli.say import say
 from runtime.clock.grid import GridCounts
 from runtime.clock.timestamps import TimeStyle
 from runtime.errors import InputError
-from runtime.files import open_output
+from runtime.files import check_outputs, open_output
 from runtime.interrupt import Interruptible
 from runtime.model.detector import Detector
 from runtime.model.policy import OPTIONS, AlarmPolicy
@@ -30,14 +30,18 @@ from runtime.tables.writers import EventWriter, Format, ScoreWriter
 
 def run_score(args: argparse.Namespace) -> int:
     """Scores a file or stdin."""
+    if args.output == "-" and args.events == "-":
+        raise InputError("Only one of the outputs can be stdout. Received: - for both.")
+    check_outputs(
+        {"-o": args.output, "--events": args.events},
+        inputs={"the detector": args.model, "the data": args.data},
+    )
     detector = Detector(args.model, threads=args.threads)
     live = args.data == "-"
     policy, threshold = _alarm(args, detector.metadata)
     reorder = args.reorder
     if reorder is None:
         reorder = 0 if live else detector.metadata.reorder
-    if args.output == "-" and args.events == "-":
-        raise InputError("Only one of the outputs can be stdout. Received: - for both.")
     stream = Stream(detector, reorder=reorder, threshold=threshold)
     with ExitStack() as stack:
         source = sys.stdin.buffer if live else stack.enter_context(_open(args.data))

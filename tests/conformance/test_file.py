@@ -5,6 +5,7 @@ import re
 import numpy as np
 
 from toys import checks, golden
+from toys.documents import check_port
 
 
 def unnumbered(path):
@@ -42,6 +43,11 @@ def test_the_file_gives_the_numbers_of_keras(detector, onnx, path):
 def test_the_gateway_scores_as_the_frame(detector, onnx):
     """Row by row with gaps, restarts and context."""
     checks.check_stream(detector, onnx)
+
+
+def test_the_documented_port_scores_as_the_gateway(path):
+    """docs/onnx-file.md, run over rows with all that a clock can do."""
+    check_port(path, golden.read_series())
 
 
 def test_a_restored_stream_goes_on(detector, onnx):

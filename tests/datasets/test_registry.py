@@ -211,3 +211,27 @@ def test_import_does_no_work():
     code = f"import sys, datasets, kad.data.tables; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_fetch_leaves_its_sources_alone(tmp_path, monkeypatch):
+    """A CSV of one's own, the raw files, and one output the other."""
+    from datasets import __main__ as command
+    from datasets import files
+
+    source = tmp_path / next(iter(files.registry()))
+    source.parent.mkdir(parents=True)
+    for path in (tmp_path / "mine.csv", source):
+        path.write_text("time,a\n1,2\n2,3\n")
+    monkeypatch.setenv("KAD_DATA_DIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    for words, message in [
+        ("mine.csv -o ./mine.csv", "--out .* as NAME"),
+        ("mine.csv -o new.csv --labels mine.csv", "--labels .* as NAME"),
+        ("mine.csv -o new.csv --labels new.csv", "--labels .* as --out"),
+        (f"mine.csv -o {source}", "--out .* as the source"),
+    ]:
+        monkeypatch.setattr(sys, "argv", ["datasets", "fetch", *words.split()])
+        with pytest.raises(InputError, match=message):
+            command.app(standalone_mode=False)
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before

@@ -1,11 +1,19 @@
 """Export: the file is the whole detector, and is written only when it is right."""
 
+import io
+import re
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from unittest.mock import patch
+
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 
 from export import export
+from export.cli import main
 from export.replay import replay_series
 from kad.detectors.vae_lstm import VAELSTM
 from kad.networks.vae_lstm.vae import embedding_lstm
@@ -14,7 +22,23 @@ from runtime.errors import InputError, VerificationError
 from runtime.model.compare import relative_gap
 from runtime.model.outputs import OUTPUTS
 from runtime.model.schema import METADATA_KEY, SCHEMA
+from runtime.tables.detector_json import metadata_json
 from toys.series import TINY
+
+KEPT = Path(__file__).parents[1] / "golden" / "detectors"
+
+
+def export_command(*words):
+    """Runs `python -m export` in this process: exit code, stdout, stderr."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        patch.object(sys, "argv", ["export", *map(str, words)]),
+        redirect_stdout(out),
+        redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main()
+    return ended.value.code, out.getvalue(), err.getvalue()
 
 
 def control_flow(model):
@@ -157,3 +181,44 @@ def test_wrong_arguments_are_refused(run, tmp_path):
     with pytest.raises(InputError, match="at most the detector's max_steps, 6. Received: 7"):
         export(run.folder, tmp_path / "x.onnx", steps=7)
     assert [p.name for p in tmp_path.iterdir()] == ["unfitted.keras"]
+
+
+def test_metadata_beside_the_file(tmp_path):
+    """`--metadata` writes what `runtime info --json` prints, as `<name>.json`, and says so."""
+    done = export(KEPT / "gaussian.keras", tmp_path / "pump.onnx", metadata=True)
+    assert done.metadata == tmp_path / "pump.json"
+    assert done.metadata.read_text() == metadata_json(Detector(done.path))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["pump.json", "pump.onnx"]
+    text = export_command(KEPT / "gaussian.keras", "-o", tmp_path / "again.onnx", "--metadata")[1]
+    assert f"Wrote {tmp_path / 'again.json'}." in text
+    assert (tmp_path / "again.json").read_text() == done.metadata.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("run -o run/model.keras", "--output .* as the run's model.keras"),
+        ("run -o link.onnx", "--output .* as the run's model.keras"),
+        ("run/model.keras -o run/model.keras", "--output .* as the detector"),
+        ("run -o run/config.toml", "--output .* as the run's config.toml"),
+        ("run -o run/report.html", "--output .* as the run's report.html"),
+        ("run -o pump.json --metadata", "--metadata .* as --output"),
+        ("run -o detector.onnx --metadata", "--metadata .* as the run's model.keras"),
+        ("run -o run/encoder.onnx --components", "encoder.onnx of --components .* as --output"),
+        ("run -o pump.onnx --components", "lstm.onnx of --components .* as the run's config.toml"),
+    ],
+)
+def test_no_file_of_the_run_is_replaced(tmp_path, monkeypatch, words, message):
+    """Exit code 2, one line that names both, and every file as it was."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "model.keras").write_bytes((KEPT / "vae-lstm.keras").read_bytes())
+    (tmp_path / "run" / "config.toml").write_text("")
+    (tmp_path / "link.onnx").symlink_to("run/model.keras")
+    (tmp_path / "detector.json").hardlink_to(tmp_path / "run" / "model.keras")
+    (tmp_path / "lstm.onnx").symlink_to("run/config.toml")
+    monkeypatch.chdir(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    code, _, said = export_command(*words.split())
+    assert code == 2, said
+    assert re.fullmatch(f"kad: error: {message}. Received: .* Name another file.\n", said), said
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before

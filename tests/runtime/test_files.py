@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from runtime.errors import InputError
-from runtime.files import open_output, replacing, write_atomically
+from runtime.files import check_outputs, open_output, replacing, write_atomically
 
 
 def test_files_appear_whole_or_not_at_all(tmp_path):
@@ -103,3 +103,61 @@ def test_interruption_leaves_the_old_file(tmp_path, monkeypatch):
         write_atomically(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A file with other names: a symbolic link, a hard link, a way around."""
+    path = tmp_path / "data.csv"
+    path.write_text("time,a\n")
+    (tmp_path / "link.csv").symlink_to(path)
+    (tmp_path / "hard.csv").hardlink_to(path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "loop.csv").symlink_to(tmp_path / "loop.csv")
+    (tmp_path / "new.csv").symlink_to(tmp_path / "folder" / "new.csv")
+    return path
+
+
+@pytest.mark.parametrize("name", ["data.csv", "link.csv", "hard.csv", "folder/../data.csv"])
+def test_what_is_read_is_not_written(data, name):
+    """By whatever name; one line names both, and what to do."""
+    output = data.parent / name
+    with pytest.raises(InputError) as told:
+        check_outputs({"-o": str(output)}, inputs={"--labels": None, "the data": data})
+    assert str(told.value) == (
+        "-o must not be the same file as the data. "
+        f"Received: {output} and {data}. Name another file."
+    )
+    with pytest.raises(InputError, match="Move it"):
+        check_outputs({"-o": data}, inputs={"the data": output}, advice="Move it.")
+
+
+def test_outputs_are_files_of_their_own(data):
+    """Also where none of them exists yet."""
+    folder = data.parent
+    for a, b in [("x", "folder/../x"), ("new.csv", "folder/new.csv"), ("link.csv", "hard.csv")]:
+        with pytest.raises(InputError, match="--events must not be the same file as -o"):
+            check_outputs({"-o": folder / a, "--events": folder / b}, inputs={})
+
+
+def test_other_files_are_free(data):
+    """Devices, folders and pipes are nobody's place; what does not exist is another file."""
+    folder = data.parent
+    check_outputs({"-o": folder / "x", "--events": folder / "y"}, inputs={"the data": data})
+    check_outputs({"-o": folder / "loop.csv"}, inputs={"the data": folder / "loop.csv"})
+    for path in (os.devnull, folder):
+        check_outputs({"-o": path, "--events": path}, inputs={"the data": path})
+    check_outputs({"-o": None}, inputs={"the data": None})
+
+
+def test_a_redirected_stream_is_its_file(data, monkeypatch):
+    """`< data.csv -o data.csv`, and `data.csv >> data.csv`, which would read what it writes."""
+    with data.open() as source, monkeypatch.context() as patch:
+        patch.setattr("sys.stdin", source)
+        with pytest.raises(InputError, match="-o must not be the same file as the data"):
+            check_outputs({"-o": data}, inputs={"the data": "-"})
+        check_outputs({"-o": data.with_name("x")}, inputs={"the data": "-"})
+    with data.open("a") as target, monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", target)
+        with pytest.raises(InputError, match="-o must not be the same file as the data"):
+            check_outputs({"-o": "-"}, inputs={"the data": data})

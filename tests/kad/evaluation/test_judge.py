@@ -311,7 +311,7 @@ def test_command_prints_and_writes(folder, monkeypatch, capsys, tmp_path):
         (("run", "data.csv", "--labels", "late.csv"), "No window of late.csv holds a row"),
         (("run", "data.csv", "--labels", "numbers.csv"), "times without a time zone"),
         (("run", "data.csv", "--labels", "labels.csv", "--test", "9000:"), "--test 9000: holds no"),
-        (("run", "data.csv", "--labels", "labels.csv", "-o", "data.csv"), "is an input"),
+        (("run", "data.csv", "--labels", "labels.csv", "-o", "data.csv"), "file as the data"),
         (("run", "trained.csv", "--labels", "early.csv"), "Every row of the data trained"),
         (("run", "data.csv"), "Missing option"),
     ],
