@@ -1,6 +1,7 @@
 """docs/onnx-file.md is enough for a port: its code runs, and gives the runtime's numbers."""
 
 import hashlib
+import json
 from dataclasses import asdict, fields
 
 import numpy as np
@@ -118,8 +119,8 @@ def test_hashes():
     expected = hashlib.sha256(b"kad\0{}\0kad.golden\0g\0").hexdigest()
     assert code["entries_sha256"](other) == expected
     entries = {p.key: p.value for p in onnx.load_from_string(toy()).metadata_props}
-    if "kad.sha256" in entries:
-        assert code["entries_sha256"](entries) == entries["kad.sha256"]
+    assert code["entries_sha256"](entries) == entries["kad.sha256"]
+    assert code["graph_sha256"](toy()) == json.loads(entries["kad"])["graph_sha256"]
 
 
 def test_everything_that_a_file_says_is_described():

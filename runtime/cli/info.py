@@ -31,7 +31,7 @@ def run_info(args: argparse.Namespace) -> int:
         "chunks": f"up to {meta.max_steps} steps, {meta.state_size} numbers of state per stream",
         "streams": str(detector.fixed_streams or "any"),
         "steps": str(detector.fixed_steps or "any"),
-        "weights": meta.weights_sha256,
+        "identity": meta.identity,
     }
     budget = event_threshold(
         meta.false_alarms,

@@ -35,10 +35,10 @@ def metadata_json(detector: Detector) -> str:
     described: dict[str, Any] = asdict(detector.metadata) | {
         "fixed_streams": detector.fixed_streams,
         "fixed_steps": detector.fixed_steps,
-        "identity": _identity(detector),
+        "identity": detector.metadata.identity,
     }
     text = json.dumps(described, indent=2, allow_nan=False, ensure_ascii=False)
-    warm = _warm_state(detector)
+    warm = detector.warm_state
     row = "null" if warm is None else _nested(warm[0])
     return f'{text[:-2]},\n  "warm_state": {row}\n}}\n'
 
@@ -65,15 +65,15 @@ def vectors_json(detector: Detector) -> Iterator[str]:
         )
     if detector.golden is None:
         raise ModelFileError("A detector file must have golden vectors. Received: none.")
-    golden = read_golden(detector.golden)
     meta = detector.metadata
+    golden = read_golden(detector.golden, meta, streams=detector.fixed_streams or 1)
     size = detector.fixed_steps or meta.max_steps
     steps = golden.x.shape[1]
     head = {
         "version": VECTORS,
         "schema": meta.schema,
         "detector": meta.detector,
-        "identity": _identity(detector),
+        "identity": detector.metadata.identity,
         "inputs": [column.name for column in meta.inputs],
         "channels": list(meta.channels),
         "max_steps": meta.max_steps,
@@ -96,15 +96,6 @@ def vectors_json(detector: Detector) -> Iterator[str]:
         yield _chunk({"x": x, "state": state, **wanted._asdict()})
         state = wanted.next_state
     yield "\n ]\n}\n"
-
-
-def _identity(detector: Detector) -> str:
-    meta: Any = detector.metadata
-    return str(getattr(meta, "identity", None) or meta.weights_sha256)
-
-
-def _warm_state(detector: Detector) -> Array | None:
-    return getattr(detector, "warm_state", None)
 
 
 def _outputs(outputs: StepOutput, start: int, end: int) -> StepOutput:

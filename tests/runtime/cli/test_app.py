@@ -6,8 +6,8 @@ pytest.importorskip("onnx")
 
 from runtime.cli.app import main
 from runtime.model.detector import Detector
-from runtime.model.schema import GOLDEN_KEY, METADATA_KEY
-from toys.onnx_files import graph, metadata, toy, with_props
+from runtime.model.schema import GOLDEN_KEY
+from toys.onnx_files import graph, metadata, sealed, toy
 
 
 def test_verify(model, tmp_path, capsys):
@@ -17,8 +17,8 @@ def test_verify(model, tmp_path, capsys):
     assert "next_state      0.00e+00" in captured.out
     assert "passed: 64 steps" in captured.out
     other = tmp_path / "other.onnx"
-    props = {METADATA_KEY: metadata().to_json(), GOLDEN_KEY: Detector(toy()).golden}
-    other.write_bytes(with_props(graph(metadata(), decay=0.8), **props))
+    golden = {GOLDEN_KEY: Detector(toy()).golden}
+    other.write_bytes(sealed(graph(metadata(), decay=0.8), metadata(), **golden))
     assert main(["verify", str(other)]) == 1
     assert "must reproduce its golden vectors" in capsys.readouterr().err
     assert main(["verify", __file__]) == 2

@@ -15,10 +15,10 @@ import itertools
 from runtime.errors import ModelFileError, VerificationError
 from runtime.model.detector import Detector
 from runtime.model.outputs import OUTPUTS
-from runtime.model.schema import GOLDEN_KEY, METADATA_KEY
+from runtime.model.schema import GOLDEN_KEY
 from runtime.model.verify import TOLERANCE, read_golden
 from runtime.tables.detector_json import metadata_json, vectors_json
-from toys.onnx_files import graph, metadata, toy, with_props
+from toys.onnx_files import graph, metadata, sealed, toy
 
 KEPT = sorted((Path(__file__).parents[2] / "golden").rglob("*.onnx"))
 
@@ -30,6 +30,12 @@ def vectors(detector):
         for name, numbers in chunk.items():
             chunk[name] = np.array(numbers, np.float32)
     return read
+
+
+def golden_of(detector):
+    """The vectors as the file has them."""
+    streams = detector.fixed_streams or 1
+    return read_golden(detector.golden, detector.metadata, streams=streams)
 
 
 def gap(got, wanted, unit):
@@ -58,7 +64,7 @@ def test_every_chunk_replays_on_its_own(path):
 def test_the_chunks_are_the_golden_vectors(path):
     """To the last bit: inputs but for what is missing, outputs, first and last state."""
     detector = Detector(path)
-    golden, chunks = read_golden(detector.golden), vectors(detector)["chunks"]
+    golden, chunks = golden_of(detector), vectors(detector)["chunks"]
     missing = np.where(np.isfinite(golden.x), golden.x, np.nan)
     np.testing.assert_array_equal(np.concatenate([c["x"] for c in chunks], 1), missing)
     for name in OUTPUTS[:-1]:
@@ -95,15 +101,15 @@ def test_frozen_files_have_chunks_of_their_size(streams, steps):
         detector.fixed_steps,
     )
     last = said["chunks"][-1]["next_state"]
-    np.testing.assert_array_equal(last, read_golden(detector.golden).outputs.next_state)
+    np.testing.assert_array_equal(last, golden_of(detector).outputs.next_state)
 
 
 def test_files_without_usable_vectors_are_refused():
     """None, or those of another graph, whose states in between nobody knows."""
     with pytest.raises(ModelFileError, match="must have golden vectors"):
         next(vectors_json(Detector(toy(golden=False))))
-    props = {METADATA_KEY: metadata().to_json(), GOLDEN_KEY: Detector(toy()).golden}
-    other = Detector(with_props(graph(metadata(), decay=0.8), **props))
+    golden = {GOLDEN_KEY: Detector(toy()).golden}
+    other = Detector(sealed(graph(metadata(), decay=0.8), metadata(), **golden))
     with pytest.raises(VerificationError, match="reproduce its golden vectors within 1e-05"):
         next(vectors_json(other))
 
@@ -126,11 +132,10 @@ def test_metadata_is_whole(path):
 
 def test_a_warm_state_is_numbers():
     """One row; what a stream starts from."""
-
-    class Warm(Detector):
-        warm_state = np.array([[0.0, 0.1]], np.float32)
-
-    text = metadata_json(Warm(toy()))
-    assert json.loads(text)["warm_state"] == [0.0, 0.1]
-    assert '"warm_state": [0.0, 0.1]\n}\n' in text
-    assert json.loads(metadata_json(Detector(toy())))["warm_state"] is None
+    detector = Detector(toy())
+    said = json.loads(metadata_json(detector))
+    assert said["warm_state"] == detector.warm_state[0].tolist()
+    assert said["identity"] == detector.metadata.graph_sha256
+    old = Detector(KEPT[-1])
+    assert old.metadata.schema == 1
+    assert json.loads(metadata_json(old))["warm_state"] is None
