@@ -31,6 +31,9 @@ def main() -> None:
         metadata: Annotated[  # noqa: FBT002
             bool, typer.Option("--metadata", help="Also write what the file says, as .json.")
         ] = False,
+        step: Annotated[  # noqa: FBT002
+            bool, typer.Option("--step", help="Also write a file of single steps, .step.onnx.")
+        ] = False,
     ) -> None:
         """Export a trained run to one .onnx file that is the whole detector."""
         try:
@@ -41,6 +44,7 @@ def main() -> None:
                 steps=steps,
                 components=components,
                 metadata=metadata,
+                step=step,
             )
         except KadError as error:
             sys.stderr.write(f"kad: error: {error}\n")
@@ -51,7 +55,7 @@ def main() -> None:
             f"Wrote {done.path} ({size:.1f} MB). Replayed in Keras and ONNX, sample by sample, "
             f"in chunks and whole: largest relative gap {worst:.1e}."
         )
-        for path in filter(None, (*done.components, done.metadata)):
+        for path in filter(None, (*done.components, done.metadata, done.step)):
             typer.echo(f"Wrote {path}.")
 
     typer.run(command)

@@ -2,22 +2,15 @@
 
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, NamedTuple
 
 from kad.backend import select_backend
 from runtime.errors import InputError, MissingExtraError
-from runtime.model.schema import GOLDEN_KEY, INPUTS, METADATA_KEY
 
 if TYPE_CHECKING:
     from kad.detector import Detector
 
-GOLDEN_STEPS = 64
-PARAMS = "params"
-"""Name of the row of what belongs to one machine."""
 
 
 class Exported(NamedTuple):
@@ -31,6 +24,8 @@ class Exported(NamedTuple):
     """Files of the networks, where asked for."""
     metadata: Path | None = None
     """What the detector file says about itself as JSON, where asked for."""
+    step: Path | None = None
+    """The file of single steps, where asked for."""
 
 
 def export(
@@ -41,6 +36,7 @@ def export(
     steps: int | None = None,
     components: bool = False,
     metadata: bool = False,
+    step: bool = False,
 ) -> Exported:
     """Exports a trained detector, whatever backend it was trained on.
 
@@ -55,6 +51,9 @@ def export(
         components: Also write the networks, `<name>.onnx` beside the detector.
         metadata: Also write what the file says about itself as JSON, `<name>.json` beside it, for
             languages whose ONNX Runtime cannot read it (JavaScript).
+        step: Also write `<name>.step.onnx` beside it, the same detector for one stream and one
+            step, without loops and unknown shapes: the runtime takes it for single steps, and so
+            can engines that read no other file. One of an older export is removed.
 
     Returns:
         Where the files are and how large the gaps were.
@@ -66,9 +65,11 @@ def export(
         MissingExtraError: TensorFlow or tf2onnx is not installed.
     """
     _need_tensorflow()
+    from export.detector_file import detector_file
     from kad.runs.folder import EXPORTED, files_of, load
     from runtime.files import check_outputs, write_atomically
     from runtime.model.detector import Detector as OnnxDetector
+    from runtime.model.detector import step_path
     from runtime.tables.detector_json import metadata_json
 
     detector = load(run)
@@ -87,81 +88,51 @@ def export(
     networks = {name: path.parent / f"{name}.onnx" for name in detector.components()}
     written = {f"{name}.onnx of --components": place for name, place in networks.items()}
     check_outputs(
-        {"--output": path, "--metadata": description, **(written if components else {})},
+        {
+            "--output": path,
+            "--metadata": description,
+            "--step": step_path(path) if step else None,
+            **(written if components else {}),
+        },
         inputs=files_of(run, but=EXPORTED),
     )
+    if step and _takes_more(streams, steps):
+        raise InputError(
+            "`step` needs a detector file that takes single steps of one stream beside it. Received: "
+            f"streams={streams}, steps={steps}. Leave them out."
+        )
     if not path.parent.is_dir():
         raise InputError(f"The folder of {path} does not exist. Make it first.")
     frozen = {
         name: value for name, value in (("streams", streams), ("steps", steps)) if value is not None
     }
-    content, gaps = _detector_file(detector, frozen)
+    made = detector_file(detector, frozen)
+    gaps, single = made.gaps, None
+    if step:
+        single = detector_file(detector, {"streams": 1, "steps": 1}, of=made.metadata)
+        gaps |= {"step": single.gaps["stream"]}
     files = _component_files(detector) if components else {}
     for name, model in files.items():
         write_atomically(networks[name], model)
     if description is not None:
-        write_atomically(description, metadata_json(OnnxDetector(content)))
-    write_atomically(path, content)
-    return Exported(path, gaps, tuple(networks[name] for name in files), description)
-
-
-def _detector_file(
-    detector: "Detector", frozen: dict[str, int]
-) -> tuple[bytes, dict[str, dict[str, float]]]:
-    import keras
-
-    from export.onnx_graph import set_metadata, to_onnx, weights_sha256
-    from export.replay import STREAMS, always, replay, replay_series, run
-    from kad.backend.compiled import compile_function
-    from runtime.model.container import graph_digest, seal
-    from runtime.model.detector import Detector as OnnxDetector
-    from runtime.model.outputs import OUTPUTS, shapes
-    from runtime.model.verify import make_golden
-
-    sizes = shapes(
-        inputs=len(detector.channels) + len(detector.context),
-        channels=len(detector.channels),
-        state_size=detector.state_size,
+        write_atomically(description, metadata_json(OnnxDetector(made.content)))
+    # A step file of another detector would be refused: there is none while this one is replaced.
+    step_path(path).unlink(missing_ok=True)
+    write_atomically(path, made.content)
+    if single is not None:
+        write_atomically(step_path(path), single.content)
+    return Exported(
+        path,
+        gaps,
+        tuple(networks[name] for name in files),
+        description,
+        step_path(path) if step else None,
     )
 
-    def step(x: Any, state: Any, params: Any = None) -> dict[str, Any]:
-        out = detector.step(x, state, params)
-        return {name: keras.ops.cast(out[name], "float32") for name in OUTPUTS}
 
-    params = detector.params
-    model = to_onnx(
-        step,
-        inputs={**{name: sizes[name] for name in INPUTS}, PARAMS: params.shape},
-        outputs={name: sizes[name] for name in OUTPUTS},
-        constants={PARAMS: params},
-        frozen=frozen,
-        loops=detector.declared_loops,
-    )
-    metadata = replace(
-        detector.metadata,
-        graph_sha256=graph_digest(model.SerializeToString()),
-        networks_sha256=weights_sha256(model),
-    ).to_json()
-    set_metadata(model, seal({METADATA_KEY: metadata}))
-    onnx = OnnxDetector(model.SerializeToString())
-
-    compiled = compile_function(step, detector.variables)
-    chunk = frozen.get("steps", detector.max_steps)
-    length = detector.warmup_steps + 4 * detector.max_steps + 2 * GOLDEN_STEPS
-    length = -(-length // chunk) * chunk
-    x = replay_series(detector, streams=frozen.get("streams", STREAMS), steps=length)
-    gaps = replay(compiled, onnx, x, max_steps=detector.max_steps)
-
-    golden_steps = -(-GOLDEN_STEPS // chunk) * chunk if "steps" in frozen else GOLDEN_STEPS
-    before = length - golden_steps
-    warm = run(compiled, x[:, :before], onnx.initial_state(len(x)), always(detector.max_steps))
-    vectors = x[:, before:].copy()
-    start = np.asarray(warm["next_state"], "float32")
-    if "streams" not in frozen:
-        vectors, start = vectors[:1], start[:1]
-    golden = make_golden(vectors, start, onnx.step(vectors, start))
-    set_metadata(model, seal({METADATA_KEY: metadata, GOLDEN_KEY: golden}))
-    return model.SerializeToString(), gaps
+def _takes_more(streams: int | None, steps: int | None) -> bool:
+    """Whether a file takes no single step of one stream."""
+    return streams not in (None, 1) or steps not in (None, 1)
 
 
 def _component_files(detector: "Detector") -> dict[str, bytes]:

@@ -173,9 +173,14 @@ def _check(model: onnx.ModelProto, loops: int) -> None:
         )
 
 
-def weights_sha256(model: onnx.ModelProto) -> str:
-    """Returns the SHA-256 of all weights, whatever their names and order."""
-    arrays = [numpy_helper.to_array(tensor) for tensor in model.graph.initializer]
+def weights_sha256(model: onnx.ModelProto, *, but: str = "") -> str:
+    """Returns the SHA-256 of all weights, whatever their names and order.
+
+    Args:
+        model: The model.
+        but: Name of an initializer that does not count.
+    """
+    arrays = [numpy_helper.to_array(t) for t in model.graph.initializer if t.name != but]
     digests = sorted(
         hashlib.sha256(f"{a.dtype}{a.shape}".encode() + np.ascontiguousarray(a).tobytes()).digest()
         for a in arrays

@@ -118,12 +118,11 @@ def replay(
     def onnx_step(chunk: Array, state: Array) -> dict[str, Array]:
         return onnx.step(np.ascontiguousarray(chunk), state)._asdict()
 
+    # Where the number of steps is fixed, all ways are calls of that many.
     fixed = onnx.fixed_steps
-    ways = {
-        "whole": always(x.shape[1]),
-        "chunks": always(fixed) if fixed else uneven(max_steps),
-        "stream": always(fixed or 1),
-    }
+    ways = {"stream": always(fixed or 1)}
+    if not fixed:
+        ways |= {"whole": always(x.shape[1]), "chunks": uneven(max_steps)}
     gaps: dict[str, dict[str, float]] = {}
     for way, lengths in ways.items():
         outputs = run(onnx_step, x, zeros, lengths)

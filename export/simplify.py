@@ -5,22 +5,25 @@ what is left over moves axes of length 1: whatever only does that is a Reshape, 
 row the last one is enough.
 """
 
+import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import onnx
+import onnxruntime
 from onnx import helper, numpy_helper, shape_inference
 
-__all__ = ["simplified"]
+__all__ = ["folded", "simplified"]
 
 _RESHAPES = {"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose"}
 _ELEMENTWISE = {
     *("Add", "Sub", "Mul", "Div", "Max", "Min", "Where", "And", "Or"),
     *("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"),
 }
+_ROUNDS = 3
 Shape = tuple[int | None, ...]
 Array = npt.NDArray[np.generic]
 
@@ -40,6 +43,36 @@ def simplified(model: onnx.ModelProto) -> onnx.ModelProto:
             return model
         if len(model.graph.node) > before:
             raise RuntimeError("A rule made the graph larger.")
+
+
+def folded(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Returns a model in which all that does not depend on inputs is a constant.
+
+    ONNX Runtime's own optimiser does it, as far as it stays with standard operators.
+    """
+    version = model.ir_version
+    for _ in range(_ROUNDS):
+        model = simplified(_optimised(model))
+    # It names every domain that it knows.
+    used = {node.domain for node in model.graph.node}
+    domains = [entry for entry in model.opset_import if entry.domain in used]
+    del model.opset_import[:]
+    model.opset_import.extend(domains)
+    model.ir_version = version
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _optimised(model: onnx.ModelProto) -> onnx.ModelProto:
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.log_severity_level = 4
+    with tempfile.TemporaryDirectory() as folder:
+        options.optimized_model_filepath = str(Path(folder) / "optimised.onnx")
+        onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        return onnx.load(options.optimized_model_filepath)
 
 
 class _Graph:

@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from kad.data.frames import Segment
-from kad.detector.running import Running
+from kad.detector.running import Running, restarted
 from kad.detector.series import Prepared, TrainingSeries, finite
 from kad.graph.calibration import Calibration
 from kad.options import FitOptions, NetworkOptions
@@ -36,22 +36,28 @@ class Calibrating(Running):
     """Adds what is learnt after the networks: statistics, ranges, severity, threshold."""
 
     def _fit_scoring(self, segments: Sequence[Segment]) -> None:
-        """Sets the statistics that new streams start with.
+        """Sets the statistics that new streams start with, and what a warm one knows.
 
         Args:
             segments: Training rows on the grid.
         """
         rows = sum(len(s.values) for s in segments)
         self.scoring.reset(rows=rows)
-        if not self.scoring.is_adaptive:
+        if not (self.scoring.is_adaptive or self.own_keeps):
             return
         before = max(0, rows - FIRST_ROWS)
+        state = self.new_state()
         for segment in segments:
             inputs = self.inputs(segment)[max(before, 0) :]
             before -= len(segment.values)
             if len(inputs):
-                state = self.last_state(inputs)
-                self.scoring.start_from(self.layout.read(state))
+                state = self.last_state(inputs, restarted(state))
+        parts = self.layout.read(state)
+        if self.scoring.is_adaptive:
+            self.scoring.start_from(parts)
+        if self.kept is not None:
+            kept = [parts[name].reshape(-1) for name in self.own_keeps]
+            self.kept.assign(np.concatenate(kept))
 
     def _calibrate_as_new(self, prepared: Prepared, *, training: Mapping[str, Any]) -> None:
         """Calibrates with the ranges that were known before the newest rows, then sets all."""
@@ -128,7 +134,9 @@ class Calibrating(Running):
             prepared: From `prepare`.
             training: Summary of the training for the card.
         """
-        scores = [self._scores_alone(inputs) for inputs, _ in prepared.calibrating]
+        stretches = [inputs for inputs, _ in prepared.calibrating]
+        runs = self.run_segments(self.step, stretches, only="score")
+        scores = [run["score"] for run in runs]
         masks = [mask for _, mask in prepared.calibrating]
         self.calibration_scores = np.concatenate([s[m] for s, m in zip(scores, masks, strict=True)])
         calibration = self.calibration.fit(

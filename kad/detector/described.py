@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from functools import lru_cache
-from math import inf, prod
+from math import inf
 from typing import Any, ClassVar
 
 from kad.detector.own import Own
@@ -46,9 +46,11 @@ class Described(Own):
         scoring: Mapping[str, Any] | None = None,
         importance: Sequence[float] | None = None,
         card: str = "{}",
+        member: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._is_member = member
         _check_names(channels, channel_units)
         self._check(period_s, context)
         self.channels = tuple(channels)
@@ -170,11 +172,16 @@ class Described(Own):
         )
 
     def _state_parts(self) -> tuple[StatePart, ...]:
-        parts, offset = [], 0
-        for name, shape in self.layout.parts.items():
-            parts.append(StatePart(name=name, shape=tuple(shape), offset=offset, keeps=False))
-            offset += prod(shape)
-        return tuple(parts)
+        keeps = self.layout.keeps
+        return tuple(
+            StatePart(
+                name=name,
+                shape=shape[1:] if len(shape) == 2 and shape[0] == 1 else shape,
+                offset=offset,
+                keeps=name in keeps,
+            )
+            for name, shape, offset in self.layout.slices
+        )
 
     def make_grid(self, *, reorder: int | None = None) -> TimeGrid | RowGrid:
         """Returns a new grid for rows of a file; it needs no training.

@@ -1,6 +1,7 @@
 """`step` over whole series, compiled, chunk by chunk."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,10 @@ from kad.data.frames import Segment
 from kad.detector.stepping import Stepping
 from runtime.clock.context import context_columns
 from runtime.errors import InputError
+
+
+Step = Callable[[Any, Any], dict[str, Any]]
+"""`step`, or a method that takes and hands on state as it does."""
 
 
 class Running(Stepping):
@@ -35,9 +40,7 @@ class Running(Stepping):
         """
         return self.run_segment(self.step, inputs)
 
-    def run_segment(
-        self, step: Callable[[Any, Any], dict[str, Any]], inputs: np.ndarray
-    ) -> dict[str, np.ndarray]:
+    def run_segment(self, step: Step, inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Runs `step`, or a method that takes and hands on state as it does, over one stream.
 
         Args:
@@ -47,37 +50,70 @@ class Running(Stepping):
         Returns:
             The outputs but `next_state`, float32 `(rows, ...)`.
         """
-        parts: dict[str, list[np.ndarray]] = {}
-        for out, rows in self._run(step, inputs):
-            for name, array in out.items():
-                if name != "next_state":
-                    parts.setdefault(name, []).append(array[0, :rows])
-        return {name: np.concatenate(arrays) for name, arrays in parts.items()}
+        return next(self.run_segments(step, [inputs]))
 
-    def _scores_alone(self, inputs: np.ndarray) -> np.ndarray:
-        """Returns `score` of `score_segment` without holding the other outputs in memory."""
-        return np.concatenate([out["score"][0, :n] for out, n in self._run(self.step, inputs)])
+    def run_segments(
+        self, step: Step, segments: Sequence[np.ndarray], *, only: str | None = None
+    ) -> Iterator[dict[str, np.ndarray]]:
+        """Runs over the segments of one stream, which restarts at each; see `run_segment`.
 
-    def last_state(self, inputs: np.ndarray) -> np.ndarray:
-        """Returns the state `(1, state_size)` of a stream after `inputs`, see `score_segment`.
-
-        Rows that fill up the last chunk are missing samples.
+        Args:
+            step: The method.
+            segments: Each `(rows, inputs)`.
+            only: Name of the only output that is kept.
         """
-        for out, _ in self._run(self.step, inputs):
+        state = self.new_state()
+        for i, inputs in enumerate(segments):
+            parts: dict[str, list[np.ndarray]] = {}
+            for out, rows in self._run(step, inputs, state, exact=i + 1 < len(segments)):
+                state = out.pop("next_state")
+                for name, array in out.items():
+                    if only in (None, name):
+                        parts.setdefault(name, []).append(array[0, :rows])
+            state = restarted(state)
+            yield {name: np.concatenate(arrays) for name, arrays in parts.items()}
+
+    def new_state(self) -> np.ndarray:
+        """Returns the state of a new stream, zeros `(1, state_size)`."""
+        return np.zeros((1, self.state_size), "float32")
+
+    def last_state(self, inputs: np.ndarray, state: np.ndarray | None = None) -> np.ndarray:
+        """Returns the state `(1, state_size)` of a stream after `inputs`, as a restart takes it.
+
+        What begins anew at a restart may have been filled up with missing samples.
+
+        Args:
+            inputs: See `score_segment`.
+            state: Before them; a new stream's where not given.
+        """
+        state = self.new_state() if state is None else state
+        for out, _ in self._run(self.step, inputs, state, exact=True):
             state = out["next_state"]
         return state
 
     def _run(
-        self, step: Callable[[Any, Any], dict[str, Any]], inputs: np.ndarray
+        self, step: Step, inputs: np.ndarray, state: np.ndarray, *, exact: bool
     ) -> Iterator[tuple[dict[str, np.ndarray], int]]:
-        """Yields the outputs of each chunk and how many of its rows are real."""
+        """Yields the outputs of each chunk and how many of its rows are real.
+
+        Args:
+            step: See `run_segment`.
+            inputs: See `run_segment`.
+            state: Before them.
+            exact: What goes on over a restart knows of no row that is not real.
+        """
         if step not in self._compiled:
             self._compiled[step] = compile_function(step, self.variables)
-        state = np.zeros((1, self.state_size), "float32")
-        for chunk, rows in _chunks(inputs, self.max_steps, channels=len(self.channels)):
+        singles = len(inputs) % self.max_steps if exact and self.own_keeps else 0
+        whole = len(inputs) - singles
+        chunks = chain(
+            _chunks(inputs[:whole], self.max_steps, channels=len(self.channels)),
+            _chunks(inputs[whole:], 1, channels=len(self.channels)),
+        )
+        for chunk, rows in chunks:
             out = self._compiled[step](chunk, state)
             state = out["next_state"]
-            yield out, rows
+            yield dict(out), rows
 
     def columns_of(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Returns the channels of a frame in the detector's order.
@@ -94,6 +130,13 @@ class Running(Stepping):
         if frame.empty:
             raise InputError("The series has no rows.")
         return frame[list(self.channels)]
+
+
+def restarted(state: np.ndarray) -> np.ndarray:
+    """Returns a state whose stream restarts: its first number is 0."""
+    state = np.array(state)
+    state[:, 0] = 0
+    return state
 
 
 def _chunks(values: np.ndarray, steps: int, *, channels: int) -> Iterator[tuple[np.ndarray, int]]:

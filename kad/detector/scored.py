@@ -32,7 +32,8 @@ class Scored(Fitting):
             rows were received, duplicate, late, missing, and how often the warm-up restarts.
         """
         placed, counts = frames.to_grid(self.columns_of(frame), self.make_grid())
-        parts = [self.score_segment(self.inputs(s)) for s in frames.to_segments(placed)]
+        segments = [self.inputs(segment) for segment in frames.to_segments(placed)]
+        parts = list(self.run_segments(self.step, segments))
         joined = {name: np.concatenate([part[name] for part in parts]) for name in PER_STEP}
         outputs = StepOutput(**joined, next_state=np.empty(0, "float32"))
         threshold = float(self.card.get("threshold", np.inf))

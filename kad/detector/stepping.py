@@ -34,6 +34,12 @@ class Stepping(Described):
         self.machine_layout = Layout(
             {name: (1, int(value.shape[0])) for name, value in self.of_machine.items()}
         )
+        self.kept = None
+        if long and not self._is_member:
+            size = Layout(long).size
+            self.kept = self.add_weight(
+                name="kept", shape=(size,), initializer="zeros", trainable=False
+            )
         self.built = True
         self._compiled: dict[Callable[..., Any], Callable[..., Any]] = {}
 
@@ -111,6 +117,24 @@ class Stepping(Described):
         if params is None:
             return {name: value[None, None] for name, value in self.of_machine.items()}
         return self.machine_layout.unpack(ops.reshape(params, (-1, 1, self.machine_layout.size)))
+
+    @property
+    def warm_state(self) -> np.ndarray:
+        """What a stream that starts warm starts with, float32 `(1, state_size)`.
+
+        What goes on over a restart as it was at the end of the training rows; the first number is 0.
+        """
+        state = np.zeros((1, self.state_size), "float32")
+        parts = self.layout.read(state)
+        for name, value in self.scoring.statistics_parts.items():
+            parts[name][:] = ops.convert_to_numpy(self.scoring.statistics[name])
+            parts["begun"][:] = 1
+        if self.kept is not None:
+            long = Layout({name: self.own_parts[name] for name in self.own_keeps})
+            kept = ops.convert_to_numpy(self.kept)[None]
+            for name, part in long.read(kept).items():
+                parts[name][:] = part
+        return state
 
     @property
     def params(self) -> np.ndarray:

@@ -183,7 +183,7 @@ class Ensemble(Detector):
             own = {**shared, **self._arguments[name]}
             if cls.takes_context:
                 own["context"] = self.context
-            setattr(self, name, cls(channels, **own, name=name))
+            setattr(self, name, cls(channels, **own, name=name, member=True))
 
         # Config
         self.warmup_steps = max(self.vae_lstm.warmup_steps, self.rnn.warmup_steps)

@@ -185,7 +185,7 @@ class Episodes:
         if not (policy.habituation_steps and self._memory):
             return True
         level = self.threshold * (1 + policy.habituation_rise * self._remembered(number))
-        return severity >= level
+        return severity >= level_of(level)
 
     def _remembered(self, number: int) -> float:
         half_lives = (number - self._opened) / self.policy.habituation_steps

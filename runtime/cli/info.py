@@ -31,6 +31,7 @@ def run_info(args: argparse.Namespace) -> int:
         "chunks": f"up to {meta.max_steps} steps, {meta.state_size} numbers of state per stream",
         "streams": str(detector.fixed_streams or "any"),
         "steps": str(detector.fixed_steps or "any"),
+        "step file": "beside it, for single steps" if detector.has_step_file else "none",
         "identity": meta.identity,
     }
     budget = event_threshold(

@@ -20,17 +20,19 @@ from runtime.model.schema import (
 )
 from runtime.model.warm import read_warm
 
-__all__ = ["Detector"]
+__all__ = ["Detector", "step_path"]
 
 _LOG_FATAL = 4
 _FLOAT32 = np.dtype(np.float32)
+_SINGLE = (1, 1)
 
 
 class Detector:
     """A detector file, loaded and checked. Immutable: threads may share one.
 
     It holds no state of any stream, `step` is a pure function. Use `Stream` or `StreamBatch` to
-    score rows with timestamps. It pickles: by its file's path, which must then hold the same
+    score rows with timestamps. Where the file's step file lies beside it (`python -m export
+    --step`), calls of one stream and one step take that. It pickles: by its file's path, which must then hold the same
     detector, or with the bytes that it was made of.
 
     Args:
@@ -53,6 +55,7 @@ class Detector:
         "_name",
         "_outputs",
         "_run",
+        "_run_single",
         "_source",
         "fixed_steps",
         "fixed_streams",
@@ -90,6 +93,25 @@ class Detector:
         self._columns = (len(self._metadata.inputs),)
         fixed = (self.fixed_streams, self.fixed_steps)
         self._fixed = None if fixed == (None, None) else fixed
+        self._run_single = self._run
+        if isinstance(source, Path) and self._metadata.step_of is None:
+            self._take_step_file(step_path(source), threads)
+
+    def _take_step_file(self, path: Path, threads: int) -> None:
+        if not path.exists():
+            return
+        single = type(self)(path, threads=threads)
+        if single._metadata.step_of != self._metadata.graph_sha256:
+            raise ModelFileError(
+                f"{path} must be the step file of {self._name}. Received: that of another "
+                "detector. Export both again with `--step`, or remove it."
+            )
+        self._run_single = single._run
+
+    @property
+    def has_step_file(self) -> bool:
+        """Whether calls of one stream and one step take the step file."""
+        return self._run_single is not self._run
 
     @classmethod
     def load(
@@ -185,8 +207,9 @@ class Detector:
         Raises:
             ModelFileError: The file fails, or gives NaN or infinity.
         """
+        run = self._run_single if x.shape[:2] == _SINGLE else self._run
         try:
-            out = StepOutput(*self._run(self._outputs, {"x": x, "state": state}))
+            out = StepOutput(*run(self._outputs, {"x": x, "state": state}))
         except Exception as error:
             raise ModelFileError(
                 f"{self._name} failed on x {x.shape}: {_first_line(error)}. "
@@ -303,6 +326,11 @@ class Detector:
 
     def __repr__(self) -> str:
         return f"Detector({self._name!r}, {self._metadata.detector}, channels={self.channels})"
+
+
+def step_path(path: Path) -> Path:
+    """Returns where the step file of a detector file is."""
+    return path.with_name(f"{path.stem}.step{path.suffix}")
 
 
 def _unpickled(

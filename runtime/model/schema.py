@@ -108,11 +108,6 @@ class Metadata:
     """Version of this format."""
 
     @property
-    def weights_sha256(self) -> str:
-        """What `identity` was called."""
-        return self.identity
-
-    @property
     def identity(self) -> str:
         """Which detector it is: the same for its file and its step file."""
         return self.step_of or self.graph_sha256

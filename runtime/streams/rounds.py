@@ -203,7 +203,7 @@ class Rounds:
 
 
 def _warm_state(detector: Detector) -> Array:
-    state: Array | None = detector.warm_state  # type: ignore[attr-defined,unused-ignore]
+    state = detector.warm_state
     if state is None:
         raise InputError(
             "`warm=True` needs a detector file that carries the state at the end of its training "

@@ -26,7 +26,7 @@ _ARRAYS = {"state": "f4", "numbers": "i8", "lengths": "i8"}
 
 def identity_of(detector: Detector) -> str:
     """Returns what tells a detector from every other."""
-    return detector.metadata.weights_sha256
+    return detector.metadata.identity
 
 
 def seal_streams(

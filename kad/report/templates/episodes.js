@@ -23,7 +23,8 @@ const Episodes = (() => {
       if (number - opened < policy.refractory_steps) return false;
       if (number - ended < policy.cool_down_steps) return false;
       if (!(policy.habituation_steps && memory)) return true;
-      return severity >= threshold * (1 + policy.habituation_rise * remembered(number));
+      const level = threshold * (1 + policy.habituation_rise * remembered(number));
+      return severity >= Math.fround(level);
     }
 
     function close() {
