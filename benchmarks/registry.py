@@ -80,6 +80,11 @@ BENCHMARKS = {
         "One row of one stream: kernels a run, and times beside River and silero-vad.",
         ("detector",),
     ),
+    "engines": Entry(
+        "benchmarks.cost.engines",
+        "Step files in ONNX Runtime, OpenVINO and tract: microseconds and numbers.",
+        ("detector",),
+    ),
     "predictor": Entry(
         "benchmarks.cost.predictor",
         "The RNN predictor: seconds per epoch, µs per sample, beside the original's loops.",

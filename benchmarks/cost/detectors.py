@@ -36,20 +36,19 @@ def costs() -> list[dict[str, Any]]:
     ):
         for name in detector_names():
             for channels in CHANNELS:
-                file = exported(name, channels, Path(folder) / f"{name}-{channels}")
+                file = exported(hardly_trained(name, channels, Path(folder) / f"{name}-{channels}"))
                 costs = process.ask(str(file))
                 size = round(file.stat().st_size / 1024)
                 rows.append({"detector": name, "channels": channels, **costs, "onnx_kb": size})
     return rows
 
 
-def exported(name: str, channels: int, folder: Path) -> Path:
-    """Trains a detector for one epoch and exports it, with a step file where the exporter can."""
-    select_backend("tensorflow")
+def exported(run: Path) -> Path:
+    """Exports a run, with a step file beside the detector where the exporter makes one."""
     from export import export
 
     more: dict[str, Any] = {"step": True} if "step" in signature(export).parameters else {}
-    return export(hardly_trained(name, channels, folder), **more).path
+    return export(run, **more).path
 
 
 def hardly_trained(name: str, channels: int, folder: Path) -> Path:

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from benchmarks.cost.detectors import exported, warm_state
+from benchmarks.cost.detectors import exported, hardly_trained, warm_state
 from benchmarks.cost.kernels import ONE_STEP, kernels, session, step_file
 from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session, Tables
 from benchmarks.protocol.models import noisy_sine
@@ -68,7 +68,7 @@ def measure(one: Planned, session: Session) -> Rows:
         tempfile.TemporaryDirectory() as folder,
         LineProcess("benchmarks.cost.single_step", environment=ONE_THREAD) as process,
     ):
-        file = exported(name, channels, Path(folder) / "run")
+        file = exported(hardly_trained(name, channels, Path(folder) / "run"))
         return {"single_step": [{**one.keys, **process.ask(str(file))}]}
 
 

@@ -31,6 +31,7 @@ from benchmarks.detection.faults import (
     label_ranges,
     pump_of,
 )
+from benchmarks.detection.judging import RANDOM
 from benchmarks.detection.nab_corpus import files
 from benchmarks.protocol import cases
 from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session, Tables
@@ -100,10 +101,10 @@ class Outputs(NamedTuple):
 
 
 def plan(session: Session) -> list[Planned]:
-    """Returns every detector on every series."""
+    """Returns every detector and a random score on every series."""
     return [
         Planned(keys={"detector": detector, "series": series})
-        for detector in session.options.names
+        for detector in (*session.options.names, RANDOM)
         for series in (*nab_series(), *PUMPS)
     ]
 
@@ -123,6 +124,8 @@ def measure(one: Planned, session: Session) -> Rows:
 
     detector, series = one.keys["detector"], one.keys["series"]
     subject = subject_of(series)
+    if detector == RANDOM:
+        return {"restarts": [{**one.keys, **row} for row in _by_chance(subject)]}
     file = kept_file(detector, series)
     if not file.is_file() or session.options.fresh:
         with tempfile.TemporaryDirectory() as folder:
@@ -194,7 +197,8 @@ def after_outages(detector: Any, subject: Subject) -> Iterator[dict[str, Any]]:
             )
     for name, figures in found.items():
         means = pd.DataFrame(figures).mean()
-        yield {"after": OUTAGE, "start": name, "streams": len(figures), **means.to_dict()}
+        more = {str(figure): value for figure, value in means.items()}
+        yield {"after": OUTAGE, "start": name, "streams": len(figures), **more}
 
 
 def cuts(subject: Subject) -> list[int]:
@@ -222,6 +226,21 @@ def after_training(detector: Any, subject: Subject) -> Iterator[dict[str, Any]]:
     for name, start in starts.items():
         figures = _figures(detector, subject, begin, _outputs(detector, x, begin, start))
         yield {"after": TRAINED, "start": name, "streams": 1, **figures}
+
+
+def _by_chance(subject: Subject) -> Iterator[dict[str, Any]]:
+    """Yields what a random score has on the same rows."""
+    rows = len(subject.frame)
+    score = np.random.default_rng(0).random(rows)
+    begins = {OUTAGE: [cut + LOST for cut in cuts(subject)], TRAINED: [subject.trained]}
+    for after, starts in begins.items():
+        labels = [keep_rows(subject.labels, np.arange(rows) >= begin) for begin in starts]
+        found = [
+            _from_scores(score[begin:], part) for begin, part in zip(starts, labels, strict=True)
+        ]
+        means = pd.DataFrame(found).mean()
+        more = {str(figure): value for figure, value in means.items()}
+        yield {"after": after, "start": "random", "streams": len(starts), **more}
 
 
 def warm_state(detector: Any, after_training: State) -> State:
@@ -273,8 +292,7 @@ def figures(
         period_s: Seconds from one row to the next.
     """
     labels, mask = list(labels), to_mask(labels, len(out.score))
-    found = {"vus_pr": volume_under_surface(out.score, labels).pr}
-    found["average_precision"] = average_precision(out.score, mask) if labels else np.nan
+    found = _from_scores(out.score, labels)
     at_threshold = event_figures(list(events), labels, rows=len(mask), period_s=period_s)
     found["event_recall"] = at_threshold.recall
     found["false_alarms_per_day"] = at_threshold.false_alarms_per_day
@@ -288,6 +306,15 @@ def figures(
     return found
 
 
+def _from_scores(score: np.ndarray, labels: Sequence[tuple[int, int]]) -> dict[str, float]:
+    ranges = list(labels)
+    mask = to_mask(ranges, len(score))
+    return {
+        "vus_pr": volume_under_surface(score, ranges).pr,
+        "average_precision": average_precision(score, mask) if ranges else np.nan,
+    }
+
+
 def show(tables: Tables, console: Console) -> None:
     """Prints means over NAB's series, and over the pumps."""
     console.print(summary(tables["restarts"]).round(3).to_string(), highlight=False)
@@ -297,7 +324,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     """Returns means over the series of each kind."""
     kind = table["series"].str.partition("/")[0].rename("data")
     groups = table.groupby(["after", kind, "detector", "start"], sort=False)
-    return groups.mean(numeric_only=True).drop(columns=["schema", "streams"])
+    return groups.mean(numeric_only=True).drop(columns=["schema", "streams"], errors="ignore")
 
 
 BENCHMARK = Benchmark(
