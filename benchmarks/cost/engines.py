@@ -1,10 +1,10 @@
 """Step files in other engines than ONNX Runtime: microseconds of a step, and how far numbers are.
 
-One thread each, one process, in rounds. A step here is what a runtime needs of an engine: it takes
-new arrays and leaves arrays of its own, so copies in and out count. Gaps are those of a stream of
-`ROWS` rows after the warm-up, some of them missing, in which each engine feeds back its own state:
-what accumulates is in them. `onnx` is the standard's reference implementation in numpy, for its
-numbers and not for its speed.
+One thread each, one process, in rounds, CPU time as in `single_step`. A step here is what a runtime
+needs of an engine: it takes new arrays and leaves arrays of its own, so copies in and out count.
+Gaps are those of a stream of `ROWS` rows after the warm-up, some of them missing, in which each
+engine feeds back its own state: what accumulates is in them. `onnx` is the standard's reference
+implementation in numpy, for its numbers and not for its speed.
 """
 
 import tempfile
@@ -55,13 +55,15 @@ def onnxruntime_step(file: Path, x: Array, state: Array) -> Step:
 def openvino_step(file: Path, x: Array, state: Array) -> Step:
     """One request with its tensors bound once; arrays are copied in and out.
 
-    A dictionary of inputs costs 60 µs a call, `start_async` and `wait` do not build one.
+    A dictionary of inputs costs some 60 µs a call; `start_async` and `wait` do not build one. With
+    no stream of its own OpenVINO runs in the thread that calls: with one, each call waits for
+    another thread.
     """
     import openvino
 
     options = {
         "INFERENCE_NUM_THREADS": 1,
-        "NUM_STREAMS": 1,
+        "NUM_STREAMS": 0,
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": "f32",
         "ENABLE_CPU_PINNING": False,
@@ -199,9 +201,10 @@ def figures(file: Path) -> list[dict[str, Any]]:
         },
         ROUNDS,
     )
-    for name, us in times.items():
-        ratio = float(np.median(us / times["onnxruntime"]))
-        rows[name] |= {"us": float(np.median(us)), "by_onnxruntime": ratio}
+    for name in steps:
+        rows[name] |= {"us": float(np.median(times.cpu[name]))}
+        for clock, of in (("", times.cpu), ("_wall", times.wall)):
+            rows[name][f"by_onnxruntime{clock}"] = float(np.median(of[name] / of["onnxruntime"]))
     return [*rows.values()]
 
 

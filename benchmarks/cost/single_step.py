@@ -1,7 +1,9 @@
 """What a single step costs: one stream, one row, as a gateway runs it.
 
 Kernels are exact. Times are ratios to River's `HalfSpaceTrees` in the same rounds of the same
-process, one thread: seconds of a shared machine say little, what runs in turn drifts together.
+process, one thread: seconds of a shared machine say little, what runs in turn drifts together. And
+they are CPU time: by the clock on the wall a busy machine interrupts a long call more often than a
+short one, and whatever is slow looks slower than it is. `push_by_river_wall` is by that clock.
 
 River: `score_one`, then `learn_one`, of its default settings (10 trees of height 8, windows of 250
 rows) with a seed and without limits, so of features from 0 to 1: a ready dictionary with one such
@@ -18,7 +20,7 @@ from functools import partial
 from importlib.metadata import version
 from itertools import count, cycle
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -75,7 +77,7 @@ def measure(one: Planned, session: Session) -> Rows:
 def figures(file: Path) -> dict[str, Any]:
     """Returns the figures of a detector file; those that need a package which is missing are not.
 
-    Kernels with free dimensions, with both overridden, and of the step file. Microseconds of
+    Kernels with free dimensions, with both overridden, and of the step file. CPU microseconds of
     `Detector.step`, of `Stream.push` with `EventDetector.update`, and of the references; the same
     as ratios, each the median over rounds of a ratio within one round.
     """
@@ -106,31 +108,39 @@ def figures(file: Path) -> dict[str, Any]:
     return {**counts, **summary(in_rounds(calls, ROUNDS)), **_versions()}
 
 
-def in_rounds(calls: Mapping[str, tuple[Call, int]], rounds: int) -> dict[str, np.ndarray]:
-    """Returns the median microseconds of a call by name `(rounds,)`, all in every round.
+class Times(NamedTuple):
+    """Median microseconds of a call in each round, by name `(rounds,)`."""
+
+    cpu: dict[str, np.ndarray]
+    """Of the process, all threads."""
+    wall: dict[str, np.ndarray]
+
+
+def in_rounds(calls: Mapping[str, tuple[Call, int]], rounds: int) -> Times:
+    """Times calls in turn, all in every round.
 
     Args:
         calls: Each function, and how often it is called in a round.
         rounds: Number of rounds, after one that does not count.
     """
-    found: dict[str, list[float]] = {name: [] for name in calls}
-    for number in range(rounds + 1):
+    medians: dict[str, list[Any]] = {name: [] for name in calls}
+    for _ in range(rounds + 1):
         for name, (call, times) in calls.items():
             spent = []
             for _ in range(times):
-                start = time.perf_counter()
+                wall, cpu = time.perf_counter(), time.process_time()
                 call()
-                spent.append(time.perf_counter() - start)
-            if number:
-                found[name].append(float(np.median(spent)) * 1e6)
-    return {name: np.array(medians) for name, medians in found.items()}
+                spent.append((time.process_time() - cpu, time.perf_counter() - wall))
+            medians[name].append(np.median(spent, axis=0) * 1e6)
+    found = {name: np.array(rows[1:]).T for name, rows in medians.items()}
+    return Times(*({name: rows[clock] for name, rows in found.items()} for clock in (0, 1)))
 
 
-def summary(times: Mapping[str, np.ndarray]) -> dict[str, float | None]:
+def summary(times: Times) -> dict[str, float | None]:
     """Returns microseconds and ratios, medians over rounds; the batched ones are of a sample."""
     us = {
         name: median / int(name.partition("_")[2] or 1) if name.startswith("step") else median
-        for name, median in times.items()
+        for name, median in times.cpu.items()
     }
     row: dict[str, float | None] = {f"us_{name}": _median(median) for name, median in us.items()}
     river, silero = us.get("river"), us.get("silero")
@@ -139,6 +149,7 @@ def summary(times: Mapping[str, np.ndarray]) -> dict[str, float | None]:
     if river is not None:
         low, high = np.quantile(us["push"] / river, (0.25, 0.75)).tolist()
         row |= {"push_by_river_low": low, "push_by_river_high": high}
+        row["push_by_river_wall"] = _median(times.wall["push"] / times.wall["river"])
         row["added_by_river"] = _median((us["push"] - us["step"]) / river)
     if silero is not None:
         row["silero_by_step"] = _median(silero / us["step"])

@@ -59,10 +59,12 @@ def test_ratios_are_medians_of_ratios_within_a_round():
         "river": 50 * slow,
         "silero": 90 * slow,
     }
-    row = single_step.summary(times)
+    twice = {name: 2 * us for name, us in times.items()} | {"river": 50 * slow}
+    row = single_step.summary(single_step.Times(cpu=times, wall=twice))
     assert row["us_step_64"] == 100
     assert (row["step_by_river"], row["push_by_river"], row["added_by_river"]) == (6, 9, 3)
     assert (row["push_by_river_low"], row["push_by_river_high"]) == (9, 9)
+    assert row["push_by_river_wall"] == 18
     assert (row["step_64_by_river"], row["step_256_by_river"]) == (2, 1)
     assert row["silero_by_step"] == pytest.approx(0.3)
 
@@ -72,7 +74,8 @@ def test_rounds_call_everything_in_turn_and_the_first_does_not_count():
     calls = {"a": (lambda: called.append("a"), 2), "b": (lambda: called.append("b"), 1)}
     times = single_step.in_rounds(calls, 3)
     assert called == ["a", "a", "b"] * 4
-    assert {name: array.shape for name, array in times.items()} == {"a": (3,), "b": (3,)}
+    for by_name in times:
+        assert {name: array.shape for name, array in by_name.items()} == {"a": (3,), "b": (3,)}
 
 
 def test_without_references_there_are_kernels_and_microseconds(monkeypatch, tmp_path):
