@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.cost.detectors import exported, hardly_trained, warm_state
 from benchmarks.cost.kernels import session as onnxruntime_session
 from benchmarks.cost.kernels import step_file
-from benchmarks.cost.single_step import DETECTORS, in_rounds
+from benchmarks.cost.single_step import DETECTORS, in_rounds, say_missing
 from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session
 from benchmarks.protocol.models import noisy_sine
 from benchmarks.protocol.processes import ONE_THREAD, LineProcess, installed
@@ -132,11 +132,7 @@ def measure(one: Planned, session: Session) -> Rows:
     Raises:
         RuntimeError: The exporter cannot freeze this detector.
     """
-    if missing := {*ENGINES} - {*installed(*ENGINES)}:
-        session.console.print(
-            f"Left out, not installed: {', '.join(sorted(missing))}. "
-            "`pip install kad-anomaly[benchmarks]` brings them."
-        )
+    say_missing({name: name for name in ENGINES}, session.console)
     with (
         tempfile.TemporaryDirectory() as folder,
         LineProcess("benchmarks.cost.engines", environment=ONE_THREAD) as process,

@@ -59,12 +59,7 @@ def plan(session: Session) -> list[Planned]:
 
 def measure(one: Planned, session: Session) -> Rows:
     """Exports a detector, then measures in a process with one thread."""
-    missing = [REFERENCES[name] for name in {*REFERENCES} - {*installed(*REFERENCES)}]
-    if missing:
-        session.console.print(
-            f"Left out, not installed: {', '.join(sorted(missing))}. "
-            "`pip install kad-anomaly[benchmarks]` brings them."
-        )
+    say_missing(REFERENCES, session.console)
     name, channels = one.keys["detector"], one.keys["channels"]
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -72,6 +67,23 @@ def measure(one: Planned, session: Session) -> Rows:
     ):
         file = exported(hardly_trained(name, channels, Path(folder) / "run"))
         return {"single_step": [{**one.keys, **process.ask(str(file))}]}
+
+
+def say_missing(packages: Mapping[str, str], console: Console) -> None:
+    """Names what is left out because it is not installed.
+
+    Args:
+        packages: The package that brings each module.
+        console: Where it is said.
+    """
+    missing = sorted({*packages} - {*installed(*packages)})
+    if missing:
+        names = ", ".join(packages[name] for name in missing)
+        console.print(
+            f"Left out, not installed: {names}. pip install 'kad-anomaly[benchmarks]'",
+            markup=False,
+            highlight=False,
+        )
 
 
 def figures(file: Path) -> dict[str, Any]:

