@@ -156,8 +156,8 @@ def frozen(name: str, channels: int, folder: Path) -> Path:
             return beside
         return export(run, run / "detector.step.onnx", streams=1, steps=1).path
     except Exception as error:
-        first, *_ = str(error).strip().splitlines() or [type(error).__name__]
-        raise RuntimeError(f"It cannot be frozen at one stream and one step: {first}") from error
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise RuntimeError(f"It cannot be frozen at one stream and one step: {reason}") from error
 
 
 def figures(file: Path) -> list[dict[str, Any]]:
@@ -217,7 +217,7 @@ BENCHMARK = Benchmark(
     plan=plan,
     measure=measure,
     show=show_whole,
-    tables={"engines": ()},
+    tables={"engines": ("detector", "channels", "engine")},
     default=DETECTORS,
     known=detector_names(),
 )

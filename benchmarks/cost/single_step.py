@@ -241,7 +241,7 @@ BENCHMARK = Benchmark(
     plan=plan,
     measure=measure,
     show=show,
-    tables={"single_step": ()},
+    tables={"single_step": ("detector", "channels")},
     default=DETECTORS,
     known=detector_names(),
 )

@@ -64,7 +64,7 @@ def single_step(steps: pd.DataFrame, engines: pd.DataFrame) -> Iterable[str]:
     return (
         (
             "`python -m benchmarks single_step`: one stream, one row, one thread. Kernels of a run "
-            "with free dimensions / both overridden / of the step file, where there is one; times "
+            "with free dimensions / both overridden / of the step file, – without one; times "
             "÷ River's HalfSpaceTrees (score and learn) in the same rounds: `Stream.push` with "
             "`EventDetector.update` (quartiles over rounds), `Detector.step` alone, what push and "
             "events add to it, and a sample of 64 and of 256 streams; silero-vad's step ÷ ours. "
@@ -91,7 +91,7 @@ ENGINES = ("onnxruntime", "openvino", "tract", "onnx")
 
 
 def _count(value: Any) -> str:
-    return "" if value is None or pd.isna(value) else f"{value:.0f}"
+    return "–" if value is None or pd.isna(value) else f"{value:.0f}"
 
 
 def _ratio(value: Any) -> str:
