@@ -57,6 +57,11 @@ BENCHMARKS = {
         "The RNN predictor's compensation on the discords: a network or support vectors.",
         ("fresh",),
     ),
+    "restarts": Entry(
+        "benchmarks.detection.restarts",
+        "Rows after an outage by two rules of restart, and after the training, cold and warm.",
+        ("detector", "fresh"),
+    ),
     "budget": Entry(
         "benchmarks.budgets.{data}",
         "Events on normal data that was never seen, against the false-alarm budget.",
@@ -69,6 +74,16 @@ BENCHMARKS = {
     "scoring": Entry(
         "benchmarks.cost.scoring",
         "Microseconds per sample of the exported file, one thread, for every detector.",
+    ),
+    "single_step": Entry(
+        "benchmarks.cost.single_step",
+        "One row of one stream: kernels a run, and times beside River and silero-vad.",
+        ("detector",),
+    ),
+    "engines": Entry(
+        "benchmarks.cost.engines",
+        "Step files in ONNX Runtime, OpenVINO and tract: microseconds and numbers.",
+        ("detector",),
     ),
     "predictor": Entry(
         "benchmarks.cost.predictor",

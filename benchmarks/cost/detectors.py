@@ -5,6 +5,7 @@ Detectors have their default sizes and are hardly trained; one thread.
 
 import tempfile
 import time
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pandas as pd
 
 from benchmarks.protocol.models import noisy_sine
 from benchmarks.protocol.processes import ONE_THREAD, LineProcess, serve
+from benchmarks.protocol.streaming import network_inputs
 from kad.backend import select_backend
 
 SHAPES = ((1, 1), (64, 1), (256, 1), (1, 512))
@@ -34,17 +36,24 @@ def costs() -> list[dict[str, Any]]:
     ):
         for name in detector_names():
             for channels in CHANNELS:
-                file = exported(name, channels, Path(folder) / f"{name}-{channels}")
+                file = exported(hardly_trained(name, channels, Path(folder) / f"{name}-{channels}"))
                 costs = process.ask(str(file))
                 size = round(file.stat().st_size / 1024)
                 rows.append({"detector": name, "channels": channels, **costs, "onnx_kb": size})
     return rows
 
 
-def exported(name: str, channels: int, folder: Path) -> Path:
-    """Trains a detector for one epoch and exports it."""
-    select_backend("tensorflow")
+def exported(run: Path) -> Path:
+    """Exports a run, with a step file beside the detector where the exporter makes one."""
     from export import export
+
+    more: dict[str, Any] = {"step": True} if "step" in signature(export).parameters else {}
+    return export(run, **more).path
+
+
+def hardly_trained(name: str, channels: int, folder: Path) -> Path:
+    """Trains a detector with its default sizes for one epoch and returns the run's folder."""
+    select_backend("tensorflow")
     from kad.config import build_config
     from kad.detectors import detector_class
     from kad.runs.train import train
@@ -53,7 +62,7 @@ def exported(name: str, channels: int, folder: Path) -> Path:
     overrides = {"training": dict.fromkeys(phases, 1)}
     config = build_config(detector=name, overrides=overrides)
     frame = noisy_sine(ROWS, [f"c{i}" for i in range(channels)])
-    return export(train(config, frame, out=folder).folder).path
+    return train(config, frame, out=folder).folder
 
 
 def _measure(file: str) -> dict[str, Any]:
@@ -62,7 +71,7 @@ def _measure(file: str) -> dict[str, Any]:
     detector = Detector(file)
     meta = detector.metadata
     frame = noisy_sine(meta.warmup_steps + 512, list(detector.channels))
-    warm = _warm_state(detector, frame)
+    warm = warm_state(detector, frame)
     rng = np.random.default_rng(0)
     figures: dict[str, Any] = {"state_size": meta.state_size}
     for streams, steps in SHAPES:
@@ -72,17 +81,12 @@ def _measure(file: str) -> dict[str, Any]:
     return figures
 
 
-def _warm_state(detector: Any, frame: pd.DataFrame) -> np.ndarray:
-    from runtime.clock.context import context_columns
-
+def warm_state(detector: Any, frame: pd.DataFrame) -> np.ndarray:
+    """Returns the state of a stream after a frame `(state_size,)`."""
     meta = detector.metadata
-    context = [column.name for column in meta.inputs if column.role == "context"]
-    values = frame.to_numpy("float32")[None]
-    if context:
-        times = pd.DatetimeIndex(frame.index).as_unit("ns").asi8
-        values = np.concatenate([values, context_columns(context, times)[None]], axis=2)
+    x = network_inputs(meta, frame)
     state = np.zeros((1, meta.state_size), "float32")
-    warm: np.ndarray = detector.step(values.astype("float32"), state).next_state[0]
+    warm: np.ndarray = detector.step(x, state).next_state[0]
     return warm
 
 

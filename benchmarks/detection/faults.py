@@ -59,12 +59,12 @@ def _found(detector: str, seed: int, exporter: ExportProcess) -> list[dict[str, 
     from kad.config import build_config
     from kad.runs.train import train
 
-    frame, faults = _pump(seed)
+    frame, faults = pump_of(seed)
     config = build_config(detector=detector, overrides={"training": {"seed": seed}})
     with tempfile.TemporaryDirectory() as folder:
         trained = train(config, frame.iloc[:TRAINING_ROWS], out=Path(folder) / "run")
         meta, scores = streamed(exporter.export(trained.folder), frame)
-    labels = _ranges(frame, faults)
+    labels = label_ranges(frame, faults)
     mask = to_mask(labels, len(frame))
     counted = np.arange(len(frame)) >= TRAINING_ROWS
     figures = evaluate(scores.score, labels, keep=counted, period_s=PERIOD_S)
@@ -133,19 +133,21 @@ def found(events: list[Event], faults: pd.DataFrame, *, since: pd.Timestamp) -> 
 
 
 def _chance(seed: int) -> dict[str, float]:
-    frame, faults = _pump(seed)
+    frame, faults = pump_of(seed)
     counted = np.arange(len(frame)) >= TRAINING_ROWS
-    figures = by_chance(_ranges(frame, faults), counted, period_s=PERIOD_S, seed=seed)
+    figures = by_chance(label_ranges(frame, faults), counted, period_s=PERIOD_S, seed=seed)
     return {name: figures[name] for name in ("f1", *FIGURES)}
 
 
-def _pump(seed: int) -> "PumpData":
+def pump_of(seed: int) -> "PumpData":
+    """Returns a pump of four weeks with faults, and what they are."""
     from kad.pump import pump
 
     return pump(days=DAYS, period_s=PERIOD_S, seed=seed)
 
 
-def _ranges(frame: pd.DataFrame, faults: pd.DataFrame) -> list[tuple[int, int]]:
+def label_ranges(frame: pd.DataFrame, faults: pd.DataFrame) -> list[tuple[int, int]]:
+    """Returns the half-open row ranges of the faults."""
     starts, ends = (
         faults[name].astype("datetime64[ns]").astype("int64") for name in ("start", "end")
     )

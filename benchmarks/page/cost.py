@@ -1,6 +1,7 @@
 """What detectors cost, and whether backends agree."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
@@ -41,6 +42,71 @@ def samples(
 def _beside(row: "pd.Series[float]") -> str:
     share = row["share_of_products"]
     return f"{row['us_per_sample']:g}" + ("" if pd.isna(share) else f" ({share:g})")
+
+
+@section("A single step", single_step="python -m benchmarks single_step",
+         engines="python -m benchmarks engines")  # fmt: skip
+def single_step(steps: pd.DataFrame, engines: pd.DataFrame) -> Iterable[str]:
+    """Kernels and ratios of one row of one stream, and step files in other engines."""
+    kinds = ("kernels", "kernels_fixed", "kernels_step_file")
+    ratios = ("step_by_river", "added_by_river", "step_64_by_river", "step_256_by_river")
+    rows = []
+    for case in steps.to_dict("records"):
+        counts = " / ".join(_count(case.get(kind)) for kind in kinds)
+        spread = [_ratio(case.get(f"push_by_river{end}")) for end in ("", "_low", "_high")]
+        push = "{} ({} to {})".format(*spread) if spread[0] else ""
+        cells = [*(_ratio(case.get(name)) for name in ratios), _ratio(case.get("silero_by_step"))]
+        rows.append((case["detector"], case["channels"], counts, push, *cells))
+    elsewhere = []
+    for (detector, channels), cases in engines.groupby(["detector", "channels"], sort=False):
+        by_engine = cases.set_index("engine")
+        elsewhere.append((detector, channels, *(_elsewhere(by_engine, e) for e in ENGINES)))
+    return (
+        (
+            "`python -m benchmarks single_step`: one stream, one row, one thread. Kernels of a run "
+            "with free dimensions / both overridden / of the step file, – without one; times "
+            "÷ River's HalfSpaceTrees (score and learn) in the same rounds: `Stream.push` with "
+            "`EventDetector.update` (quartiles over rounds), `Detector.step` alone, what push and "
+            "events add to it, and a sample of 64 and of 256 streams; silero-vad's step ÷ ours. "
+            f"{steps['versions'].iloc[0]}."
+        ),
+        table(
+            (
+                *("detector", "channels", "kernels", "push + events", "step", "added"),
+                *("64 streams", "256 streams", "silero-vad ÷ step"),
+            ),
+            rows,
+        ),
+        (
+            "`python -m benchmarks engines`: files of one stream and one step. Time ÷ ONNX "
+            "Runtime's in the same rounds, largest relative gap of outputs and of the state over "
+            "500 steps with the engine's own state fed back. `onnx` is the reference "
+            "implementation."
+        ),
+        table(("detector", "channels", "onnxruntime, µs", *ENGINES[1:]), elsewhere),
+    )
+
+
+ENGINES = ("onnxruntime", "openvino", "tract", "onnx")
+
+
+def _count(value: Any) -> str:
+    return "–" if value is None or pd.isna(value) else f"{value:.0f}"
+
+
+def _ratio(value: Any) -> str:
+    return "" if value is None or pd.isna(value) else f"{value:.3g}"
+
+
+def _elsewhere(cases: pd.DataFrame, engine: str) -> str:
+    if engine not in cases.index:
+        return ""
+    row = cases.loc[engine]
+    if pd.isna(row["us"]):
+        return "fails"
+    if engine == ENGINES[0]:
+        return f"{row['us']:.0f}"
+    return f"{row['by_onnxruntime']:.2g}, {row['gap']:.0e}, {row['gap_state']:.0e}"
 
 
 @section("What training costs", training="python -m benchmarks training",

@@ -6,6 +6,7 @@ import pandas as pd
 
 from benchmarks.detection import published
 from benchmarks.detection.judging import RANDOM
+from benchmarks.detection.restarts import CUTS, LOST, NO_OUTAGE, OUTAGE, SOON, TRAINED, summary
 from benchmarks.detection.skab import BASELINES, EVERY_ROW, OTHER_HALF, WITH_LABELS
 from benchmarks.page.markdown import section, spread, table, with_std
 from kad.metrics import METRICS
@@ -154,6 +155,63 @@ def _in_order(results: pd.DataFrame, column: str) -> list[tuple[str, pd.DataFram
     """Returns the rows of each detector, baselines last."""
     groups = [(str(name), cases) for name, cases in results.groupby(column, sort=False)]
     return sorted(groups, key=lambda group: group[0] in BASELINES)
+
+
+RESTARTS = {
+    OUTAGE: (NO_OUTAGE, "everything zero", "first number 0"),
+    TRAINED: ("goes on", "cold", "warm"),
+}
+"""What each table compares, by what a stream starts after."""
+
+
+@section("Restarts and warm starts", restarts="python -m benchmarks restarts")
+def restarts(results: pd.DataFrame) -> Iterable[str]:
+    """The same rows after each kind of start."""
+    header = {
+        f"above the threshold, first {SOON[0]} rows": f"above_{SOON[0]}",
+        f"first {SOON[1]}": f"above_{SOON[1]}",
+        f"median severity, first {SOON[0]}": f"median_{SOON[0]}",
+        f"first {SOON[1]} ": f"median_{SOON[1]}",
+        "false alarms a day": "false_alarms_per_day",
+        "labels found": "event_recall",
+        "VUS-PR": "vus_pr",
+    }
+    results = results[results["schema"] == results["schema"].max()]
+    old = (
+        " These files are of schema 1, which knows no restart by a first number 0 and no warm "
+        "state: what stands for them says nothing yet."
+        if results["schema"].max() < 2
+        else ""
+    )
+    parts = []
+    for after, starts in RESTARTS.items():
+        means = summary(results[results["after"] == after])
+        rows = []
+        for (_, data, detector), cases in means.groupby(level=[0, 1, 2], sort=False):
+            by_start = cases.droplevel([0, 1, 2])
+            if detector == RANDOM:
+                cells = [*[""] * (len(header) - 1), f"{by_start['vus_pr'].iloc[0]:.3f}"]
+            else:
+                cells = [_each(by_start, starts, column) for column in header.values()]
+            rows.append((data, _name(str(detector)), *cells))
+        parts.append(f"After {after}: {' / '.join(starts)}.")
+        parts.append(table(("data", "detector", *map(str.strip, header)), rows))
+    return (
+        (
+            "`python -m benchmarks restarts`: the first labelled series of each folder of NAB and "
+            f"two pumps, few epochs; {CUTS} outages of {LOST} rows in each. Rows are counted from "
+            "the end of the warm-up after the start, unlabelled ones where a severity is compared; "
+            "the threshold is the file's own; the rest is of all rows after the start, means over "
+            f"series.{old}"
+        ),
+        *parts,
+    )
+
+
+def _each(by_start: pd.DataFrame, starts: Iterable[str], column: str) -> str:
+    digits = 3 if column in {"vus_pr", *(f"above_{rows}" for rows in SOON)} else 2
+    found = [by_start[column].get(start, float("nan")) for start in starts]
+    return " / ".join("" if pd.isna(value) else f"{value:.{digits}f}" for value in found)
 
 
 @section("Every series by itself", nab_means="python -m benchmarks nab",

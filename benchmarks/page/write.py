@@ -32,9 +32,11 @@ def write() -> str:
         detection.skab(),
         detection.metrics(),
         budgets.budgets(),
+        detection.restarts(),
         detection.discords(),
         detection.paper(),
         cost.samples(),
+        cost.single_step(),
         cost.training(),
         cost.rest(),
     )

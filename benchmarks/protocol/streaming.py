@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from runtime.alarms.events import Event, EventDetector
@@ -18,6 +19,21 @@ def streamed(file: Path, frame: pd.DataFrame) -> tuple[Metadata, Scores]:
     detector = Detector(file)
     scores = Stream(detector).push_many(times_ns(frame), frame.to_numpy("float64"))
     return detector.metadata, scores
+
+
+def network_inputs(meta: Metadata, frame: pd.DataFrame) -> np.ndarray:
+    """Returns what `Detector.step` takes of a frame, float32 `(1, rows, inputs)`.
+
+    Values, then context columns of the rows' times; every row is a step.
+    """
+    from kad.data.frames import times_ns
+    from runtime.clock.context import context_columns
+
+    context = [column.name for column in meta.inputs if column.role == "context"]
+    parts = [frame[list(meta.channels)].to_numpy("float32")]
+    if context:
+        parts.append(context_columns(context, times_ns(frame)).astype("float32"))
+    return np.concatenate(parts, axis=1)[None]
 
 
 def events_of(

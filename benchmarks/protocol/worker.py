@@ -5,7 +5,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,9 @@ from benchmarks.protocol.cases import Case, Scored, on_clock
 from benchmarks.protocol.exporting import ExportProcess
 from benchmarks.protocol.processes import serve
 from kad.options import merged
+
+if TYPE_CHECKING:
+    from kad.runs.folder import Run
 
 
 def _work(exporter: ExportProcess, question: dict[str, Any]) -> None:
@@ -25,25 +28,30 @@ def _work(exporter: ExportProcess, question: dict[str, Any]) -> None:
         _forget()
 
 
-def measure(case: Case, exporter: ExportProcess) -> Scored:
-    """Trains, exports and scores a case."""
-    from benchmarks.detection.rescoring import error_streams
-    from datasets import load
+def train_case(case: Case, frame: pd.DataFrame, out: Path) -> "Run":
+    """Trains a case on its series and writes the run's folder."""
     from kad.config import build_config
     from kad.detectors import detector_class
     from kad.runs.train import train
 
-    series = load(case.series)
-    frame = on_clock(series)
     overrides = case.overrides
     if case.context:
         takes = detector_class(case.detector).takes_context
         overrides = merged({"data": {"context": takes}}, overrides)
     overrides = merged(overrides, {"data": {"train": "{}:{}".format(*case.train)}})
     config = build_config(detector=case.detector, preset=case.preset, overrides=overrides)
+    return train(config, frame, out=out)
+
+
+def measure(case: Case, exporter: ExportProcess) -> Scored:
+    """Trains, exports and scores a case."""
+    from benchmarks.detection.rescoring import error_streams
+    from datasets import load
+
+    frame = on_clock(load(case.series))
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        trained = train(config, frame, out=Path(folder) / "run")
+        trained = train_case(case, frame, Path(folder) / "run")
         exported = time.perf_counter()
         file = exporter.export(trained.folder)
         done = time.perf_counter()
