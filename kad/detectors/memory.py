@@ -162,9 +162,9 @@ class Memory(Detector):
         )
 
     def _numbers(self, z: Any, first: int) -> Any:
-        """Numbers the steps of a chunk: `(1, steps, 1)`."""
+        """Numbers the steps of a chunk: `(1, steps, 1)`, or one number."""
         if z.shape[1] == 1:
-            return np.full((1, 1, 1), first, "float32")
+            return float(first)
         return ops.arange(first, ops.shape(z)[1] + first, dtype="float32")[None, :, None]
 
     def _remember(

@@ -336,8 +336,8 @@ class Scoring(layers.Layer):
         # The first errors of all say what is usual; a short memory never sees more of them.
         settled = ops.greater_equal(past["seen"], ops.minimum(float(options.settle), memory))
         reach = ops.where(settled, deviation, _WITHOUT_LIMIT)
-        tame = ops.minimum(now["error"], mean + options.winsor * reach)
-        capped = ops.minimum(now["error"], mean + self._caps.astype("float32") * reach)
+        tame = ops.minimum(now["error"], mean + reach * options.winsor)
+        capped = ops.minimum(now["error"], mean + reach * self._caps.astype("float32"))
         seen = ops.minimum(past["seen"] + now["count"], memory)
         gain = now["count"] / ops.maximum(seen, 1.0)
         change = tame - mean
