@@ -103,6 +103,7 @@ class Stepping(Described):
         count = ops.maximum(old["count"], 1.0) + running_sum(anything)
         count = ops.minimum(count, self.longest_count + 2.0)
         samples = Samples(
+            x=raw,
             z=hold_last(self.scaler(raw, machine), is_there, old["last"]),
             observed=observed,
             is_observed=is_there,

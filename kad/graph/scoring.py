@@ -25,9 +25,10 @@ _WITHOUT_LIMIT = 1e9
 class Samples(NamedTuple):
     """A chunk of samples as detectors measure them."""
 
+    x: Any
+    """`(streams, steps, channels)`, raw units; NaN or infinity where missing."""
     z: Any
-    """`(streams, steps, channels)`, standardised; the last observed sample in place of a missing
-    one."""
+    """Same shape, standardised; the last observed sample in place of a missing one."""
     observed: Any
     """Same shape, float32: 1 where there is a sample."""
     is_observed: Any

@@ -48,9 +48,19 @@ def test_warm_up_is_silent_and_expects_the_sample(detector):
     checks.check_warm_up(detector)
 
 
-def test_a_restart_is_a_new_stream(detector):
-    """After a long gap, bit for bit."""
+def test_a_restart_keeps_what_was_learnt(detector):
+    """Windows begin anew, statistics and memory go on; zeros are a new stream."""
     checks.check_restart(detector)
+
+
+def test_a_warm_stream_knows_what_was_learnt(detector):
+    """And has a warm-up, as every other."""
+    checks.check_warm_start(detector)
+
+
+def test_no_context_poisons_a_stream(detector):
+    """Whatever comes where sines and cosines should."""
+    checks.check_context(detector)
 
 
 def test_a_frame_is_its_rows(detector):

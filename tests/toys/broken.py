@@ -89,6 +89,22 @@ class Stuck(Honest):
         return {**out, "next_state": out["next_state"] * (1 + 1e-3 * steps)}
 
 
+class Amnesiac(Honest):
+    """Forgets its statistics when a stream restarts."""
+
+    def step(self, x, state):
+        begins = ops.cast(ops.equal(state[:, :1], 0.0), "float32")
+        return super().step(x, state * (1.0 - begins))
+
+
+class Sentimental(Honest):
+    """Takes what was before a restart for what it looks back on."""
+
+    def step(self, x, state):
+        ones = ops.concatenate([ops.ones_like(state[:, :1]), state[:, 1:]], axis=1)
+        return super().step(x, ops.where(ops.any(state != 0, axis=1, keepdims=True), ones, state))
+
+
 class Loud(Honest):
     """Scores while it warms up."""
 
@@ -102,7 +118,7 @@ class Late(Honest):
 
     def measure(self, samples, old):
         measured = super().measure(samples, old)
-        warm = ops.cast(samples.count > self.warmup_steps + 1.0, "float32")[..., None]
+        warm = ops.cast(samples.count > self.warmup_steps + 2.0, "float32")
         expected = warm * measured.expected + (1 - warm) * samples.z
         return measured._replace(expected=expected)
 

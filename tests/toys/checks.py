@@ -142,7 +142,7 @@ def check_warm_up(detector):
             assert not out[name][stream, :rows].any(), name
         seen = np.isfinite(sample[stream, :rows])
         expected = out["expected"][stream]
-        np.testing.assert_array_equal(expected[:rows][seen], sample[stream, :rows][seen])
+        np.testing.assert_allclose(expected[:rows][seen], sample[stream, :rows][seen], rtol=1e-6)
         assert (expected[rows] != sample[stream, rows]).any()
         assert out["score"][stream, rows:].any()
     held = np.tile(sample[1, 3], (3, 1))
@@ -150,16 +150,79 @@ def check_warm_up(detector):
 
 
 def check_restart(detector):
-    """After a longer gap than `max_gap_steps` a series scores as a new one, bit for bit."""
-    frame = frame_for(detector, 3 * detector.warmup_steps + 40, seed=4)
-    cut = detector.warmup_steps + 20
-    after = frame.iloc[cut + detector.max_gap_steps + 1 :]
-    scores, counts = detector.scores(pd.concat([frame.iloc[:cut], after]))
-    alone, _ = detector.scores(after)
+    """First number 0: windows begin anew, the warm-up counts again, what was learnt goes on.
+
+    A frame with a longer gap than `max_gap_steps` is scored that way, and zeros everywhere are a
+    new stream.
+    """
+    warm, keeps = detector.warmup_steps, detector.layout.keeps
+    x = calm(detector)
+    before = scored(detector, x)["next_state"]
+    again = before.copy()
+    again[:, 0] = 0
+    scrambled = again.copy()
+    for part in detector.layout.slices[1:]:
+        if part.name not in keeps:
+            scrambled[:, part.offset : part.offset + part.size] = 5.0
+    out = scored(detector, x, state=again)
+    equal(scored(detector, x, state=scrambled), out)
+    assert not out["severity"][:, :warm].any()
+    assert out["score"][:, warm:].any()
+    if detector.scoring.is_adaptive:
+        nothing = np.full_like(x[:, :1], np.nan)
+        nothing[..., len(detector.channels) :] = 0
+        kept = detector.layout.read(scored(detector, nothing, state=again)["next_state"])
+        old = detector.layout.read(before)
+        for name in detector.scoring.statistics_parts:
+            np.testing.assert_array_equal(kept[name], old[name], err_msg=name)
+        new = scored(detector, x)
+        assert relative_gap(out["next_state"], new["next_state"]) > TOLERANCE
+    frame = frame_for(detector, 3 * warm + 40, seed=4)
+    cut = warm + 20
+    parts = [frame.iloc[:cut], frame.iloc[cut + detector.max_gap_steps + 1 :]]
+    scores, counts = detector.scores(pd.concat(parts))
     assert counts["restarts"] == 1
-    rest = {name: getattr(scores, name)[-len(alone) :] for name in PER_STEP}
-    equal(rest, as_scores(alone), PER_STEP)
-    assert alone.score.any()
+    state, rest = new_state(detector, 1), None
+    for part in parts:
+        state[:, 0] = 0
+        times, values = values_of(part)
+        inputs = np.concatenate([values, context_columns(detector.context, times)], axis=1)
+        rest = scored(detector, inputs[None].astype("float32"), always(1), state=state)
+        state = np.array(rest["next_state"])
+    expected = {name: rest[name][0] for name in PER_STEP}
+    agree(
+        {name: getattr(scores, name)[-len(parts[1]) :] for name in PER_STEP}, expected, PER_STEP
+    )
+
+
+def check_warm_start(detector):
+    """What a warm stream starts with: what goes on at the end of the training rows, and no more."""
+    state = detector.warm_state
+    parts = detector.layout.read(state)
+    assert state.shape == (1, detector.state_size)
+    assert np.isfinite(state).all()
+    for name, part in parts.items():
+        assert name in detector.layout.keeps or not part.any(), name
+    for name in detector.own_keeps:
+        assert parts[name].any(), name
+    for name in detector.scoring.statistics_parts:
+        value = np.asarray(detector.scoring.statistics[name])
+        np.testing.assert_array_equal(parts[name].reshape(-1), value, err_msg=name)
+    out = scored(detector, calm(detector, streams=1), state=state)
+    assert not out["severity"][:, : detector.warmup_steps].any()
+    assert all(np.isfinite(out[name]).all() for name in OUTPUTS)
+
+
+def check_context(detector):
+    """NaN, infinity and absurd numbers in a context column poison nothing, and count as 0."""
+    channels = len(detector.channels)
+    x = calm(detector)
+    row = detector.warmup_steps + 5
+    x[:, row, channels:] = 0
+    want = scored(detector, x)
+    for absurd in (np.nan, np.inf, -np.inf, 3e38, -1e30, 7.0):
+        x[:, row, channels:] = absurd
+        equal(scored(detector, x), want)
 
 
 def check_frame(detector):

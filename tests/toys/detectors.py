@@ -88,3 +88,20 @@ def fitted(name, frame=None, **overrides):
     with patch.object(type(detector), "fit_networks", lambda *_: None):
         detector.fit(frame, training=config.training)
     return detector
+
+
+def default_size(name, channels):
+    """A detector as it comes, `multichannel` where it has several; networks keep first weights."""
+    from kad.config import build_config
+    from kad.detectors import detector_class
+    from kad.runs.construct import build_detector
+
+    presets = detector_class(name).presets
+    preset = "multichannel" if channels > 1 and "multichannel" in presets else "default"
+    frame = ten_minutes(1500)[["a", "b"][:channels]]
+    config = build_config(detector=name, preset=preset)
+    keras.utils.set_random_seed(1)
+    detector = build_detector(config, frame, tuple(frame.columns))
+    with patch.object(type(detector), "fit_networks", lambda *_: None):
+        detector.fit(frame, training=config.training)
+    return detector

@@ -65,6 +65,7 @@ def _imputed(
     forecast = past["pending"][..., -horizon * features :][..., :features]
     imputed = ops.where(chunk["is_warm"], forecast, chunk["z"])
     return Samples(
+        x=chunk["z"],
         z=ops.where(chunk["is_observed"], chunk["z"], imputed),
         observed=chunk["observed"],
         is_observed=chunk["is_observed"],
