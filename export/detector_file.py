@@ -10,7 +10,6 @@ import numpy as np
 from export.onnx_graph import set_metadata, to_onnx, weights_sha256
 from export.replay import STREAMS, always, replay, replay_series, run
 from export.simplify import folded, simplified
-from kad.backend.compiled import compile_function
 from runtime.model.container import graph_digest, seal
 from runtime.model.detector import Detector as OnnxDetector
 from runtime.model.outputs import OUTPUTS, shapes
@@ -74,7 +73,7 @@ def detector_file(
     set_metadata(model, seal(entries))
     onnx = OnnxDetector(model.SerializeToString())
 
-    compiled = compile_function(step, detector.variables)
+    compiled = detector.compiled(detector.step)
     chunk = frozen.get("steps", detector.max_steps)
     length = detector.warmup_steps + 4 * detector.max_steps + 2 * GOLDEN_STEPS
     length = -(-length // chunk) * chunk

@@ -102,8 +102,7 @@ class Running(Stepping):
             state: Before them.
             exact: What goes on over a restart knows of no row that is not real.
         """
-        if step not in self._compiled:
-            self._compiled[step] = compile_function(step, self.variables)
+        run = self.compiled(step)
         singles = len(inputs) % self.max_steps if exact and self.own_keeps else 0
         whole = len(inputs) - singles
         chunks = chain(
@@ -111,9 +110,15 @@ class Running(Stepping):
             _chunks(inputs[whole:], 1, channels=len(self.channels)),
         )
         for chunk, rows in chunks:
-            out = self._compiled[step](chunk, state)
+            out = run(chunk, state)
             state = out["next_state"]
             yield dict(out), rows
+
+    def compiled(self, step: Step) -> Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]]:
+        """Returns `step`, or a method as it is, compiled once, from arrays to arrays."""
+        if step not in self._compiled:
+            self._compiled[step] = compile_function(step, self.variables)
+        return self._compiled[step]
 
     def columns_of(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Returns the channels of a frame in the detector's order.

@@ -1,7 +1,10 @@
 """Damaged snapshots: what `restore` must refuse, or continue as if nothing had happened."""
 
+import argparse
 import hashlib
 import json
+import sys
+from collections import Counter
 from dataclasses import fields
 
 import numpy as np
@@ -176,3 +179,31 @@ def _change(node, rng):
 def _plain(*parts):
     """Scores to the last bit, for comparison."""
     return [getattr(p, f.name).tobytes() for p in parts for f in fields(Scores)]
+
+
+def main():
+    """Runs `scripts/fuzz snapshots`; exit code 1 where a damaged one is taken."""
+    from runtime import Detector
+    from toys.onnx_files import toy
+    from toys.streams import DETECTOR
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("snapshots", type=int, nargs="?", default=6000)
+    parser.add_argument("seed", type=int, nargs="?", default=1)
+    arguments = parser.parse_args()
+    wanted, seed = arguments.snapshots, arguments.seed
+    every = [s for d in (DETECTOR, Detector(toy(("a", "b"), grid="rows"))) for s in subjects(d)]
+    counts = Counter()
+    for subject in every:
+        for how in (damages, forgeries):
+            rng = np.random.default_rng(seed)
+            for blob in how(subject.blob, rng, -(-wanted // (2 * len(every)))):
+                what = "unchanged" if blob == subject.blob else subject.outcome(blob)
+                counts[how.__name__, what] += 1
+    for (kind, what), number in sorted(counts.items()):
+        sys.stdout.write(f"{kind:<12} {what:<20} {number}\n")
+    sys.exit(any(k == "damages" and w not in ("unchanged", "refused") for k, w in counts))
+
+
+if __name__ == "__main__":
+    main()
