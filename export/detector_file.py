@@ -73,7 +73,7 @@ def detector_file(
     set_metadata(model, seal(entries))
     onnx = OnnxDetector(model.SerializeToString())
 
-    compiled = detector.compiled(detector.step)
+    compiled = detector.run_of(detector.step)
     chunk = frozen.get("steps", detector.max_steps)
     length = detector.warmup_steps + 4 * detector.max_steps + 2 * GOLDEN_STEPS
     length = -(-length // chunk) * chunk

@@ -102,7 +102,7 @@ class Running(Stepping):
             state: Before them.
             exact: What goes on over a restart knows of no row that is not real.
         """
-        run = self.compiled(step)
+        run = self.run_of(step)
         singles = len(inputs) % self.max_steps if exact and self.own_keeps else 0
         whole = len(inputs) - singles
         chunks = chain(
@@ -114,7 +114,7 @@ class Running(Stepping):
             state = out["next_state"]
             yield dict(out), rows
 
-    def compiled(self, step: Step) -> Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]]:
+    def run_of(self, step: Step) -> Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]]:
         """Returns `step`, or a method as it is, compiled once, from arrays to arrays."""
         if step not in self._compiled:
             self._compiled[step] = compile_function(step, self.variables)

@@ -106,7 +106,7 @@ class Rounds:
         self._x_values[:] = row
         if self._context:
             self._context.at(time_ns, self._x_context)
-        out = self._detector.step(self._x, self.state)
+        out = self._detector.call(self._x, self.state)
         self.state = out.next_state
         return out
 

@@ -117,8 +117,8 @@ def _check_detector(kind: str, detector: Detector, found: object) -> None:
     }
     if "identity" in differs:
         raise InputError(
-            f"A {kind} must be restored under the detector that it was scored with, weights "
-            f"{wanted['identity'][:12]}. Received: a snapshot for weights "
+            f"A {kind} must be restored under the detector that it was scored with, "
+            f"{wanted['identity'][:12]}. Received: a snapshot for "
             f"{str(differs['identity'])[:12]}. Start the {kind} anew."
         )
     named = ", ".join(f"{name} {shown(wanted[name])}" for name in differs)

@@ -9,6 +9,8 @@ from runtime import Detector, Stream, verify
 from runtime.model.schema import SCHEMA
 
 GOLDEN = Path(__file__).parent
+ALARMS = {"schema1": [30, 31, 32, 33, 34, 35], "schema2": [30]}
+"""Of a spike in row 30: the older file has static scores of whole windows."""
 
 
 def test_every_schema_has_a_golden_file():
@@ -27,4 +29,4 @@ def test_golden_files_still_score(path):
     values = np.full((40, 2), 20.0)
     values[30] += 20
     scores = stream.push_many(times, values)
-    assert list(np.flatnonzero(scores.alarm)) == [30, 31, 32, 33, 34, 35]
+    assert list(np.flatnonzero(scores.alarm)) == ALARMS[path.stem]

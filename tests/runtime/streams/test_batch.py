@@ -18,7 +18,6 @@ from runtime.streams.batch import StreamBatch
 from runtime.streams.scores import Scores
 from runtime.streams.stream import Stream
 from toys.onnx_files import toy
-from toys.pickled import Pickled
 from toys.streams import DETECTOR, MINUTE, rows, same, whole
 
 
@@ -173,7 +172,7 @@ def test_a_batch_goes_on_from_its_snapshot(way, reorder):
     """Held rows, counts, threshold and names included, on the fast path and off it."""
     rng = np.random.default_rng(1)
     names = ["x", "y", "\ud800"]
-    batch = StreamBatch(Pickled(toy(("a", "b"))), names, reorder=reorder, threshold=2.0)
+    batch = StreamBatch(Detector(toy(("a", "b"))), names, reorder=reorder, threshold=2.0)
     alone = {name: Stream(DETECTOR, reorder=reorder, threshold=2.0) for name in names}
     rounds(batch, alone, 7, rng)
     blob = batch.snapshot()

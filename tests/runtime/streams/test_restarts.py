@@ -15,23 +15,9 @@ from toys.streams import MINUTE, same
 TIMES = np.arange(12) * MINUTE
 TIMES[6:] += 50 * MINUTE
 VALUES = np.random.default_rng(3).normal(20, 3, (12, 2))
-AVERAGE = np.array([[0, 20, 25]], np.float32)
 
 
-class Keeping(Detector):
-    """A detector whose file is of schema 2, and may have a warm state."""
-
-    warm_state = None
-
-    @property
-    def metadata(self):
-        meta = super().metadata
-        object.__setattr__(meta, "schema", 2)
-        return meta
-
-
-class Warm(Keeping):
-    warm_state = AVERAGE
+OLD, NEW = (Detector(toy(("a", "b"), schema=schema)) for schema in (1, 2))
 
 
 def by_hand(detector, state, *, keeps):
@@ -43,12 +29,11 @@ def by_hand(detector, state, *, keeps):
     return np.concatenate([first.score[0], second.score[0]])
 
 
-@pytest.mark.parametrize("kind", [Detector, Keeping])
+@pytest.mark.parametrize("detector", [OLD, NEW], ids=["schema 1", "schema 2"])
 @pytest.mark.parametrize("single", [False, True])
-def test_a_restart_keeps_what_was_learnt_from_schema_2_on(kind, single):
+def test_a_restart_keeps_what_was_learnt_from_schema_2_on(detector, single):
     """The first number becomes 0, and the graph does the rest; before, all of it does."""
-    detector = kind(toy(("a", "b")))
-    expected = by_hand(detector, detector.initial_state(), keeps=kind is Keeping)
+    expected = by_hand(detector, detector.initial_state(), keeps=detector is NEW)
     stream, batch = Stream(detector), StreamBatch(detector, ["x", "y"])
     blocks = [slice(i, i + 1) for i in range(12)] if single else [slice(0, 12)]
     scores = [stream.push_many(TIMES[b], VALUES[b]) for b in blocks]
@@ -63,15 +48,15 @@ def test_a_restart_keeps_what_was_learnt_from_schema_2_on(kind, single):
 
 def test_a_new_stream_stays_new():
     """Its state is zeros at its first row, which is a restart too."""
-    stream = Stream(Keeping(toy(("a", "b"))))
+    stream = Stream(NEW)
     (score,) = stream.push_many(TIMES[:1], VALUES[:1]).score
     assert score == pytest.approx(VALUES[0].sum(), rel=1e-6)
 
 
 def test_a_stream_may_start_warm():
     """From the file's state, as after an outage; the file's own state stays as it is."""
-    detector = Warm(toy(("a", "b")))
-    expected = by_hand(detector, AVERAGE, keeps=True)
+    detector = NEW
+    expected = by_hand(detector, detector.warm_state, keeps=True)
     stream = Stream(detector, warm=True)
     scores = stream.push_many(TIMES, VALUES)
     np.testing.assert_allclose(scores.score, expected, rtol=1e-5)
@@ -83,7 +68,7 @@ def test_a_stream_may_start_warm():
     restored = StreamBatch.restore(detector, batch.snapshot())
     restored.add(["z"])
     same(restored.push_many(["z"] * 12, TIMES, VALUES).of("z"), scores)
-    assert AVERAGE.tolist() == [[0, 20, 25]]
+    assert detector.warm_state.tolist() == [[0, 1, 2]]
     assert Stream(detector).push_many(TIMES[:1], VALUES[:1]).score[0] > 30
 
 
@@ -91,4 +76,4 @@ def test_a_stream_may_start_warm():
 def test_a_file_without_a_warm_state_says_what_to_do(make):
     """Such as every file of schema 1."""
     with pytest.raises(InputError, match="`warm=True` needs .*Export it again"):
-        make(Keeping(toy(("a", "b"))), warm=True)
+        make(OLD, warm=True)

@@ -82,10 +82,10 @@ def test_a_state_that_is_not_finite_is_refused(number):
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        ({"weights_sha256": "f" * 64}, "weights ffffffffffff"),
+        ({"warmup_steps": 4}, "the detector that it was scored with, [0-9a-f]{12}. Received"),
         ({"channels": ("a", "c")}, "same channels.* another than inputs"),
-        ({"channels": ("a",)}, "another than inputs"),
-        ({"context": ("time_of_day_sin",)}, "another than inputs"),
+        ({"channels": ("a",)}, "the detector that it was scored with"),
+        ({"context": ("time_of_day_sin",)}, "the detector that it was scored with"),
         ({"period_s": 30.0}, "another than period_ns 30000000000"),
         ({"grid": "rows"}, "must be the bytes"),
     ],

@@ -22,7 +22,6 @@ from runtime.model.detector import Detector
 from runtime.streams.scores import Scores
 from runtime.streams.stream import Stream
 from toys.onnx_files import reference, toy
-from toys.pickled import Pickled
 from toys.streams import DETECTOR, MINUTE, rows, same, whole
 
 
@@ -231,7 +230,7 @@ def test_rows_are_arrays(times):
 def test_streams_pickle(way):
     """With the detector, as their snapshot: they go on apart."""
     times, values = rows()
-    stream = Stream(Pickled(toy(("a", "b"))), reorder=2, threshold=2.0)
+    stream = Stream(Detector(toy(("a", "b"))), reorder=2, threshold=2.0)
     stream.push_many(times[:30], values[:30])
     other = way(stream)
     same(whole(other, times[30:], values[30:]), whole(stream, times[30:], values[30:]))
