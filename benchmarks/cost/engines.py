@@ -33,7 +33,7 @@ from runtime.model.outputs import OUTPUTS
 CHANNELS = (1, 8)
 ROWS = 500
 QUIET = {**ONE_THREAD, "CI": "true"}
-"""Else `import openvino` sends an event over the network, and keeps a client's number in `~/intel`."""
+"""Else `import openvino` sends an event over the network, and keeps an id in `~/intel`."""
 ROUNDS, CALLS = 60, 8
 SLOW_CALLS = 1
 """Of the reference implementation, in each round."""
