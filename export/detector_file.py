@@ -9,7 +9,7 @@ import numpy as np
 
 from export.onnx_graph import set_metadata, to_onnx, weights_sha256
 from export.replay import STREAMS, always, replay, replay_series, run
-from export.simplify import folded, simplified
+from export.simplify import PARAMS, canonical, folded, simplified
 from runtime.model.container import graph_digest, seal
 from runtime.model.detector import Detector as OnnxDetector
 from runtime.model.outputs import OUTPUTS, shapes
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from kad.detector import Detector
 
 GOLDEN_STEPS = 64
-PARAMS = "params"
-"""Name of the row of what belongs to one machine, which the file has as an initializer."""
 
 Gaps = dict[str, dict[str, float]]
 
@@ -61,8 +59,7 @@ def detector_file(
 
     model = _graph(detector, step, frozen)
     networks = weights_sha256(model, but=PARAMS)
-    if of is not None:
-        model = folded(model)
+    model = canonical(model if of is None else folded(model))
     metadata = replace(
         detector.metadata,
         graph_sha256=graph_digest(model.SerializeToString()),

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from runtime.clock.context import context_columns
 from runtime.clock.durations import nanoseconds
-from runtime.errors import VerificationError
+from runtime.errors import ModelFileError, VerificationError
 from runtime.model.compare import relative_gap
 from runtime.model.detector import Detector as OnnxDetector
 from runtime.model.outputs import OUTPUTS
@@ -125,7 +125,10 @@ def replay(
         ways |= {"whole": always(x.shape[1]), "chunks": uneven(max_steps)}
     gaps: dict[str, dict[str, float]] = {}
     for way, lengths in ways.items():
-        outputs = run(onnx_step, x, zeros, lengths)
+        try:
+            outputs = run(onnx_step, x, zeros, lengths)
+        except ModelFileError as error:
+            raise VerificationError(f"{error} No file was written.") from error
         gaps[way] = {
             name: relative_gap(outputs[name], reference[name], output=name) for name in OUTPUTS
         }

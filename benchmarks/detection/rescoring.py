@@ -61,7 +61,7 @@ def error_streams(detector: "Detector", frame: pd.DataFrame) -> dict[str, np.nda
 
     Returns:
         `errors`, `counts` and `trusts` `(rows, channels, streams)`, `z` and `observed`
-        `(rows, channels)`, `is_warm` `(rows,)`.
+        `(rows, channels)`, `is_warm` `(rows, 1)`.
     """
     from keras import ops
 
@@ -92,14 +92,24 @@ class Rescorer:
     """
 
     def __init__(self, channels: int, streams: "Sequence[ErrorStream]", recipe: Recipe) -> None:
+        from keras import ops
+
         from kad.backend.compiled import compile_function
         from kad.graph.scoring import Measured, Samples, Scoring
+        from kad.graph.state import Layout
 
         self._half_lives = recipe.half_lives
         options = ScoringOptions(winsor=recipe.winsor)
         self.scoring = Scoring(channels, streams=recipe.streams(streams), options=options)
 
-        names = ["count", *self.scoring.parts]
+        scoring = self.scoring
+        statistics = Layout(scoring.statistics_parts)
+        self._statistics = statistics
+        self._parts = {
+            **scoring.short_parts,
+            **scoring.long_parts,
+            "statistics": (1, statistics.size),
+        }
 
         def call(
             errors: Any, counts: Any, trusts: Any, z: Any, observed: Any, is_warm: Any, *old: Any
@@ -108,9 +118,11 @@ class Rescorer:
                 x=z,
                 z=z,
                 observed=observed,
+                is_observed=observed > 0.5,
                 context=None,
                 count=None,
-                is_warm=is_warm > 0.5,
+                is_warm=ops.reshape(is_warm, (1, -1, 1)) > 0.5,
+                machine={f"scoring.{n}": v[None, None] for n, v in scoring.of_machine.items()},
             )
             numbers = range(len(streams))
             measured = Measured(
@@ -121,7 +133,7 @@ class Rescorer:
                 following={},
                 trusts=tuple(trusts[..., i] for i in numbers),
             )
-            return self.scoring.call(samples, measured, dict(zip(names, old, strict=True)))
+            return scoring.call(samples, measured, dict(zip(self._parts, old, strict=True)))
 
         self._run = compile_function(call, self.scoring.variables)
 
@@ -137,10 +149,10 @@ class Rescorer:
         training = {name: array[:training_rows] for name, array in given.items()}
         # The layer's default half-life is twice the rows that it is told of.
         self.scoring.reset(rows=round(self._half_lives * training_rows / 2))
-        sizes = [(1,), *self.scoring.parts.values()]
-        fresh = [np.zeros((1, *size), "float32") for size in sizes]
-        self.scoring.start_from(self._run(*_padded(training, length), *fresh))
-        score: np.ndarray = self._run(*_padded(given, length), *fresh)["score"][0, :rows]
+        fresh = [np.zeros((1, *size), "float32") for size in self._parts.values()]
+        last = self._run(*_padded(training, length), *fresh)["statistics"]
+        self.scoring.start_from(self._statistics.read(last[:, 0]))
+        score: np.ndarray = self._run(*_padded(given, length), *fresh)["score"][0, :rows, 0]
         return score
 
 

@@ -18,9 +18,13 @@ def rolling(rows: Any, steps: Any, length: int, *, stride: int = 1) -> Any:
         `(streams, steps, length, features)`: entry `(n, t, k)` is row `t + k * stride`.
     """
     if _is_one(steps):
-        span = (length - 1) * stride + 1
-        whole = rows.shape[1] == length and stride == 1
-        return (rows if whole else rows[:, :span:stride])[:, None]
+        if stride == 1:
+            return (rows if rows.shape[1] == length else rows[:, :length])[:, None]
+        if rows.shape[1] < length * stride:
+            return rows[:, : (length - 1) * stride + 1 : stride][:, None]
+        # Not a slice with a stride: there are engines that cannot.
+        apart = ops.reshape(rows[:, : length * stride], (-1, length, stride, rows.shape[-1]))
+        return apart[:, None, :, 0]
     index = ops.arange(steps)[:, None] + ops.arange(0, length * stride, stride)[None]
     return ops.take(rows, index, axis=1)
 

@@ -7,6 +7,8 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest.mock import patch
 
+from math import prod
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -84,7 +86,10 @@ def test_metadata_is_readable_with_onnxruntime_alone(exported, detector):
     assert metadata.threshold == detector.card["threshold"]
     assert metadata.false_alarms == "1/week"
     assert metadata.training["rows"] == 600
-    assert len(metadata.training["data_sha256"]) == len(metadata.weights_sha256) == 64
+    assert len(metadata.training["data_sha256"]) == len(metadata.graph_sha256) == 64
+    assert metadata.state[0].name == "count"
+    assert sum(prod(part.shape) for part in metadata.state) == metadata.state_size
+    assert {part.name for part in metadata.state if part.keeps} >= {"mean", "variance", "seen"}
     assert metadata.calibration["rows"] == 540
 
 

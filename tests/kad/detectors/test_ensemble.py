@@ -35,7 +35,10 @@ def untrained(**arguments):
 
 
 def test_streams_are_those_of_the_members(trained):
-    """Each member measures in the ensemble what it measures alone, in the order of `streams`."""
+    """Each member measures in the ensemble what it measures alone, in the order of `streams`.
+
+    The memory's errors are 0 before it has samples enough.
+    """
     detector = trained.detector
     x = replay_series(detector, streams=2, steps=8, seed=3)
     old = detector.layout.unpack(np.zeros((2, detector.state_size), "float32"))
@@ -46,6 +49,7 @@ def test_streams_are_those_of_the_members(trained):
         member = getattr(detector, name)
         parts = {part: old[f"{name}.{part}"] for part in member.own_parts}
         alone += member.measure(samples, parts).errors
+    alone[-2:] = [np.zeros_like(error) for error in alone[-2:]]
     assert len(together.errors) == len(alone) == len(detector.streams) == 6
     for one, other in zip(together.errors, alone, strict=True):
         np.testing.assert_array_equal(one, other)
