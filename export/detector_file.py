@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import keras
 import numpy as np
 
+from export.canonical import PARAMS, canonical
 from export.onnx_graph import set_metadata, to_onnx, weights_sha256
 from export.replay import STREAMS, always, replay, replay_series, run
-from export.simplify import PARAMS, canonical, folded, simplified
+from export.simplify import folded, simplified
 from runtime.model.container import graph_digest, seal
 from runtime.model.detector import Detector as OnnxDetector
 from runtime.model.outputs import OUTPUTS, shapes

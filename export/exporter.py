@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from kad.detector import Detector
 
 
-
 class Exported(NamedTuple):
     """What an export wrote."""
 
@@ -98,8 +97,8 @@ def export(
     )
     if step and _takes_more(streams, steps):
         raise InputError(
-            "`step` needs a detector file that takes single steps of one stream beside it. Received: "
-            f"streams={streams}, steps={steps}. Leave them out."
+            "`step` needs a detector file that takes single steps of one stream beside it. "
+            f"Received: streams={streams}, steps={steps}. Leave them out."
         )
     if not path.parent.is_dir():
         raise InputError(f"The folder of {path} does not exist. Make it first.")

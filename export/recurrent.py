@@ -57,9 +57,7 @@ class Markers(dict[str, RecurrentOperator]):
         """Marks the place of one step; see `kad.graph.lowering.Lowering`."""
         return self._mark(_operator(weights)._replace(is_step=True), weights.units, x, states)
 
-    def _cells(
-        self, weights: RecurrentWeights, x: Any, states: Sequence[Any], output: Any
-    ) -> Any:
+    def _cells(self, weights: RecurrentWeights, x: Any, states: Sequence[Any], output: Any) -> Any:
         """Returns the cell state after every step, which an ONNX LSTM does not give.
 
         A second LSTM has its gates' inputs computed outside, and its output is its cell.
@@ -94,7 +92,7 @@ class Markers(dict[str, RecurrentOperator]):
         """Returns stand-ins for the output, unless it is one step, and for each last state."""
         name = f"kad_recurrent_{len(self)}_"
         self[name] = operator
-        shapes = [(x.shape[0], units)] * len(states)
+        shapes: list[tuple[Any, ...]] = [(x.shape[0], units)] * len(states)
         if not operator.is_step:
             shapes = [(x.shape[0], x.shape[1], units), *shapes]
         marked: list[Any] = tf.numpy_function(

@@ -16,10 +16,8 @@ import onnx
 import onnxruntime
 from onnx import helper, numpy_helper, shape_inference
 
-__all__ = ["canonical", "folded", "simplified"]
+__all__ = ["folded", "simplified", "used"]
 
-PARAMS = "params"
-"""Name of the row of what belongs to one machine, which the file has as an initializer."""
 _RESHAPES = {"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose"}
 _ELEMENTWISE = {
     *("Add", "Sub", "Mul", "Div", "Max", "Min", "Where", "And", "Or"),
@@ -102,7 +100,7 @@ class _Graph:
         self.makers = {output: node for node in model.graph.node for output in node.output}
         self.outputs = {output.name for output in model.graph.output}
         self.users: dict[str, int] = defaultdict(int)
-        for name in _used(model.graph):
+        for name in used(model.graph):
             self.users[name] += 1
         self.has_changed = False
 
@@ -121,9 +119,9 @@ class _Graph:
     def constant(self, array: Array) -> str:
         """Returns the name of a constant, which is added where it is not there."""
         for name, value in self.constants.items():
-            if value.dtype == array.dtype and np.array_equal(value, array):
-                if value.shape == array.shape:
-                    return name
+            same = value.dtype == array.dtype and value.shape == array.shape
+            if same and np.array_equal(value, array):
+                return str(name)
         name = f"kad_constant_{len(self.constants)}"
         while name in self.constants or name in self.makers:
             name += "_"
@@ -131,7 +129,9 @@ class _Graph:
         self.graph.initializer.append(numpy_helper.from_array(array, name))
         return name
 
-    def change(self, node: onnx.NodeProto, operator: str, inputs: list[str], **attributes: object) -> None:
+    def change(
+        self, node: onnx.NodeProto, operator: str, inputs: list[str], **attributes: object
+    ) -> None:
         """Makes another operator of a node."""
         for name in node.input:
             self.users[name] -= 1
@@ -156,7 +156,7 @@ class _Graph:
     def remove_unused(self) -> None:
         """Removes nodes and constants that nothing takes."""
         while True:
-            used = {*_used(self.graph), *self.outputs}
+            used = {*used(self.graph), *self.outputs}
             kept = [n for n in self.graph.node if any(output in used for output in n.output)]
             if len(kept) == len(self.graph.node):
                 break
@@ -170,99 +170,13 @@ class _Graph:
             self.graph.initializer.extend(tensors)
 
 
-def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Returns a model whose bytes follow from what it computes: order and names are its own.
-
-    A converter names and sorts by what else a process has traced. Names of inputs, outputs and of
-    the initializers that are asked for by name stay.
-    """
-    model = onnx.ModelProto.FromString(model.SerializeToString())
-    kept = {v.name for v in (*model.graph.input, *model.graph.output)} | {PARAMS}
-    _sort(model.graph)
-    names: dict[str, str] = {}
-    for i, name in enumerate(dict.fromkeys(_named(model.graph))):
-        names[name] = name if name in kept else f"v{i}"
-    _rename(model.graph, {**names, "": ""})
-    model.producer_name, model.producer_version, model.graph.doc_string = "kad", "", ""
-    model.graph.name = "detector"
-    return model
-
-
-def _sort(graph: onnx.GraphProto) -> None:
-    """Sorts nodes by a walk from the outputs, each behind what it needs; constants by their use."""
-    makers = {output: i for i, node in enumerate(graph.node) for output in node.output}
-    order: list[int] = []
-    done: set[int] = set()
-    for output in graph.output:
-        stack = [(makers.get(output.name, -1), False)]
-        while stack:
-            at, is_ready = stack.pop()
-            if at < 0 or at in done:
-                continue
-            if is_ready:
-                done.add(at)
-                order.append(at)
-                continue
-            stack.append((at, True))
-            needs = [makers.get(name, -1) for name in _inputs(graph.node[at])]
-            stack.extend((need, False) for need in reversed(needs))
-    nodes = [onnx.NodeProto.FromString(graph.node[i].SerializeToString()) for i in order]
-    del graph.node[:]
-    graph.node.extend(nodes)
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                _sort(attribute.g)
-    uses = {name: i for i, name in reversed(list(enumerate(_used(graph))))}
-    tensors = sorted(
-        (onnx.TensorProto.FromString(t.SerializeToString()) for t in graph.initializer),
-        key=lambda tensor: uses.get(tensor.name, len(uses)),
-    )
-    del graph.initializer[:]
-    graph.initializer.extend(tensors)
-
-
-def _inputs(node: onnx.NodeProto) -> Iterator[str]:
-    yield from node.input
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield from _used(attribute.g)
-
-
-def _named(graph: onnx.GraphProto) -> Iterator[str]:
-    """Yields every name where it is made, those inside loops included."""
-    for value in (*graph.input, *graph.initializer):
-        yield value.name
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield from _named(attribute.g)
-        yield from filter(None, node.output)
-
-
-def _rename(graph: onnx.GraphProto, names: dict[str, str]) -> None:
-    for value in (*graph.input, *graph.output, *graph.initializer):
-        value.name = names[value.name]
-    del graph.value_info[:]
-    for i, node in enumerate(graph.node):
-        node.name, node.doc_string = f"{node.op_type}_{i}", ""
-        for field in (node.input, node.output):
-            renamed = [names[name] for name in field]
-            del field[:]
-            field.extend(renamed)
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                attribute.g.name = "body"
-                _rename(attribute.g, names)
-
-
-def _used(graph: onnx.GraphProto) -> Iterator[str]:
+def used(graph: onnx.GraphProto) -> Iterator[str]:
     """Yields every use of a tensor, those inside loops included."""
     for node in graph.node:
         yield from node.input
         for attribute in node.attribute:
             if attribute.HasField("g"):
-                yield from _used(attribute.g)
+                yield from used(attribute.g)
                 yield from (output.name for output in attribute.g.output)
 
 
@@ -300,9 +214,9 @@ def _as_reshape(graph: _Graph, node: onnx.NodeProto) -> None:
     if before == after:
         graph.bypass(node)
         return
-    if node.op_type == "Reshape" and node.input[1] in graph.constants:
-        if not (graph.constants[node.input[1]] == 0).any():
-            return
+    given = graph.constants.get(node.input[1]) if node.op_type == "Reshape" else None
+    if given is not None and not (given == 0).any():
+        return
     target = np.array([-1 if size is None else size for size in after], np.int64)
     graph.change(node, "Reshape", [node.input[0], graph.constant(target)])
 
@@ -327,7 +241,9 @@ def _broadcast(graph: _Graph, node: onnx.NodeProto) -> None:
         if source is None or source.op_type != "Reshape" or after is None:
             continue
         before = graph.shapes.get(source.input[0])
-        if before is None or max((r for j, r in enumerate(ranks) if j != i), default=0) < len(after):
+        if before is None or max((r for j, r in enumerate(ranks) if j != i), default=0) < len(
+            after
+        ):
             continue
         other = max((r for j, r in enumerate(ranks) if j != i))
         is_one = all(size == 1 for size in before) and len(before) <= other
@@ -343,7 +259,9 @@ def _whole_slice(graph: _Graph, node: onnx.NodeProto) -> None:
     """A slice of everything."""
     if node.op_type == "Slice":
         before, after = graph.shapes.get(node.input[0]), graph.shapes.get(node.output[0])
-        forward = len(node.input) < 5 or (graph.constants.get(node.input[4], np.array(-1)) > 0).all()
+        forward = (
+            len(node.input) < 5 or (graph.constants.get(node.input[4], np.array(-1)) > 0).all()
+        )
         if before is not None and before == after and None not in before and forward:
             graph.bypass(node)
 

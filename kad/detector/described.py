@@ -104,7 +104,11 @@ class Described(Own):
     @property
     def of_machine(self) -> dict[str, Any]:
         """The weights that belong to one machine: scaler, first statistics, ranges, calibration."""
-        layers = {"scaler": self.scaler, "scoring": self.scoring, "calibration": self.calibration}
+        layers: dict[str, Any] = {
+            "scaler": self.scaler,
+            "scoring": self.scoring,
+            "calibration": self.calibration,
+        }
         parts = {
             f"{layer}.{name}": value
             for layer, own in layers.items()

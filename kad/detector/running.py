@@ -13,7 +13,6 @@ from kad.detector.stepping import Stepping
 from runtime.clock.context import context_columns
 from runtime.errors import InputError
 
-
 Step = Callable[[Any, Any], dict[str, Any]]
 """`step`, or a method that takes and hands on state as it does."""
 

@@ -123,11 +123,12 @@ class Stepping(Described):
     def warm_state(self) -> np.ndarray:
         """What a stream that starts warm starts with, float32 `(1, state_size)`.
 
-        What goes on over a restart as it was at the end of the training rows; the first number is 0.
+        What goes on over a restart, as it was at the end of the training rows; the first number
+        is 0.
         """
         state = np.zeros((1, self.state_size), "float32")
         parts = self.layout.read(state)
-        for name, value in self.scoring.statistics_parts.items():
+        for name in self.scoring.statistics_parts:
             parts[name][:] = ops.convert_to_numpy(self.scoring.statistics[name])
             parts["begun"][:] = 1
         if self.kept is not None:

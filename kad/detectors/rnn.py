@@ -173,11 +173,15 @@ class RNNPredictor(Detector):
         self.warmup_steps = self._context_steps + smooth - 1
         self.max_steps = 256
         self.own_loops = 1 if impute == "forecast" else 0
+        parts: dict[str, Any] = state_parts(
+            [[(units,)] * layer.states for layer in self.predictor.recurrent]
+        )
+        if smooth > 1:
+            parts["newest"] = (1, (smooth - 1) * 2 * features)
         self._ready(
             pending=(1, horizon * horizon * features),
             known=(1, (self._context_steps - 1) * features),
-            **state_parts([[(units,)] * layer.states for layer in self.predictor.recurrent]),
-            **({"newest": (1, (smooth - 1) * 2 * features)} if smooth > 1 else {}),
+            **parts,
         )
 
     # The detector itself

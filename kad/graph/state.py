@@ -45,7 +45,8 @@ class Layout:
     def unpack(self, row: Any) -> dict[str, Any]:
         """Returns the parts of rows `(streams, 1, size)`, each `(streams, *shape)`."""
         pieces = _split(row, [part.size for part in self.slices])
-        return {part.name: _as(piece, part.shape) for part, piece in zip(self.slices, pieces)}
+        parts = zip(self.slices, pieces, strict=True)
+        return {part.name: _as(piece, part.shape) for part, piece in parts}
 
     def pieces(self, parts: Mapping[str, Any]) -> list[Any]:
         """Returns the parts in order, each `(streams, 1, numbers)`."""

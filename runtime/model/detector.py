@@ -32,8 +32,8 @@ class Detector:
 
     It holds no state of any stream, `step` is a pure function. Use `Stream` or `StreamBatch` to
     score rows with timestamps. Where the file's step file lies beside it (`python -m export
-    --step`), calls of one stream and one step take that. It pickles: by its file's path, which must then hold the same
-    detector, or with the bytes that it was made of.
+    --step`), calls of one stream and one step take that. It pickles: by its file's path, which must
+    then hold the same detector, or with the bytes that it was made of.
 
     Args:
         model: Path of a `.onnx` file that kad exported, or the file's bytes.

@@ -4,10 +4,9 @@ import io
 import re
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from math import prod
 from pathlib import Path
 from unittest.mock import patch
-
-from math import prod
 
 import numpy as np
 import onnx

@@ -190,9 +190,7 @@ def check_restart(detector):
         rest = scored(detector, inputs[None].astype("float32"), always(1), state=state)
         state = np.array(rest["next_state"])
     expected = {name: rest[name][0] for name in PER_STEP}
-    agree(
-        {name: getattr(scores, name)[-len(parts[1]) :] for name in PER_STEP}, expected, PER_STEP
-    )
+    agree({name: getattr(scores, name)[-len(parts[1]) :] for name in PER_STEP}, expected, PER_STEP)
 
 
 def check_warm_start(detector):

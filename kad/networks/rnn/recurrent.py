@@ -65,9 +65,7 @@ class Recurrent(layers.Layer):
     @property
     def weights_of_layer(self) -> RecurrentWeights:
         """What an exporter needs to know."""
-        return RecurrentWeights(
-            self.cell, self.activation, self.kernel, self.recurrent, self.bias
-        )
+        return RecurrentWeights(self.cell, self.activation, self.kernel, self.recurrent, self.bias)
 
     def activate(self, x: Any) -> Any:
         """Applies the candidate's activation."""

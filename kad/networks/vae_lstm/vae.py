@@ -103,7 +103,7 @@ class LSTM(layers.LSTM):
         super().__init__(units, **{**kwargs, "return_sequences": True})
 
     def call(
-        self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False
+        self, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = None
     ) -> Any:
         """Returns the output of every step, `(batch, steps, units)`."""
         exporter = lowering()

@@ -249,8 +249,7 @@ def test_statistics_stand_still_while_samples_are_missing():
     missing = np.full((1, 40, 2), np.nan, "float32")
     outputs = run(detector.step, missing, before, always(16))
     old, new = (
-        detector.layout.read(np.asarray(state))
-        for state in (before, outputs["next_state"])
+        detector.layout.read(np.asarray(state)) for state in (before, outputs["next_state"])
     )
     for name in detector.scoring.statistics:
         np.testing.assert_array_equal(new[name], old[name], err_msg=name)
@@ -266,10 +265,7 @@ def test_an_anomaly_hardly_teaches_what_is_normal():
     usual = scored(detector, x)["next_state"]
     x[0, -1] += 1000
     spike = scored(detector, x)
-    old, new = (
-        detector.layout.read(np.asarray(state))
-        for state in (usual, spike["next_state"])
-    )
+    old, new = (detector.layout.read(np.asarray(state)) for state in (usual, spike["next_state"]))
     assert (new["mean"] > old["mean"]).all()
     memory = float(detector.scoring.memory[0])
     assert (new["mean"] - old["mean"] < 4 * np.sqrt(new["variance"]) / memory).all()

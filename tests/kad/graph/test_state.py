@@ -5,9 +5,10 @@ from keras import ops
 
 from kad.graph.state import Layout, StateLayout
 
-
 LAYOUT = StateLayout(
-    {"last": (1, 2), "ring": (3, 2)}, long={"kept": (4,)}, statistics={"mean": (1, 2), "low": (1, 1)}
+    {"last": (1, 2), "ring": (3, 2)},
+    long={"kept": (4,)},
+    statistics={"mean": (1, 2), "low": (1, 1)},
 )
 
 
