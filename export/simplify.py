@@ -156,14 +156,14 @@ class _Graph:
     def remove_unused(self) -> None:
         """Removes nodes and constants that nothing takes."""
         while True:
-            used = {*used(self.graph), *self.outputs}
-            kept = [n for n in self.graph.node if any(output in used for output in n.output)]
+            taken = {*used(self.graph), *self.outputs}
+            kept = [n for n in self.graph.node if any(output in taken for output in n.output)]
             if len(kept) == len(self.graph.node):
                 break
             nodes = [onnx.NodeProto.FromString(n.SerializeToString()) for n in kept]
             del self.graph.node[:]
             self.graph.node.extend(nodes)
-        kept_constants = [t for t in self.graph.initializer if t.name in used]
+        kept_constants = [t for t in self.graph.initializer if t.name in taken]
         if len(kept_constants) < len(self.graph.initializer):
             tensors = [onnx.TensorProto.FromString(t.SerializeToString()) for t in kept_constants]
             del self.graph.initializer[:]
