@@ -287,3 +287,18 @@ def test_a_young_stream_counts_its_distances_in_proportion():
     np.testing.assert_allclose(
         young["distance"][0, :, 0], whole["distance"][0, :, 0] * trust**2, rtol=1e-5
     )
+
+
+def test_what_is_expected_at_a_tie_does_not_depend_on_chunks(memory_run, tmp_path):
+    """Levels that repeat: many stored windows are equally near, whatever way they were stored."""
+    detector = Detector(export(memory_run.folder, tmp_path / "ties.onnx").path)
+    rng = np.random.default_rng(1)
+    levels = np.repeat(rng.integers(18, 23, (130, 2)), 20, axis=0).astype("float32")[None]
+    whole = detector.step(levels, detector.initial_state())
+    for size in (1, 3):
+        state, parts = detector.initial_state(), []
+        for start in range(0, levels.shape[1], size):
+            out = detector.step(levels[:, start : start + size].copy(), state)
+            parts.append(out.expected)
+            state = out.next_state
+        np.testing.assert_allclose(np.concatenate(parts, axis=1), whole.expected, rtol=1e-5)
