@@ -38,7 +38,9 @@ def test_a_frozen_file_gives_the_numbers_of_the_dynamic_one(made):
         fixed = Detector(file.content)
         assert (fixed.fixed_streams, fixed.fixed_steps) == (streams, steps)
         got = fixed.step(x[:streams], state[:streams])
-        checks.agree(got._asdict(), free.step(x[:streams], state[:streams])._asdict())
+        want = free.step(x[:streams], state[:streams])
+        # Each was replayed and lies within the tolerance of Keras.
+        checks.agree(got._asdict(), want._asdict(), tolerance=2 * TOLERANCE)
         if steps == 1:
             graph = onnx.load_from_string(file.content).graph
             assert not CONTROL_FLOW & {node.op_type for node in graph.node}
