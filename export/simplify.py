@@ -54,8 +54,8 @@ def folded(model: onnx.ModelProto) -> onnx.ModelProto:
     for _ in range(_ROUNDS):
         model = simplified(_optimised(model))
     # It names every domain that it knows.
-    used = {node.domain for node in model.graph.node}
-    domains = [entry for entry in model.opset_import if entry.domain in used]
+    needed = {node.domain for node in model.graph.node}
+    domains = [entry for entry in model.opset_import if entry.domain in needed]
     del model.opset_import[:]
     model.opset_import.extend(domains)
     model.ir_version = version
@@ -241,11 +241,9 @@ def _broadcast(graph: _Graph, node: onnx.NodeProto) -> None:
         if source is None or source.op_type != "Reshape" or after is None:
             continue
         before = graph.shapes.get(source.input[0])
-        if before is None or max((r for j, r in enumerate(ranks) if j != i), default=0) < len(
-            after
-        ):
+        other = max((rank for j, rank in enumerate(ranks) if j != i), default=0)
+        if before is None or other < len(after):
             continue
-        other = max((r for j, r in enumerate(ranks) if j != i))
         is_one = all(size == 1 for size in before) and len(before) <= other
         leads = len(after) - len(before)
         if is_one or (leads > 0 and after[:leads] == (1,) * leads and after[leads:] == before):
@@ -277,35 +275,28 @@ def _nothing(graph: _Graph, node: onnx.NodeProto) -> None:
 
 
 def _clip(graph: _Graph, node: onnx.NodeProto) -> None:
-    """min(max(x, a), b)."""
-    if node.op_type != "Min" or len(node.input) != 2:
+    """min(max(x, a), b), or max(min(x, b), a)."""
+    within = {"Min": "Max", "Max": "Min"}.get(node.op_type)
+    if within is None or len(node.input) != 2:
         return
-    for x, limit in (node.input, reversed(node.input)):
-        highest, inner = graph.scalar(limit), graph.made_by(x, "Max")
-        if highest is None or inner is None or len(inner.input) != 2:
+    for x, outer in _both_ways(node):
+        inner = graph.made_by(x, within)
+        if inner is None or len(inner.input) != 2:
             continue
-        for y, bound in (list(inner.input), list(reversed(inner.input))):
-            lowest = graph.scalar(bound)
-            if lowest is not None and lowest <= highest and y not in graph.constants:
+        for y, bound in _both_ways(inner):
+            limits = graph.scalar(bound), graph.scalar(outer)
+            lowest, highest = limits if within == "Max" else limits[::-1]
+            if lowest is None or highest is None or y in graph.constants:
+                continue
+            if lowest <= highest:
                 ends = [graph.constant(np.array(v, np.float32)) for v in (lowest, highest)]
                 graph.change(node, "Clip", [y, *ends])
                 return
 
 
-def _clip_of_min(graph: _Graph, node: onnx.NodeProto) -> None:
-    """max(min(x, b), a)."""
-    if node.op_type != "Max" or len(node.input) != 2:
-        return
-    for x, limit in (list(node.input), list(reversed(node.input))):
-        lowest, inner = graph.scalar(limit), graph.made_by(x, "Min")
-        if lowest is None or inner is None or len(inner.input) != 2:
-            continue
-        for y, bound in (list(inner.input), list(reversed(inner.input))):
-            highest = graph.scalar(bound)
-            if highest is not None and lowest <= highest and y not in graph.constants:
-                ends = [graph.constant(np.array(v, np.float32)) for v in (lowest, highest)]
-                graph.change(node, "Clip", [y, *ends])
-                return
+def _both_ways(node: onnx.NodeProto) -> list[tuple[str, str]]:
+    one, other = node.input
+    return [(one, other), (other, one)]
 
 
 def _sum_of_squares(graph: _Graph, node: onnx.NodeProto) -> None:
@@ -348,7 +339,6 @@ _RULES: tuple[_Rule, ...] = (
     _broadcast,
     _whole_slice,
     _clip,
-    _clip_of_min,
     _sum_of_squares,
     _root_of_squares,
     _join_concats,

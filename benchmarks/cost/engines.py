@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.cost.detectors import exported, hardly_trained, warm_state
 from benchmarks.cost.kernels import session as onnxruntime_session
 from benchmarks.cost.kernels import step_file
-from benchmarks.cost.single_step import DETECTORS, in_rounds, say_missing
+from benchmarks.cost.single_step import DETECTORS, in_rounds, plan, say_missing
 from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session
 from benchmarks.protocol.models import noisy_sine
 from benchmarks.protocol.processes import ONE_THREAD, LineProcess, installed
@@ -30,7 +30,6 @@ from kad.detectors import detector_names
 from runtime.model.compare import relative_gap
 from runtime.model.outputs import OUTPUTS
 
-CHANNELS = (1, 8)
 ROWS = 500
 QUIET = {**ONE_THREAD, "CI": "true"}
 """Else `import openvino` sends an event over the network, and keeps an id in `~/intel`."""
@@ -116,16 +115,6 @@ ENGINES: dict[str, Callable[[Path, Array, Array], Step]] = {
     "onnx": reference_step,
 }
 """By the name of the module, and of the package, that brings each."""
-
-
-def plan(session: Session) -> list[Planned]:
-    """Returns every detector with one channel, then with eight."""
-    return [
-        Planned(keys={"detector": name, "channels": channels}, again=True)
-        for channels in CHANNELS
-        for name in DETECTORS
-        if name in session.options.names
-    ]
 
 
 def measure(one: Planned, session: Session) -> Rows:
