@@ -1,68 +1,279 @@
-"""Tables: a CSV or JSON-lines file, or a pipe, as blocks of rows."""
+"""Tables: a CSV or JSON file, or a pipe, as blocks of rows."""
 
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
-from runtime.clock.timestamps import TimeStyle
+import numpy as np
+
+from runtime.clock.forms import TimeStyle
+from runtime.clock.timestamps import TimestampParser
 from runtime.errors import InputError
-from runtime.tables.columns import Block, Columns
-from runtime.tables.csv_rows import csv_blocks
-from runtime.tables.json_lines import json_blocks
+from runtime.tables.cells import CellCounts, ColumnCells
+from runtime.tables.columns import Block, Channels, Clock
+from runtime.tables.csv_rows import CsvRows
+from runtime.tables.json_rows import JsonRows, is_json, text_of
 from runtime.tables.lines import Lines
+from runtime.tables.reading import Reading
+from runtime.tables.settle import settle
+from runtime.tables.suspects import Suspects
+from runtime.tables.time_column import JOINED, TimeColumn, find_time, form_of
+
+__all__ = ["TableReader"]
 
 
 class TableReader:
-    """Iterates over the rows of a CSV or JSON-lines file as blocks.
+    """Iterates over the rows of a CSV or JSON file as blocks.
 
-    A file gives large blocks; a pipe gives what has arrived. CSV needs a header line; the
-    delimiter (comma, semicolon, tab or bar) is found there. Empty cells, `nan`, `null`, `NA` and
-    `None` are missing; infinity is kept. Other columns are ignored.
+    A file gives large blocks; a pipe gives what has arrived. How the file is laid out and how its
+    cells are written is found from its first lines (docs/reading.md); `reading` decides what they
+    leave open.
 
     Args:
         file: The open file or pipe, binary.
-        channels: Columns to read, in the order wanted.
+        channels: Columns to read, in the order wanted. `None`: all but the times; a cell that is
+            no number is then missing and counted, see `cells`.
         period_s: Step of the times 0, 1, 2 … × period where the file has no time column.
-        time: Name of the time column. Default: `time`, `timestamp`, `date`, `datetime` or `ts`,
-            in any case; numbered rows where there is none.
+        reading: How it is read, as far as that is said.
+        learnt: How the rows of the training were read: it decides what is left open.
+        text: A column that is read as text, see `texts`.
         name: What to call the file in messages.
+        lenient: A cell that is no number is missing and counted. Default: where `channels` is
+            `None`, and live.
+        live: Rows are handed on as they arrive, and none ends the job: one that cannot be read is
+            left out and counted, a cell that is no number is missing.
+        numbered: A table without times is meant: what looks like times is no error.
 
     Raises:
-        InputError: On iteration: an empty file, a missing column, a cell that is no number or no
-            time, rows of different length, another encoding than UTF-8. The message names the
-            file, the row (the header is row 1) and the column.
+        InputError: An empty file, a missing column, a cell that is no number or no time, rows of
+            different length, text in no known encoding. The message names the file, the row (the
+            header is row 1) and the column. On `open`, which iterating calls, or on iteration.
     """
 
     def __init__(
         self,
         file: BinaryIO,
-        channels: Sequence[str],
+        channels: Sequence[str] | None,
         *,
         period_s: float,
-        time: str | None = None,
+        reading: Reading | None = None,
+        learnt: Reading | None = None,
+        text: str | None = None,
         name: str = "the table",
+        live: bool = False,
+        lenient: bool = False,
+        numbered: bool = False,
     ) -> None:
         self.name = name
-        self._lines = Lines(file, name)
-        self._columns = Columns(channels, period_s=period_s, time=time, name=name)
+        self._said = reading or Reading()
+        self._learnt = learnt or Reading()
+        self.reading = self._said.over(self._learnt)
+        """How it is read, as far as that is said or known."""
+        self.texts: list[str] = []
+        """The column that is read as text, of the block before."""
+        self.live = live
+        self.lines = Lines(file, name, live=live)
+        self.suspects = Suspects(name, live=live)
+        """Rows that were none."""
+        self.channels: tuple[str, ...] | None = None if channels is None else tuple(channels)
+        """Columns that are read; known once it is open."""
+        self.time: TimeColumn | None = None
+        """Where the times are; `None`: rows are numbered."""
+        self.cells: list[ColumnCells] = []
+        """What the cells of each channel were."""
+        self.parser: TimestampParser | None = None
+        """Reads the times."""
+        self.rows: CsvRows | JsonRows | None = None
+        """The rows, once it is open."""
+        self._text = text
+        self._lenient = lenient or live or channels is None
+        self._places: list[int] = []
+        self._period_s = period_s
+        self._numbered = numbered
 
     @property
     def style(self) -> TimeStyle:
         """How the file writes times; known after the first block."""
-        return self._columns.style or TimeStyle("number")
+        style = None if self.parser is None else self.parser.style
+        return style or TimeStyle("number")
 
     @property
     def has_times(self) -> bool:
-        """Whether the file has a time column; known after the first block."""
-        return self._columns.style is not None
+        """Whether the file has a time column; known once it is open."""
+        return self.time is not None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All columns; known once it is open."""
+        return () if self.rows is None else tuple(self.rows.names)
+
+    @property
+    def units(self) -> list[str | None]:
+        """Units of the channels, from a row below the header; known once it is open."""
+        return [] if self.rows is None else [self.rows.units[place] for place in self._places]
+
+    @property
+    def counts(self) -> dict[str, CellCounts]:
+        """What the cells of each channel were, so far."""
+        return {cells.name: cells.counts for cells in self.cells}
+
+    def open(self) -> None:
+        """Reads the first lines, and settles how the rest is read."""
+        if self.rows is not None:
+            return
+        known = self.reading
+        head = self.lines.head()
+        wanted = list(filter(None, (*(self.channels or ()), self._text)))
+        rows: CsvRows | JsonRows
+        if is_json(head):
+            asked = [name for name in (known.time,) if name and wanted]
+            rows = JsonRows(self.lines, head, self.suspects, [*wanted, *asked])
+        else:
+            rows = CsvRows(self.lines, head, self.suspects, wanted)
+        names, sample = list(rows.names), rows.sample()
+        _check_columns(self.name, wanted, names)
+        self.time = find_time(
+            names,
+            sample,
+            table=self.name,
+            channels=wanted,
+            asked=self._asked(names),
+            reading=known,
+            numbered=self._numbered,
+        )
+        if self.time is None and known.time is not None:
+            raise InputError(
+                f"{self.name} must have times, as the rows of the training had in column "
+                f"{known.time}. Received: {', '.join(names)[:500]}. Name the column with --time."
+            )
+        taken = {*(self.time.places if self.time else ())}
+        if self._text is not None:
+            taken.add(names.index(self._text))
+        if self.channels is None:
+            places = [i for i in range(len(names)) if i not in taken]
+            self.channels = tuple(names[i] for i in places)
+        else:
+            places = [names.index(name) for name in self.channels]
+        styles = settle(
+            {str(i): sample[i] for i in places},
+            table=self.name,
+            decimal=known.decimal,
+            units={str(i): known.units[names[i]] for i in places if names[i] in known.units},
+            switches=[str(i) for i in places if names[i] in known.switches],
+            strict=not self.live,
+        )
+        self._places = places
+        self.rows = rows
+        self.cells = [
+            ColumnCells(
+                names[i],
+                self.name,
+                style=styles[str(i)],
+                missing=known.missing,
+                lenient=self._lenient,
+            )
+            for i in places
+        ]
+        if self.time is not None and self.time.form is not None:
+            self.parser = TimestampParser(self.time.form, timezone=known.timezone)
 
     def __iter__(self) -> Iterator[Block]:
-        head = self._lines.head()
-        blocks = json_blocks if head.lstrip()[:1] == b"{" else csv_blocks
+        self.open()
+        assert self.rows is not None
         empty = True
-        for block in blocks(self._lines, self._columns, head):
-            empty = False
-            yield block
+        held: list[tuple[list[Sequence[object]], Sequence[int]]] = []
+        texts = [] if self._text is None else [self.rows.names.index(self._text)]
+        times = self.time.places if self.time else ()
+        channels = Channels(self.cells)
+        clock = Clock(self.parser, period_s=self._period_s, suspects=self.suspects)
+        for columns, rows in self.rows.columns([*times, *self._places, *texts]):
+            if self.time is not None and self.parser is None:
+                held.append((columns, rows))
+                if not self._settle_times(held, final=False):
+                    continue
+                clock = Clock(self.parser, period_s=self._period_s, suspects=self.suspects)
+            else:
+                held = [(columns, rows)]
+            for some in held:
+                block = self._block(clock, channels, *some)
+                empty = empty and not len(block.times_ns)
+                yield block
+            held = []
+        if held:
+            self._settle_times(held, final=True)
+            clock = Clock(self.parser, period_s=self._period_s, suspects=self.suspects)
+            for some in held:
+                block = self._block(clock, channels, *some)
+                empty = empty and not len(block.times_ns)
+                yield block
+        self.suspects.finish()
         if empty:
+            if self.suspects.errors:
+                raise self.suspects.errors[0]
             raise InputError(
                 f"{self.name} must have rows below its header. Received: a header alone."
             )
+
+    def _asked(self, names: Sequence[str]) -> str | None:
+        """Returns the time column that was said, or that of the training where it is there."""
+        if self._said.time is not None:
+            return self._said.time
+        learnt = self._learnt.time
+        return learnt if learnt and all(n in names for n in learnt.split(JOINED)) else None
+
+    def _settle_times(
+        self, held: Sequence[tuple[list[Sequence[object]], Sequence[int]]], *, final: bool
+    ) -> bool:
+        """Finds how times are written from more rows; returns whether they tell."""
+        assert self.time is not None
+        width = len(self.time.places)
+        cells = [cell for columns, _ in held for cell in self.time.cells(columns[:width])]
+        stated = [cell for cell in cells if cell.strip()]
+        form = None
+        if stated:
+            form = form_of(
+                stated,
+                header=self.time.name,
+                reading=self.reading,
+                table=self.name,
+                final=final or self.live,
+            )
+        if form is not None:
+            self.parser = TimestampParser(form, timezone=self.reading.timezone)
+        return form is not None
+
+    def _block(
+        self,
+        clock: Clock,
+        channels: Channels,
+        columns: list[Sequence[object]],
+        rows: Sequence[int],
+    ) -> Block:
+        width = len(self.time.places) if self.time else 0
+        cells = self.time.cells(columns[:width]) if self.time else None
+        times, good = clock.read(cells, rows)
+        values = columns[width:]
+        if good is not None:
+            rows = [rows[i] for i in good.tolist()]
+            values = [[column[i] for i in good.tolist()] for column in values]
+        if self._text is not None:
+            *values, texts = values
+            self.texts = list(map(text_of, texts))
+        if not len(times):
+            return Block(times, np.empty((0, len(channels.cells))))
+        return Block(times, channels.read(values, rows))
+
+
+def _check_columns(table: str, wanted: Sequence[str], names: Sequence[str]) -> None:
+    missing = [name for name in wanted if name not in names]
+    if missing:
+        raise InputError(
+            f"{table} must have the columns {', '.join(wanted)}. "
+            f"Received: {', '.join(names)[:500]}; {', '.join(missing)} missing. "
+            "Rename the columns, or use a detector made for these."
+        )
+    double = [name for name in wanted if names.count(name) > 1]
+    if double:
+        raise InputError(
+            f"{table} must have each column once. Received: {double[0]} "
+            f"{names.count(double[0])} times. Rename one of them."
+        )

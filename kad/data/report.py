@@ -1,0 +1,139 @@
+"""What was read of a table, and what was not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from kad.data.survey import Column
+from runtime.clock.forms import KINDS, TimeStyle
+from runtime.clock.timestamps import format_times
+from runtime.tables.csv_rows import CsvRows
+from runtime.tables.json_rows import JsonRows
+from runtime.tables.reader import TableReader
+
+__all__ = ["ReadReport", "report_of"]
+
+
+@dataclass
+class ReadReport:
+    """What was read of a table."""
+
+    file: str = ""
+    rows: int = 0
+    first: str = ""
+    """Time of the first row; empty where rows are numbered."""
+    last: str = ""
+    time: str = "no time column: rows are numbered"
+    """The time column, how it was found and how it is written."""
+    columns: list[Column] = field(default_factory=list)
+    """All columns beside the times."""
+    notes: list[str] = field(default_factory=list)
+    """What of the file was no row, and what was guessed."""
+
+    @property
+    def channels(self) -> list[str]:
+        """Columns that were taken."""
+        return [column.name for column in self.columns if column.why is None]
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Columns that were not, and why."""
+        return {c.name: c.why for c in self.columns if c.why is not None}
+
+    def lines(self) -> list[str]:
+        """Returns it in words, a line each."""
+        span = f", {self.first} to {self.last}" if self.first else ""
+        lines = [
+            f"Read {self.file}: {self.rows} rows{span}; {self.time}.",
+            f"Channels: {', '.join(map(_named, (c for c in self.columns if c.why is None)))}.",
+        ]
+        if self.left_out:
+            left = "; ".join(f"{name} ({why})" for name, why in self.left_out.items())
+            lines.append(f"Left out: {left}.")
+        lines += [f"{note}." for note in self.notes]
+        for column in self.columns:
+            lines += [f"{column.name}: {note}." for note in column.notes]
+            if column.why is None and column.missing and not column.notes:
+                share = column.missing / max(self.rows, 1)
+                lines.append(f"{column.name}: {column.missing} of {self.rows} missing ({share:.1%}).")
+        return [" ".join(line.split()) for line in lines]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns it for JSON."""
+        return {
+            "file": self.file,
+            "rows": self.rows,
+            "first": self.first,
+            "last": self.last,
+            "time": self.time,
+            "channels": self.channels,
+            "left_out": self.left_out,
+            "missing": {c.name: c.missing for c in self.columns if c.why is None and c.missing},
+            "notes": [*self.notes, *(f"{c.name}: {note}" for c in self.columns for note in c.notes)],
+        }
+
+
+def _named(column: Column) -> str:
+    return f"{column.name} ({column.unit})" if column.unit else column.name
+
+
+def report_of(
+    file: str, times_ns: np.ndarray, style: TimeStyle, reader: TableReader, columns: Sequence[Column]
+) -> ReadReport:
+    """Returns what a reader came to."""
+    report = ReadReport(file=file, rows=len(times_ns), columns=list(columns))
+    if reader.time is not None:
+        ends = np.array([times_ns.min(), times_ns.max()])
+        report.first, report.last = format_times(ends, style)
+        form = reader.parser.form if reader.parser else None
+        written = f", {KINDS[form.kind]}" if form is not None else ""
+        report.time = f"times from {reader.time.name!r}, found {reader.time.how}{written}"
+    report.notes = notes_of(reader)
+    return report
+
+
+def notes_of(reader: TableReader) -> list[str]:
+    """Says what of a file was no row, and what was guessed."""
+    notes = []
+    rows = reader.rows
+    if reader.lines.encoding not in ("utf-8",):
+        notes.append(f"The text is {reader.lines.encoding}")
+    if reader.lines.zeros:
+        notes.append(f"{reader.lines.zeros} zero bytes were taken away")
+    if isinstance(rows, CsvRows):
+        notes += _csv_notes(rows)
+    if isinstance(rows, JsonRows) and rows.late_names:
+        named = ", ".join(f"{name} (row {row})" for name, row in list(rows.late_names.items())[:10])
+        notes.append(f"Keys that came too late to be columns were left out: {named}")
+    suspects = reader.suspects
+    if suspects.count:
+        shown = ", ".join(f"{text[:40]!r} in row {row}" for row, text in suspects.texts[:5])
+        what = "half a row" if not reader.lines.is_whole and suspects.count == 1 else "no rows"
+        notes.append(f"{suspects.count} lines at the end were {what} and left out: {shown}")
+    if reader.parser is not None and (first := reader.parser.repeats.first) is not None:
+        notes.append(
+            f"The clock goes back by about an hour at {first[1]!r} in row {first[0]}, as local clocks "
+            "do in autumn: say timezone, such as 'Europe/Berlin', in [data] (--timezone)"
+        )
+    return notes
+
+
+def _csv_notes(rows: CsvRows) -> list[str]:
+    notes = []
+    layout = rows.layout
+    if not layout.has_header:
+        notes.append("There is no header: the columns are called column_1, column_2 and so on")
+    if layout.above:
+        shown = ", ".join(repr(title[:40]) for title in layout.above[:3])
+        notes.append(f"{len(layout.above)} lines above the header are titles: {shown}")
+    if rows.repeated_headers:
+        notes.append(f"The header stands {rows.repeated_headers} more times among the rows")
+    if rows.comments:
+        notes.append(f"{rows.comments} comments among the rows were left out")
+    if rows.stray_quotes:
+        notes.append(
+            f"A quotation mark that does not close is a character, in row {rows.stray_quotes[0]}"
+        )
+    return notes

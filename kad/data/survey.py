@@ -1,0 +1,235 @@
+"""What a table holds: which columns are measurements, and what is odd about them."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from runtime.clock.find_numbers import could_be_times
+from runtime.tables.cells import ColumnCells
+from runtime.tables.units import plain_unit, unit_factor
+
+__all__ = ["Column", "survey"]
+
+_LABELS = re.compile(
+    r"(is[_ ]?)?(anomal(y|ies|ous)|labels?|target|class|outliers?|attacks?|faults?|failures?|"
+    r"ground[_ ]?truth|change[_ ]?points?|y[_ ]?true)([_ ]?(labels?|flags?|class|id))?",
+    re.IGNORECASE,
+)
+_QUALITY = re.compile(r"(^|.*[_\W])(quality|qual|qc|q|validity|valid|opcquality)$", re.IGNORECASE)
+_NUMBERING = re.compile(
+    r"|unnamed.*|index|idx|record|rec|row|rows?_?(id|no|nr|number)?|id|no\.?|nr\.?|#|seq|sequence|"
+    r"counter|sample|lfd\.?[ _]?nr\.?|zeile",
+    re.IGNORECASE,
+)
+_CODES = re.compile(r".*(status|state|mode|code|alarm|flag|zustand|betriebsart).*", re.IGNORECASE)
+SENTINELS = (-9999.0, -999.0, -99999.0, 9999.0, 99999.0, 999.25, -999.25, 65535.0, 65534.0, 32767.0,
+             -32768.0, 2147483647.0, 2147483648.0, -2147483648.0, 4294967295.0, 1e30, -1e30, 1e20,
+             3.4028234663852886e38, -3.4028234663852886e38)  # fmt: skip
+"""What registers and loggers write in the place of a reading."""
+_FEW = 10
+
+
+@dataclass
+class Column:
+    """One column beside the times."""
+
+    name: str
+    why: str | None = None
+    """Why it is left out; `None`: it is a channel."""
+    notes: list[str] = field(default_factory=list)
+    """What is odd about it."""
+    unit: str | None = None
+    """Unit that its cells, or a row below the header, state."""
+    is_switch: bool = False
+    """Whether it says on and off in words."""
+    missing: int = 0
+    """Cells without a reading."""
+    least: float = np.nan
+    most: float = np.nan
+
+
+def survey(
+    cells: Sequence[ColumnCells],
+    values: np.ndarray,
+    units: Sequence[str | None],
+    *,
+    chosen: bool,
+) -> list[Column]:
+    """Says what each column is.
+
+    Args:
+        cells: What the cells of each column were.
+        values: Its numbers, float64 (rows, columns); units with several prefixes become one here.
+        units: Units from a row below the header.
+        chosen: The user named these columns: none is left out.
+    """
+    columns = []
+    for place, reader in enumerate(cells):
+        column = Column(reader.name, unit=units[place], is_switch=reader.style.switch)
+        if len(reader.units) > 1 and (base := plain_unit(reader.units)) is not None:
+            values[:, place] *= unit_factor(reader.style.unit or base, base) or 1.0
+            column.unit = base
+        elif reader.style.unit is not None:
+            column.unit = reader.style.unit
+        numbers = values[:, place]
+        known = numbers[np.isfinite(numbers)]
+        column.missing = len(numbers) - len(known)
+        if len(known):
+            column.least, column.most = float(known.min()), float(known.max())
+        if not chosen:
+            column.why = _why(reader, numbers, known, alone=len(cells) == 1)
+        if column.why is None:
+            column.notes = notes_of(reader, numbers, known)
+        columns.append(column)
+    return columns
+
+
+def _why(reader: ColumnCells, numbers: np.ndarray, known: np.ndarray, *, alone: bool) -> str | None:
+    """Returns why a column is no channel, where that is certain."""
+    counts = reader.counts
+    others = counts.worded + reader.bad_cells
+    if not len(known):
+        if not others:
+            return "no readings"
+        words = counts.words
+        if len(words) == 1 and not counts.more_words and not reader.bad_cells:
+            return f"constant text, {next(iter(words))!r}"
+        return "text"
+    if len(reader.units) > 3 and plain_unit(reader.units) is None:
+        return "text that begins with numbers"
+    if others > len(known) and (
+        len(counts.words) > 2 * _FEW or reader.bad_cells > counts.worded or len(known) < 0.05 * others
+    ):
+        return f"text: {len(known)} of {len(known) + others} cells are numbers"
+    distinct = np.unique(known)
+    if _LABELS.fullmatch(reader.name.strip()) and _are_codes(distinct):
+        return "looks like a label"
+    if _QUALITY.fullmatch(reader.name.strip()) and _are_codes(distinct) and len(distinct) <= _FEW:
+        return "looks like quality codes"
+    if alone or len(numbers) < 3:
+        return None
+    steps = np.diff(numbers)
+    is_numbering = len(known) == len(numbers) and bool((steps == 1).all())
+    if is_numbering and (len(numbers) >= _FEW or _NUMBERING.fullmatch(reader.name.strip())):
+        return "counts the rows"
+    if len(known) >= 3 and (times := could_be_times(numbers)) is not None:
+        return f"looks like {times}"
+    return None
+
+
+def notes_of(reader: ColumnCells, numbers: np.ndarray, known: np.ndarray) -> list[str]:
+    """Says what is odd about a channel."""
+    counts, notes = reader.counts, []
+    if counts.worded:
+        most = ", ".join(f"{word!r} {n} times" for word, n in counts.words.most_common(5))
+        share = counts.worded / max(counts.cells, 1)
+        notes.append(f"{counts.worded} cells ({share:.0%}) are words, taken as missing: {most}")
+    if counts.limits:
+        notes.append(f"{counts.limits} cells are limits such as <0.05, taken as that number")
+    empty = len(numbers) - len(known) - counts.worded
+    if empty > 0.5 * len(numbers):
+        rate = f", one reading in {len(numbers) / len(known):.3g} rows" if len(known) else ""
+        notes.append(f"{empty / len(numbers):.0%} of its cells are empty{rate}")
+    if len(known) < _FEW:
+        return notes
+    distinct = np.unique(known)
+    if len(distinct) == 1:
+        notes.append(f"constant, {distinct[0]:g}")
+        return notes
+    notes += _sentinels(known)
+    if _looks_coded(reader.name, distinct):
+        shown = ", ".join(f"{value:g}" for value in distinct[:6])
+        notes.append(
+            f"looks like codes of a status ({shown}): jumps between codes are no measurement; leave "
+            "it out with --channels if it is one"
+        )
+    elif _is_counter(known):
+        notes.append(
+            "looks like a counter: every new row is beyond all before; give its differences instead"
+        )
+    elif (level := _two_levels(numbers)) is not None:
+        row, before, after = level
+        notes.append(
+            f"changes its level at row {row}, from {before:.4g} to {after:.4g}: both count as normal"
+        )
+    if (flat := _longest_flat(numbers)) is not None:
+        first, length = flat
+        notes.append(f"does not change for {length} rows from row {first} on")
+    return notes
+
+
+def _are_codes(distinct: np.ndarray) -> bool:
+    return len(distinct) <= 2 * _FEW and bool((distinct == np.rint(distinct)).all())
+
+
+def _looks_coded(name: str, distinct: np.ndarray) -> bool:
+    if not _are_codes(distinct) or len(distinct) < 2 or len(distinct) > _FEW:
+        return False
+    if set(distinct.tolist()) <= {0.0, 1.0}:
+        return False
+    gaps = np.diff(distinct)
+    is_sparse = gaps.max() >= 10 * gaps.min() and distinct.max() >= 16
+    return is_sparse or bool(_CODES.fullmatch(name.strip()))
+
+
+def _is_counter(known: np.ndarray) -> bool:
+    """Whether a channel only rises, but for a few resets."""
+    steps = np.diff(known)
+    falls = int((steps < 0).sum())
+    return bool((steps > 0).mean() > 0.6 and falls <= 0.01 * len(steps) + 1 and len(known) >= 50
+                and np.median(np.abs(steps)) > 0)  # fmt: skip
+
+
+def _sentinels(known: np.ndarray) -> list[str]:
+    low, high = np.quantile(known, [0.05, 0.95])
+    spread = max(high - low, 1e-9 * max(abs(low), abs(high)))
+    notes = []
+    for value in SENTINELS:
+        count = int(np.isclose(known, value, rtol=1e-6, atol=0).sum())
+        if count and not low - 5 * spread <= value <= high + 5 * spread:
+            notes.append(
+                f"{value:g} comes {count} times, which looks like no reading: say missing = "
+                f"[{value:g}] in [data]"
+            )
+    return notes
+
+
+def _two_levels(numbers: np.ndarray) -> tuple[int, float, float] | None:
+    """Returns the row at which a channel goes to another level for good, and both levels."""
+    rows = len(numbers)
+    if rows < 100:
+        return None
+    edges = np.linspace(0, rows, 21).astype(int)
+    blocks = [numbers[a:b][np.isfinite(numbers[a:b])] for a, b in zip(edges, edges[1:], strict=False)]
+    if any(len(block) < 3 for block in blocks):
+        return None
+    medians = np.array([np.median(block) for block in blocks])
+    noise = float(np.median([block.std() for block in blocks]))
+    jumps = np.abs(np.diff(medians))
+    at = int(jumps.argmax())
+    near = jumps[max(0, at - 1) : at + 2].sum()
+    rest = jumps.sum() - near
+    left, right = medians[: max(at, 1)], medians[at + 2 :]
+    if not len(right) or noise == 0 or near < 6 * noise or rest > 0.5 * near:
+        return None
+    before, after = float(np.median(left)), float(np.median(right))
+    middle = (before + after) / 2
+    beyond = (numbers > middle) if after > before else (numbers < middle)
+    window = slice(int(edges[max(at - 1, 0)]), int(edges[min(at + 3, 20)]))
+    place = np.flatnonzero(beyond[window])
+    return (window.start + int(place[0]), before, after) if len(place) else None
+
+
+def _longest_flat(numbers: np.ndarray) -> tuple[int, int] | None:
+    """Returns where a channel that else changes from row to row stands still longest."""
+    same = np.concatenate([[False], np.diff(numbers) == 0])
+    if same.mean() > 0.3:
+        return None
+    edges = np.flatnonzero(~same)
+    lengths = np.diff(np.concatenate([edges, [len(same)]]))
+    at = int(lengths.argmax())
+    if lengths[at] < max(30, 0.01 * len(numbers)):
+        return None
+    return int(edges[at]), int(lengths[at])

@@ -1,0 +1,93 @@
+"""How the columns of a table write their numbers, settled once from their first cells."""
+
+from collections.abc import Mapping, Sequence
+
+from runtime.errors import InputError
+from runtime.tables.cells import (
+    SWITCHES,
+    CellStyle,
+    Decimal,
+    both_readings,
+    decimal_evidence,
+    is_stated,
+)
+
+__all__ = ["settle"]
+
+_PAIRS = (
+    {"on", "off"},
+    {"true", "false"},
+    {"yes", "no"},
+    {"open", "closed"},
+    {"opened", "closed"},
+    {"running", "stopped"},
+    {"active", "inactive"},
+    {"enabled", "disabled"},
+)
+
+
+def settle(
+    samples: Mapping[str, Sequence[str]],
+    *,
+    table: str,
+    decimal: Decimal | None = None,
+    units: Mapping[str, str] | None = None,
+    switches: Sequence[str] = (),
+    strict: bool = True,
+) -> dict[str, CellStyle]:
+    """Returns how each column writes its numbers.
+
+    A column tells its decimal mark itself, where a cell has but one reading; cells such as `1,204`
+    are read as the other columns are.
+
+    Args:
+        samples: First cells by the name of the column.
+        table: What to call it in messages.
+        decimal: Decimal mark of cells that leave it open, as the user or the detector says.
+        units: Units that columns are read in, where they are known.
+        switches: Columns that are known to say on and off.
+        strict: A column that leaves it open is an error; else such cells are, one by one.
+
+    Raises:
+        InputError: Both readings fit a column.
+    """
+    evidence = {name: decimal_evidence(cells) for name, cells in samples.items()}
+    certain = {mark for marks in evidence.values() for mark in marks if len(mark) == 1}
+    styles = {}
+    for name, cells in samples.items():
+        mark = _mark(evidence[name], certain, decimal)
+        if mark is None and "?," in evidence[name] | ({"?,"} if "," in certain else set()):
+            unclear = _unclear(cells, evidence[name], certain)
+            if unclear is not None and strict:
+                raise InputError(
+                    f"Column {name} of {table} must hold numbers that can be read in one way. "
+                    f"Received: {unclear!r}. {both_readings(unclear)}"
+                )
+        is_switch = name in switches or _is_switch(cells)
+        styles[name] = CellStyle(mark, (units or {}).get(name), is_switch)
+    return styles
+
+
+def _mark(own: set[str], certain: set[str], said: Decimal | None) -> Decimal | None:
+    sure = own & {".", ","}
+    if len(sure) == 1:
+        return "," if "," in sure else "."
+    if len(sure) == 2 or said is not None:
+        return said
+    if "?," in own and len(certain) == 1:
+        return "," if "," in certain else "."
+    return "." if own == {"?."} and "," not in certain else None
+
+
+def _unclear(cells: Sequence[str], own: set[str], certain: set[str]) -> str | None:
+    if "?," in own:
+        return next(cell.strip() for cell in cells if "?," in decimal_evidence([cell]))
+    if own == {"?."} and "," in certain:
+        return next(cell.strip() for cell in cells if "?." in decimal_evidence([cell]))
+    return None
+
+
+def _is_switch(cells: Sequence[str]) -> bool:
+    words = {cell.strip().lower() for cell in cells if is_stated(cell)}
+    said = words & SWITCHES.keys()
+    return bool(said) and words <= SWITCHES.keys() | {"0", "1"} and any(said <= p for p in _PAIRS)
