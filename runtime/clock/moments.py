@@ -9,29 +9,24 @@ import numpy.typing as npt
 from runtime.errors import InputError, shown
 
 __all__ = [
-    "ACCEPTED",
     "LIMIT",
+    "NO_TIME",
     "UNITS_NS",
     "Times",
     "datetime_of",
     "ns_of",
     "ns_of_float",
     "to_ns",
-    "unparsable",
 ]
 
 Times = npt.NDArray[np.int64]
-
-ACCEPTED = (
-    "2014-07-01 00:00:00, 2014-07-01T00:00:00.123, the same with Z or an offset such as +02:00, "
-    "or seconds, ms, us or ns since 1970"
-)
-"""The accepted forms, for messages."""
 
 UNITS_NS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 """Nanoseconds of the units that numbers count."""
 LIMIT = 2**62
 """Times lie within this many nanoseconds of 1970: 1823 to 2116."""
+NO_TIME = -(2**63)
+"""In the place of a time that cannot be read: int64's least, numpy's NaT."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST = 60
@@ -88,6 +83,7 @@ def to_ns(time: object) -> int:
 
 
 def datetime_of(cell: str) -> datetime | None:
+    """Returns the moment that ISO text means; `None` for other text."""
     text = cell.strip()
     if not text[:4].isdigit() or not 8 <= len(text) <= _LONGEST or text.isdigit():
         return None
@@ -102,6 +98,7 @@ def datetime_of(cell: str) -> datetime | None:
 
 
 def ns_of(moment: datetime) -> int:
+    """Returns nanoseconds since 1970; a moment without a zone is in UTC."""
     aware = moment if moment.utcoffset() is not None else moment.replace(tzinfo=UTC)
     since = aware - _EPOCH
     return ((since.days * 86_400 + since.seconds) * 10**6 + since.microseconds) * 1000
@@ -130,8 +127,3 @@ def _ns_of_datetime64(time: np.datetime64) -> int | None:
     if unit == "as":
         return number // 10**9
     return number * _UNITS_FS[unit] // 10**6
-
-
-def unparsable(cell: str, row: int, wanted: str = ACCEPTED) -> InputError:
-    shown = cell if len(cell) <= 60 else cell[:60] + "…"
-    return InputError(f"Times must be {wanted}. Received: {shown!r} in row {row}.")
