@@ -1,5 +1,6 @@
 """From the cells of a column to the form of its times."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,6 +23,8 @@ _ORDERS: dict[Kind, str] = {
     "year-first": "the year",
 }
 _TEXTS: tuple[Kind, ...] = ("iso", *_ORDERS, "month-name", "digits")
+_END = re.compile(r"[0-9]:[0-9]{2}-([0-9]{1,2}:[0-9]{2})$")
+_SECONDS = re.compile(r"-?[0-9]+:[0-9]{2}[.,][0-9]+")
 _DAY = 86_400 * 10**9
 _MONTH = 27 * _DAY
 _PROBED = 64
@@ -105,9 +108,9 @@ def _readings(stated: list[str], probe: list[str], kinds: Sequence[Kind]) -> dic
         for kind in kinds:
             forms = (TimeForm(kind, aware=aware, interval=interval) for aware in (False, True))
             for form in forms:
-                if _share(read_text(probe, form)) < 0.5:
+                if _share(_by_layout(probe, form)) < 0.5 or _has_ends(probe, form):
                     continue
-                times = read_text(stated, form)
+                times = _by_layout(stated, form)
                 if _enough(int(_good(times).sum()), len(stated)):
                     found[form] = times
                     if kind == "iso":  # looks like no other
@@ -115,7 +118,22 @@ def _readings(stated: list[str], probe: list[str], kinds: Sequence[Kind]) -> dic
         if found:
             most = max(int(_good(times).sum()) for times in found.values())
             return {form: times for form, times in found.items() if _good(times).sum() == most}
-    return {}
+    rare = {form: read_text(stated, form) for form in (TimeForm(), TimeForm(aware=True))}
+    return {
+        form: times for form, times in rare.items() if _enough(int(_good(times).sum()), len(stated))
+    }
+
+
+def _by_layout(cells: Sequence[str], form: TimeForm) -> Times:
+    return LayoutReader(form).read(cells)
+
+
+def _has_ends(probe: list[str], form: TimeForm) -> bool:
+    """Whether what looks like offsets, 00:15-00:30, are ends of intervals: there are too many."""
+    if not form.aware or form.interval:
+        return False
+    ends = [match[1] for cell in probe if (match := _END.search(cell))]
+    return len(ends) > 0.9 * len(probe) and len(set(ends)) > 2
 
 
 def read_text(cells: Sequence[str], form: TimeForm) -> Times:
@@ -199,6 +217,8 @@ def _clock(
         return None
     unit = "h" if time_unit == "h:mm" else "min" if time_unit == "mm:ss" else None
     unit = unit or clock_unit(header or "")
+    if unit is None and any(_SECONDS.fullmatch(cell) for cell in stated):
+        unit = "min"
     two = (times != as_minutes) & (as_minutes != NO_TIME)
     if unit is None and two.any():
         cell = stated[int(two.argmax())]

@@ -8,8 +8,8 @@ import numpy.typing as npt
 from runtime.clock.forms import TimeForm, Unit
 from runtime.clock.layouts import LayoutReader
 from runtime.clock.moments import NO_TIME, UNITS_NS
-from runtime.clock.names import is_date_name, is_time_name, unit_named, unit_of
-from runtime.clock.numbers import decimals, number_of, read_numbers
+from runtime.clock.names import is_date_name, time_name_rank, unit_named, unit_of
+from runtime.clock.numbers import as_floats, decimals, read_numbers
 from runtime.errors import AmbiguousTimeError, InputError, shown
 
 __all__ = ["could_be_times", "find_numbers"]
@@ -20,6 +20,7 @@ _FIRST_S, _LAST_S = 631_152_000, 4_102_444_800
 """1990 and 2100: what is outside is no date that a sensor writes."""
 _EXCEL = (32_874, 73_051)
 _TELLING = 8
+_WEAK = 60  # the rank of names such as T, which may be a temperature
 _SINCE = frozenset({"elapsed", "since", "rel", "relative"})
 
 
@@ -37,14 +38,15 @@ def find_numbers(
         AmbiguousTimeError: The numbers have two readings.
         InputError: An unknown unit.
     """
-    numbers = np.array([np.nan if (n := number_of(cell)) is None else float(n) for cell in cells])
+    numbers = as_floats(cells)
     known = numbers[np.isfinite(numbers)]
     if not len(known) or len(known) < 0.9 * len(cells):
         return None
-    digits = max(decimals(cell) for cell in cells)
+    digits = max(map(decimals, cells))
     if time_unit is not None:
         return _with_unit(known, _said(time_unit), digits)
-    named = header is None or is_time_name(header)
+    rank = 0 if header is None else time_name_rank(header)
+    named = rank is not None and (rank < _WEAK or _goes_on(known))
     if not named and not _goes_on(known):
         return None
     form = _from_data(cells, known, header or "", digits, named=named)

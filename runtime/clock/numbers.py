@@ -9,7 +9,7 @@ import numpy.typing as npt
 from runtime.clock.forms import TimeForm
 from runtime.clock.moments import LIMIT, NO_TIME, UNITS_NS, Times, ns_of_float
 
-__all__ = ["EXCEL_1970", "decimals", "is_number", "number_of", "read_numbers"]
+__all__ = ["EXCEL_1970", "as_floats", "decimals", "is_number", "number_of", "read_numbers"]
 
 EXCEL_1970 = 25_569
 """Excel's day 0 is 1899-12-30: this is its 1970-01-01."""
@@ -46,6 +46,30 @@ def number_of(cell: str) -> int | float | None:
     except ValueError:
         return None
     return number if np.isfinite(number) else None
+
+
+def as_floats(cells: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Returns the numbers of cells, float64 (cells,); NaN for what is none."""
+    try:
+        if not any("_" in cell for cell in cells):
+            numbers = np.fromiter(map(float, cells), np.float64, len(cells))
+            numbers[np.isinf(numbers)] = np.nan
+            return numbers
+    except ValueError:
+        pass
+    numbers = np.full(len(cells), np.nan)
+    for index, cell in enumerate(cells):
+        number = number_of(cell)
+        if number is not None:
+            numbers[index] = _float(number)
+    return numbers
+
+
+def _float(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:  # a whole number of more than 308 digits
+        return np.nan
 
 
 def read_numbers(cells: Sequence[str], form: TimeForm) -> Times:
@@ -97,11 +121,14 @@ def _ns_of_floats(numbers: npt.NDArray[np.float64], unit: int) -> Times:
 
 def _read_parts(cells: Sequence[str], form: TimeForm) -> Times:
     unit_s = 86_400 if form.kind == "excel" else {"min": 60, "h": 3600, "d": 86_400}[form.unit]
-    numbers = np.array([np.nan if (n := number_of(cell)) is None else float(n) for cell in cells])
+    numbers = as_floats(cells)
     good = np.isfinite(numbers)
     zero = EXCEL_1970 if form.kind == "excel" else 0
     seconds = np.where(good, numbers - zero, 0.0) * unit_s
-    digits = np.fromiter(map(decimals, cells), np.int64, len(cells)).clip(form.digits)
+    # More digits than the form has are those of a longer cell; fewer, of zeros left out.
+    digits = np.full(len(cells), form.digits)
+    if max(map(len, cells)) > form.digits + 2:
+        digits = np.fromiter(map(decimals, cells), np.int64, len(cells)).clip(form.digits)
     limit = LIMIT / 1e9
     seconds = np.clip(seconds, -limit, limit)
     grids = np.array(_GRIDS_S)

@@ -54,23 +54,20 @@ class LocalClock:
         """
         utc = local.copy()
         never = np.zeros(len(local), np.bool_)
-        known = (local > -LIMIT) & (local < LIMIT)
-        hours = local // _HOUR
-        rows = np.flatnonzero(known)
-        if not len(rows):
-            return utc, never
-        changes = rows[np.r_[True, np.diff(hours[rows]) != 0]]
-        ends = np.r_[changes[1:], rows[-1] + 1]
-        for start, end in zip(changes.tolist(), ends.tolist(), strict=True):
-            part = slice(start, end)
-            offset_s = self._offset_of_hour(int(hours[start]))
-            if offset_s is not None:
-                utc[part] = np.where(known[part], local[part] - offset_s * 10**9, local[part])
-                self._order.pass_over(local[part][known[part]])
+        rows = np.flatnonzero((local > -LIMIT) & (local < LIMIT))
+        hours, at = np.unique(local[rows] // _HOUR, return_inverse=True)
+        offsets = [self._offset_of_hour(hour) for hour in hours.tolist()]
+        plain = np.array([offset is not None for offset in offsets], np.bool_)[at]
+        known = np.array([offset or 0 for offset in offsets], np.int64)[at]
+        utc[rows] = local[rows] - known * 10**9
+        starts = np.flatnonzero(np.diff(plain, prepend=not plain[0]) if len(rows) else plain)
+        for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(rows)], strict=True):
+            part = rows[start:end]
+            if plain[start]:
+                self._order.pass_over(local[part])
                 continue
-            for row in range(start, end):
-                if known[row]:
-                    utc[row], never[row] = self._one(int(local[row]))
+            for row in part.tolist():
+                utc[row], never[row] = self._one(int(local[row]))
         return utc, never
 
     def _one(self, local: int) -> tuple[int, bool]:
