@@ -8,6 +8,15 @@ from rich.console import Console
 
 from kad.backend import select_backend
 from kad.cli.command import BackendOption, DataFile, command, console
+from kad.cli.reading import (
+    DecimalOption,
+    FormatOption,
+    MissingOption,
+    TimeOption,
+    UnitOption,
+    ZoneOption,
+    reading_of,
+)
 
 
 @command
@@ -35,7 +44,12 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
-    time: Annotated[str | None, typer.Option(help="Time column.", show_default=False)] = None,
+    time: TimeOption = None,
+    time_format: FormatOption = None,
+    time_unit: UnitOption = None,
+    timezone: ZoneOption = None,
+    decimal: DecimalOption = None,
+    missing: MissingOption = None,
     backend: BackendOption = None,
 ) -> None:
     """Compare scores with labels, beside a random score and the moving Gaussian."""
@@ -49,7 +63,15 @@ def evaluate(
         {"--output": output},
         inputs={"the data": data, "--labels": labels, "--training": training, **files_of(run)},
     )
-    result = evaluate_run(run, data, labels, test=test, training=training, time=time)
+    reading = reading_of(
+        time=time,
+        time_format=time_format,
+        time_unit=time_unit,
+        timezone=timezone,
+        decimal=decimal,
+        missing=missing,
+    )
+    result = evaluate_run(run, data, labels, test=test, training=training, reading=reading)
     for note in result.notes:
         console.print(note, markup=False, soft_wrap=True)
     Console(highlight=False).print(as_text(result))

@@ -7,12 +7,12 @@ from typing import BinaryIO
 
 import numpy as np
 
-from kad.data.frames import infer_period
+from kad.data.period import infer_period
 from kad.data.survey import Column, survey
 from runtime.clock.durations import nanoseconds
 from runtime.errors import InputError
 from runtime.tables.cells import ColumnCells
-from runtime.tables.long import long_columns, readings, widened
+from runtime.tables.long import long_columns, widened
 from runtime.tables.reader import TableReader
 from runtime.tables.reading import Reading
 
@@ -58,7 +58,12 @@ def read_long(
         name=name,
         lenient=True,
     )
-    times, ids, values = readings(reader)
+    parts, ids = [], []
+    for part in reader:
+        parts.append(part)
+        ids += reader.texts
+    times = np.concatenate([part.times_ns for part in parts])
+    values = np.concatenate([part.values[:, 0] for part in parts])
     stated = np.array([text.strip() for text in ids], dtype=object)
     names = list(channels) if channels is not None else _ids(stated, values)
     missing = sorted(set(names) - set(stated.tolist()))

@@ -42,6 +42,11 @@ class ReadReport:
         """Columns that were not, and why."""
         return {c.name: c.why for c in self.columns if c.why is not None}
 
+    @property
+    def units(self) -> dict[str, str]:
+        """Units of the channels, where the table states them."""
+        return {c.name: c.unit for c in self.columns if c.why is None and c.unit}
+
     def lines(self) -> list[str]:
         """Returns it in words, a line each."""
         span = f", {self.first} to {self.last}" if self.first else ""

@@ -29,6 +29,7 @@ SENTINELS = (-9999.0, -999.0, -99999.0, 9999.0, 99999.0, 999.25, -999.25, 65535.
              3.4028234663852886e38, -3.4028234663852886e38)  # fmt: skip
 """What registers and loggers write in the place of a reading."""
 _FEW = 10
+_FEWEST = 20
 
 
 @dataclass
@@ -103,6 +104,8 @@ def _why(reader: ColumnCells, numbers: np.ndarray, known: np.ndarray, *, alone: 
         len(counts.words) > 2 * _FEW or reader.bad_cells > counts.worded or len(known) < 0.05 * others
     ):
         return f"text: {len(known)} of {len(known) + others} cells are numbers"
+    if len(known) < _FEWEST and len(known) < 0.05 * len(numbers):
+        return f"only {len(known)} readings in {len(numbers)} rows"
     distinct = np.unique(known)
     if _LABELS.fullmatch(reader.name.strip()) and _are_codes(distinct):
         return "looks like a label"

@@ -1,7 +1,9 @@
 """Learning a detector from normal rows."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,6 +11,7 @@ import pandas as pd
 
 from kad.backend.select import backend_versions
 from kad.data import frames
+from kad.data.absurd import without_absurd
 from kad.data.frames import Segment
 from kad.detector.calibrating import Calibrating
 from kad.detector.series import Prepared, TrainingSeries, data_sha256, finite
@@ -72,6 +75,7 @@ class Fitting(Calibrating):
         false_alarms: str = "1/week",
         policy: AlarmPolicy | None = None,
         reorder: int = FILE_REORDER,
+        about: Mapping[str, Any] | None = None,
     ) -> Prepared:
         """Checks everything that training needs, and fits the scaler.
 
@@ -81,12 +85,14 @@ class Fitting(Calibrating):
             false_alarms: See `fit`.
             policy: See `fit`.
             reorder: Rows may arrive this many periods late.
+            about: What else the detector file shall say of the training.
 
         Raises:
             InputError: Rows that cannot be learnt from; nothing was written yet.
         """
         severity_threshold(false_alarms, self.period_s)
         placed, counts = frames.to_grid(self.columns_of(frame), self.make_grid(reorder=reorder))
+        placed, absurd = without_absurd(placed, self.channels)
         segments = frames.to_segments(placed)
         self._check_rows(segments, counts, training)
         self.scaler.fit(
@@ -109,6 +115,7 @@ class Fitting(Calibrating):
             false_alarms,
             policy or AlarmPolicy(),
             reorder,
+            {**(about or {}), **({"absurd": absurd} if absurd else {})},
         )
 
     def _check_rows(
@@ -172,6 +179,7 @@ class Fitting(Calibrating):
             self.fit_statistics(prepared.series)
             self._fit_scoring(segments)
             summary = {
+                **prepared.about,
                 "rows": int(sum(len(s.values) for s in segments)),
                 "grid": prepared.counts,
                 "segments": len(segments),

@@ -17,18 +17,25 @@ from runtime.clock.grid import RowGrid, TimeGrid
 from runtime.clock.timestamps import TimeStyle
 from runtime.errors import InputError
 from runtime.streams.scores import Scores
+from runtime.tables.reading import Reading, learnt_reading
 
 Data = str | os.PathLike[str] | pd.DataFrame
 
 
-def read(data: Data, subject: Subject, time: str | None) -> tuple[pd.DataFrame, TimeStyle | None]:
+def read(
+    data: Data, subject: Subject, reading: Reading | None
+) -> tuple[pd.DataFrame, TimeStyle | None]:
     """Returns the detector's channels, and how the file writes times."""
     if not isinstance(data, pd.DataFrame):
         table = read_table(
             data,
-            time=time or subject.settings.get("time"),
+            reading=reading,
             channels=subject.metadata.channels,
             period_s=subject.metadata.period_s,
+            learnt=learnt_reading(subject.metadata.training).over(
+                Reading(time=subject.settings.get("time"))
+            ),
+            numbered=subject.metadata.grid == "rows",
         )
         return table.frame, table.style
     absent = [name for name in subject.metadata.channels if name not in data.columns]

@@ -1,5 +1,7 @@
 """From a configuration and training rows to an untrained detector."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from kad.config import Config
@@ -10,17 +12,25 @@ from runtime.clock.context import CONTEXT_COLUMNS
 from runtime.errors import InputError
 
 
-def build_detector(config: Config, rows: pd.DataFrame, names: tuple[str, ...]) -> Detector:
+def build_detector(
+    config: Config,
+    rows: pd.DataFrame,
+    names: tuple[str, ...],
+    *,
+    stated: Mapping[str, str] | None = None,
+) -> Detector:
     """Returns an untrained detector.
 
     Args:
         config: From `build_config`.
         rows: Training rows, which give what the configuration leaves open: period, context.
         names: The channels.
+        stated: Units that the table states; those of the configuration win.
 
     Raises:
         InputError: Units for unknown channels, or rows that mix sampling periods.
     """
+    units = {**(stated or {}), **config.data.units}
     unknown = sorted(set(config.data.units) - set(names))
     if unknown:
         raise InputError(
@@ -31,7 +41,7 @@ def build_detector(config: Config, rows: pd.DataFrame, names: tuple[str, ...]) -
         period = infer_period(times_ns(rows), mixed=config.data.grid == "rows")
     return config.detector(
         names,
-        channel_units=[config.data.units.get(name) for name in names],
+        channel_units=[units.get(name) for name in names],
         period_s=period,
         grid=config.data.grid,
         max_gap_steps=config.data.max_gap,

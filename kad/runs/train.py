@@ -1,14 +1,16 @@
 """Training into a run folder."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import pandas as pd
 
 from kad.config import Config
 from kad.data.rows import select_rows
-from kad.data.tables import read_table
+from kad.data.tables import Table, read_table
 from kad.runs.construct import build_detector
 from kad.runs.folder import (
     CALIBRATION,
@@ -35,6 +37,7 @@ def train(
     overwrite: bool = False,
     pretrained: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Run:
     """Trains a detector into a run folder.
 
@@ -51,6 +54,7 @@ def train(
         pretrained: A run whose network weights training starts from. Scaler, statistics and
             calibration are fitted anew.
         progress: Receives epochs and losses.
+        say: Receives what was read, line by line, before anything is trained.
 
     Raises:
         InputError: Data that cannot be used, a finished run in `out`, nothing to resume, data or
@@ -68,12 +72,17 @@ def train(
         },
         advice="Choose another --out.",
     )
-    frame, names = _read(config, data)
+    frame, names, table = _read(config, data)
+    if table is not None and say is not None:
+        for line in table.report.lines():
+            say(line)
     rows = select_rows(frame, config.data.train)
     config = config.for_channels(len(names))
 
     keras.utils.set_random_seed(config.training.seed)
-    detector = build_detector(config, rows, names)
+    detector = build_detector(
+        config, rows, names, stated=None if table is None else table.report.units
+    )
     if pretrained:
         take_weights(detector, Path(pretrained))
     prepared = detector.prepare(
@@ -82,9 +91,11 @@ def train(
         false_alarms=config.alarm.false_alarms,
         policy=config.alarm.policy(detector.period_s),
         reorder=config.data.reorder,
+        about={} if table is None else about(table),
     )
     make_room(folder, overwrite=overwrite)
-    write_atomically(folder / CONFIG, config.to_toml())
+    said = [] if table is None else table.report.lines()
+    write_atomically(folder / CONFIG, "".join(f"# {line}\n" for line in said) + config.to_toml())
     interrupted: TrainingInterruptedError | None = None
     try:
         history = detector.fit_prepared(
@@ -106,6 +117,11 @@ def train(
     return Run(folder, detector, history, frame)
 
 
+def about(table: Table) -> dict[str, Any]:
+    """Returns what a detector file says of how its training rows were read."""
+    return {"reading": table.reading.to_dict(), "read": table.report.to_dict()}
+
+
 def _model_of(run: str | os.PathLike[str]) -> Path:
     return Path(run) / MODEL if Path(run).is_dir() else Path(run)
 
@@ -124,14 +140,16 @@ def _check_folder(folder: Path, *, resume: bool, overwrite: bool, pretrained: bo
 
 def _read(
     config: Config, data: str | os.PathLike[str] | pd.DataFrame
-) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Returns the whole series and the names of its channels."""
+) -> tuple[pd.DataFrame, tuple[str, ...], Table | None]:
+    """Returns the whole series, the names of its channels, and the table where it was one."""
     if isinstance(data, pd.DataFrame):
-        return data, config.data.channels or tuple(data.columns)
-    frame = read_table(
+        return data, config.data.channels or tuple(data.columns), None
+    table = read_table(
         data,
-        time=config.data.time,
         channels=config.data.channels,
         period_s=config.data.period,
-    ).frame
-    return frame, tuple(frame.columns)
+        reading=config.data.reading,
+        long=config.data.long,
+        numbered=config.data.grid == "rows",
+    )
+    return table.frame, tuple(table.frame.columns), table

@@ -8,9 +8,11 @@ import numpy.typing as npt
 from runtime.clock.durations import nanoseconds
 from runtime.errors import InputError
 from runtime.tables.columns import Block
-from runtime.tables.reader import TableReader
 
-__all__ = ["long_blocks", "long_columns", "readings", "widened"]
+__all__ = ["Readings", "long_blocks", "long_columns", "widened"]
+
+Readings = tuple[npt.NDArray[np.int64], list[str], npt.NDArray[np.float64]]
+"""Times, the channel of each reading, values."""
 
 VALUE_NAMES = ("value", "_value", "state", "val", "reading", "measurement", "messwert", "wert", "y")
 """Names of the column of readings, in lower case."""
@@ -75,73 +77,59 @@ def widened(
     return Block(anchor_ns + keys[:, 0] * period_ns, wide)
 
 
-def readings(
-    reader: TableReader,
-) -> tuple[npt.NDArray[np.int64], list[str], npt.NDArray[np.float64]]:
-    """Reads all of a long table: times, the channel of each reading, values."""
-    times, ids, values = [], [], []
-    for block in reader:
-        times.append(block.times_ns)
-        ids += reader.texts
-        values.append(block.values[:, 0])
-    return np.concatenate(times), ids, np.concatenate(values)
-
-
-def long_blocks(reader: TableReader, channels: Sequence[str], *, period_s: float) -> Iterator[Block]:
-    """Yields rows of all channels from a long table.
+def long_blocks(
+    blocks: Iterator[Readings],
+    channels: Sequence[str],
+    *,
+    period_s: float,
+    live: bool,
+    column: str,
+    table: str,
+) -> Iterator[Block]:
+    """Yields rows of all channels from the readings of a long table.
 
     A file is read to its end first, for its channels may come one after the other; a pipe holds
     back one slot. Readings of other channels are left out.
 
     Args:
-        reader: Of the readings, with `text` for the channel.
+        blocks: Readings as they come.
         channels: Their names, in order.
         period_s: Of the time grid.
+        live: The table is a pipe.
+        column: That of the channels, for messages.
+        table: What to call it in messages.
 
     Raises:
-        InputError: No channel, or not every channel, comes in a file.
+        InputError: A channel that never comes in a file.
     """
     place_of = {name: place for place, name in enumerate(channels)}
-    period_ns = nanoseconds(period_s)
+    grid = {"channels": len(channels), "period_ns": nanoseconds(period_s)}
     anchor: int | None = None
-    held = (np.empty(0, np.int64), np.empty(0, np.intp), np.empty(0))
+    held: list[np.ndarray] = [np.empty(0, np.int64), np.empty(0, np.intp), np.empty(0)]
     seen: set[int] = set()
-    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    for block in reader:
-        ids = np.array([place_of.get(name.strip(), -1) for name in reader.texts], np.intp)
-        mine = ids >= 0
-        part = (block.times_ns[mine], ids[mine], block.values[mine, 0])
+    for times, ids, values in blocks:
+        places = np.array([place_of.get(name.strip(), -1) for name in ids], np.intp)
+        mine = places >= 0
+        part = (times[mine], places[mine], values[mine])
         seen.update(np.unique(part[1]).tolist())
-        if not reader.live:
-            parts.append(part)
+        held = [np.concatenate(pair) for pair in zip(held, part, strict=True)]
+        if not live or not len(held[0]):
             continue
-        some = tuple(np.concatenate(pair) for pair in zip(held, part, strict=True))
-        if not len(some[0]):
-            continue
-        anchor = int(some[0][0]) if anchor is None else anchor
-        slots = (some[0] - anchor + period_ns // 2) // period_ns
+        anchor = int(held[0][0]) if anchor is None else anchor
+        slots = (held[0] - anchor + grid["period_ns"] // 2) // grid["period_ns"]
         done = slots < slots.max()
-        held = tuple(array[~done] for array in some)  # type: ignore[assignment]
         if done.any():
-            yield _wide([array[done] for array in some], len(channels), period_ns, anchor)
-    if reader.live:
-        if len(held[0]):
-            yield _wide(held, len(channels), period_ns, anchor or 0)
-        return
+            yield widened(*(array[done] for array in held), **grid, anchor_ns=anchor)
+            held = [array[~done] for array in held]
     missing = [name for place, name in enumerate(channels) if place not in seen]
-    if missing:
+    if missing and not live:
         raise InputError(
-            f"Column {reader.reading.id} of {reader.name} must name the channels "
-            f"{', '.join(channels)}. {', '.join(missing)} never came."
+            f"Column {column} of {table} must name the channels {', '.join(channels)}. "
+            f"{', '.join(missing)} never came."
         )
-    some = tuple(np.concatenate(pair) for pair in zip(*parts, strict=True))
-    order = np.argsort(some[0], kind="stable")
-    arrays = [array[order] for array in some]
-    yield _wide(arrays, len(channels), period_ns, int(arrays[0][0]))
-
-
-def _wide(arrays: Sequence[np.ndarray], channels: int, period_ns: int, anchor: int) -> Block:
-    times, places, values = arrays
-    return widened(
-        times, places, values, channels=channels, period_ns=period_ns, anchor_ns=anchor
-    )
+    if len(held[0]):
+        if anchor is None:
+            order = np.argsort(held[0], kind="stable")
+            held = [array[order] for array in held]
+            anchor = int(held[0][0])
+        yield widened(*held, **grid, anchor_ns=anchor)

@@ -13,6 +13,7 @@ from runtime.tables.columns import Block, Channels, Clock
 from runtime.tables.csv_rows import CsvRows
 from runtime.tables.json_rows import JsonRows, is_json, text_of
 from runtime.tables.lines import Lines
+from runtime.tables.long import long_blocks
 from runtime.tables.reading import Reading
 from runtime.tables.settle import settle
 from runtime.tables.suspects import Suspects
@@ -85,6 +86,7 @@ class TableReader:
         self.rows: CsvRows | JsonRows | None = None
         """The rows, once it is open."""
         self._text = text
+        self._wide: tuple[str, ...] | None = None
         self._lenient = lenient or live or channels is None
         self._places: list[int] = []
         self._period_s = period_s
@@ -130,6 +132,9 @@ class TableReader:
         else:
             rows = CsvRows(self.lines, head, self.suspects, wanted)
         names, sample = list(rows.names), rows.sample()
+        if self.channels and known.id and known.value and not self._text:
+            self._choose_long(names, known.id, known.value)
+            wanted = list(filter(None, (*(self.channels or ()), self._text)))
         _check_columns(self.name, wanted, names)
         self.time = find_time(
             names,
@@ -176,8 +181,26 @@ class TableReader:
         if self.time is not None and self.time.form is not None:
             self.parser = TimestampParser(self.time.form, timezone=known.timezone)
 
+    def _choose_long(self, names: Sequence[str], id: str, value: str) -> None:
+        """Reads a row as one reading, where the table has no column per channel."""
+        if not set(self.channels or ()) <= set(names):
+            self._wide, self.channels, self._text = self.channels, (value,), id
+
     def __iter__(self) -> Iterator[Block]:
         self.open()
+        if self._wide is None:
+            yield from self._blocks()
+            return
+        yield from long_blocks(
+            ((block.times_ns, self.texts, block.values[:, 0]) for block in self._blocks()),
+            self._wide,
+            period_s=self._period_s,
+            live=self.live,
+            column=self._text or "",
+            table=self.name,
+        )
+
+    def _blocks(self) -> Iterator[Block]:
         assert self.rows is not None
         empty = True
         held: list[tuple[list[Sequence[object]], Sequence[int]]] = []

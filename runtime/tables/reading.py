@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 from runtime.clock.forms import TimeForm
-from runtime.errors import InputError
+from runtime.errors import InputError, ModelFileError
 from runtime.tables.cells import Decimal
 
-__all__ = ["Reading"]
+__all__ = ["Reading", "learnt_reading"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,20 @@ class Reading:
             units=dict(units),
             switches=tuple(switches),
         )
+
+
+def learnt_reading(training: Mapping[str, Any]) -> Reading:
+    """Returns how the rows of a training were read, from what a detector says of it.
+
+    Raises:
+        ModelFileError: It is damaged.
+    """
+    try:
+        return Reading.from_dict(training.get("reading", {}))
+    except (InputError, AttributeError, TypeError) as error:
+        raise ModelFileError(
+            f"How the training rows were read is damaged in the detector: {error} Export it again."
+        ) from error
 
 
 def _is_word(word: object) -> bool:
