@@ -5,14 +5,25 @@ the same slots, values and counts.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, NamedTuple
+from dataclasses import fields
+from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from runtime.clock.counts import GridCounts
 from runtime.clock.durations import nanoseconds
-from runtime.clock.rows import TIME_LIMIT, Rows, Times, Values, check_rows, copied
+from runtime.clock.row_grid import RowGrid
+from runtime.clock.rows import (
+    TIME_LIMIT,
+    Placed,
+    Rows,
+    Times,
+    Values,
+    check_rows,
+    copied,
+    is_count,
+    joined,
+)
 from runtime.errors import InputError, shown
 
 __all__ = ["FILE_REORDER", "GridCounts", "GridKind", "Placed", "RowGrid", "TimeGrid", "make_grid"]
@@ -25,52 +36,6 @@ FILE_REORDER = 16
 
 _FIRST_WINDOW = 64
 _LONGEST_PERIOD = 2**58
-_MOST = 2**31
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GridCounts:
-    """What happened to the rows so far."""
-
-    received: int = 0
-    """Rows given to `place`."""
-    duplicates: int = 0
-    """Rows for a slot that already had one; dropped, but for filling missing channels."""
-    late: int = 0
-    """Rows for a slot already emitted as missing, or before the segment; dropped."""
-    missing: int = 0
-    """Slots emitted without a row."""
-    restarts: int = 0
-    """New segments after the first: gaps and clocks set back."""
-    backward: int = 0
-    """Those restarts that went back in time."""
-
-    @property
-    def unsorted(self) -> int:
-        """Rows that came too late: the late ones and those that went back in time."""
-        return self.late + self.backward
-
-    @property
-    def is_unsorted(self) -> bool:
-        """Whether so many came too late, over 10 rows and 5 %, that the rest means nothing."""
-        return self.unsorted > max(10, 0.05 * self.received)
-
-    def __add__(self, other: "GridCounts") -> "GridCounts":
-        mine, theirs = asdict(self), asdict(other)
-        return GridCounts(**{name: mine[name] + theirs[name] for name in mine})
-
-
-class Placed(NamedTuple):
-    """Slots that have become final, in order of time within each segment."""
-
-    times_ns: Times
-    """Nanoseconds since 1970-01-01, of the grid: int64 (steps,)."""
-    values: Values
-    """NaN where nothing came: float64 (steps, channels)."""
-    restart: npt.NDArray[np.bool_]
-    """True at the first slot of each segment, where state starts from zeros: (steps,)."""
-    rows: Times
-    """Number of the row that filled the slot, counted from 0 over all calls; −1: none (steps,)."""
 
 
 class TimeGrid:
@@ -174,11 +139,11 @@ class TimeGrid:
             done += self._place_run(times_ns[done:end], values[done:end], parts)
             # Windows grow, so that neither long runs nor many restarts cost quadratic time.
             size = 2 * size if done == end else _FIRST_WINDOW
-        return _join(parts, self._channels)
+        return joined(parts, self._channels)
 
     def flush(self) -> Placed:
         """Emits the slots that are held for late rows; use it at the end of the data."""
-        return _join([self._emit(self._pending, self._high + 1)], self._channels)
+        return joined([self._emit(self._pending, self._high + 1)], self._channels)
 
     def snapshot(self) -> dict[str, Any]:
         """Returns the whole state as numbers and numpy arrays."""
@@ -291,61 +256,6 @@ class TimeGrid:
         return Placed(times, final.values, slots == 0, final.rows)
 
 
-class RowGrid:
-    """Every row is one step: stamps are carried through as they are, in order of arrival.
-
-    It has the interface of `TimeGrid` and never drops, adds or reorders.
-    """
-
-    due_ns: int | None = None
-
-    def __init__(self, channels: int) -> None:
-        if not is_count(channels, 1):
-            raise InputError(f"A grid needs at least 1 channel. Received: {shown(channels)}.")
-        self._channels = channels
-        self._received = 0
-
-    @property
-    def counts(self) -> GridCounts:
-        """What happened to the rows so far: they were received."""
-        return GridCounts(received=self._received)
-
-    def slot_ns(self, time_ns: int) -> int | None:
-        """Returns the time of the row's step, its own; None for the first row."""
-        return time_ns if self._received else None
-
-    def advance(self, rows: int = 1) -> int:
-        """Takes note of rows that were emitted without `place`; returns the first's number."""
-        first = self._received
-        self._received = first + rows
-        return first
-
-    def place(self, times_ns: Times, values: Values) -> Placed:
-        """Returns the rows; see `TimeGrid.place`."""
-        check_rows(times_ns, values, self._channels)
-        rows = np.arange(self._received, self._received + len(times_ns))
-        self._received += len(times_ns)
-        return Placed(np.array(times_ns), copied(values), rows == 0, rows)
-
-    def flush(self) -> Placed:
-        """Returns no slot: nothing is ever held."""
-        return _join([], self._channels)
-
-    def snapshot(self) -> dict[str, Any]:
-        """Returns the whole state."""
-        return {"received": self._received}
-
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Takes the state that `snapshot` returned.
-
-        Raises:
-            InputError: A negative number.
-        """
-        if not 0 <= snapshot["received"] < TIME_LIMIT:
-            raise InputError("A grid of rows must continue from what `snapshot` returned.")
-        self._received = int(snapshot["received"])
-
-
 def make_grid(
     kind: GridKind, *, period_s: float, channels: int, max_gap: int, reorder: int
 ) -> TimeGrid | RowGrid:
@@ -363,23 +273,6 @@ def make_grid(
         TimeGrid(1, channels, reorder=reorder, max_gap=max_gap)
         return RowGrid(channels)
     return TimeGrid(nanoseconds(period_s), channels, reorder=reorder, max_gap=max_gap)
-
-
-def _join(parts: list[Placed], channels: int) -> Placed:
-    parts = [part for part in parts if len(part.times_ns)]
-    if len(parts) == 1:
-        return parts[0]
-    if not parts:
-        none = np.empty(0, np.int64)
-        return Placed(none, np.empty((0, channels)), np.empty(0, np.bool_), none)
-    return Placed(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-
-
-def is_count(value: object, least: int = 0, most: int = _MOST) -> bool:
-    """Whether a value is a whole number in a range, no bool and no duration."""
-    if isinstance(value, bool | np.timedelta64) or not isinstance(value, int | np.integer):
-        return False
-    return least <= int(value) <= most
 
 
 def _increase(slots: Times, least: int, most: int) -> bool:
