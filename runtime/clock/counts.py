@@ -12,15 +12,30 @@ class GridCounts:
     received: int = 0
     """Rows given to `place`."""
     duplicates: int = 0
-    """Rows for a slot that already had one; dropped, but for filling missing channels."""
+    """Rows for a slot that already had one, without going back in time; dropped."""
+    shared: int = 0
+    """Those duplicates that have exactly the time of the slot's row, and other values."""
+    filled: int = 0
+    """Rows for a slot that already had one, which gave it channels that were missing."""
+    repeated: int = 0
+    """Rows that came again with the same values; dropped, nothing is lost."""
+    conflicts: int = 0
+    """Rows that came again with other values, among repeated ones; the first stays."""
     late: int = 0
     """Rows for a slot already emitted as missing, or before the segment; dropped."""
+    stray: int = 0
+    """Rows with a stamp far off, alone: the next one went on as before; dropped."""
     missing: int = 0
     """Slots emitted without a row."""
     restarts: int = 0
     """New segments after the first: gaps and clocks set back."""
     backward: int = 0
     """Those restarts that went back in time."""
+
+    @property
+    def dropped(self) -> int:
+        """Rows that were measured and are not in the steps."""
+        return self.duplicates + self.conflicts + self.late + self.stray
 
     @property
     def unsorted(self) -> int:

@@ -1,17 +1,19 @@
-"""Puts rows on a detector's time grid: late, duplicate, disordered and missing rows, gaps.
+"""Puts rows on a detector's time grid: clocks set back, repetitions, strays, disorder, gaps.
 
 Training and the runtime use this one implementation. Any chunking of the same rows gives exactly
 the same slots, values and counts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
+from zlib import crc32
 
 import numpy as np
 
 from runtime.clock.counts import GridCounts
 from runtime.clock.durations import nanoseconds
+from runtime.clock.remembered import Remembered, checksums
 from runtime.clock.row_grid import RowGrid
 from runtime.clock.rows import (
     TIME_LIMIT,
@@ -24,18 +26,51 @@ from runtime.clock.rows import (
     is_count,
     joined,
 )
+from runtime.clock.slots import Slots, increase
 from runtime.errors import InputError, shown
 
-__all__ = ["FILE_REORDER", "GridCounts", "GridKind", "Placed", "RowGrid", "TimeGrid", "make_grid"]
+__all__ = [
+    "FILE_REMEMBER",
+    "FILE_REORDER",
+    "LIVE_REMEMBER",
+    "GridCounts",
+    "GridKind",
+    "Placed",
+    "RowGrid",
+    "TimeGrid",
+    "make_grid",
+]
 
 GridKind = Literal["time", "rows"]
 """`time`: rows are placed on a regular time grid; `rows`: every row is one step."""
 
 FILE_REORDER = 16
 """Rows of a file may arrive this many periods late, where nothing else was said in training."""
+LIVE_REMEMBER = 256
+"""Rows that a live stream is known to repeat: the last ones, 16 bytes each."""
+FILE_REMEMBER = 100_000
+"""Rows that a file is known to repeat."""
 
 _FIRST_WINDOW = 64
 _LONGEST_PERIOD = 2**58
+_SKIPPED = 2
+"""So many missing slots at least are taken for what they are, without waiting for a row."""
+_TRUSTED, _CORRECTIONS = 2, 10
+"""From so many repeated rows on, others among them are corrections: at most as many and so many."""
+_AHEAD, _BACK, _LATE = range(3)
+_UNUSED = (-1, 0, *[0] * len(fields(GridCounts)))
+
+
+class _Waiting(NamedTuple):
+    """A row that waits for the next one, which says whether its stamp is right."""
+
+    kind: int
+    """`_AHEAD`, `_BACK`: to a slot that has other values, or is not known any more; `_LATE`: to
+    one that was emitted as missing, or before the segment."""
+    time: int
+    row: int
+    values: Values
+    checksum: int
 
 
 class TimeGrid:
@@ -45,9 +80,16 @@ class TimeGrid:
     order, as NaN where no row came. The first row of a slot wins; a later one fills channels that
     are still missing, as long as the slot has not been emitted.
 
-    A forward gap of more than `max_gap` missing slots, and a jump back by more than `max_gap`
-    (and `reorder`) slots, such as a corrected clock, start a new segment with a new anchor: one
-    stamp from the future cannot block the stream.
+    A forward gap of more than `max_gap` missing slots starts a new segment with a new anchor, and
+    so does a clock that was set back: a row earlier than the latest slot, for a slot that had a
+    row with other values. A row that comes again with the values that its slot had is a
+    repetition and is dropped; among repetitions, a row with other values is a correction, and the
+    first one stays.
+
+    One stamp alone moves nothing: a row that would leave more than 2 (and more than `reorder`)
+    slots missing or start a segment waits for the next one. It counts if that one is nearer to
+    what would follow it than to what would follow the latest slot; else its stamp was wrong and
+    it is dropped.
 
     Args:
         period_ns: Width of a slot in nanoseconds.
@@ -55,46 +97,54 @@ class TimeGrid:
         reorder: A slot is held until one that is this many slots later has been seen, so that
             rows in between may come in any order. 0: emit at once.
         max_gap: Longest gap that is filled with missing slots.
+        remember: So many rows are known again when they are repeated (and at least those within
+            `reorder`).
     """
 
-    def __init__(self, period_ns: int, channels: int, *, reorder: int = 0, max_gap: int) -> None:
+    def __init__(
+        self,
+        period_ns: int,
+        channels: int,
+        *,
+        reorder: int = 0,
+        max_gap: int,
+        remember: int = LIVE_REMEMBER,
+    ) -> None:
         wrong = (
             not is_count(period_ns, 1, _LONGEST_PERIOD)
             or not is_count(channels, 1)
             or not is_count(reorder)
             or not is_count(max_gap)
+            or not is_count(remember)
         )
         if wrong:
             raise InputError(
                 "A time grid needs a period of at least 1 ns and at most 9 years, at least 1 "
-                "channel, and `reorder` and `max_gap` from 0 to 2^31, whole numbers. "
+                "channel, and `reorder`, `max_gap` and `remember` from 0 to 2^31, whole numbers. "
                 f"Received: {shown(period_ns)} ns, {shown(channels)} channels, "
-                f"reorder={shown(reorder)}, max_gap={shown(max_gap)}."
+                f"reorder={shown(reorder)}, max_gap={shown(max_gap)}, "
+                f"remember={shown(remember)}."
             )
-        self._period = int(period_ns)
-        self._half = self._period // 2
-        self._reorder = int(reorder)
+        self._slots = Slots(int(period_ns), channels, int(reorder))
+        self._period, self._half = self._slots.period, self._slots.half
         self._max_gap = int(max_gap)
-        self._reach = max(self._max_gap, self._reorder)
-        self._channels = channels
+        self._near = max(_SKIPPED, int(reorder))
+        self._furthest = min(self._near, self._max_gap) + 1
         self._counts = dict.fromkeys((f.name for f in fields(GridCounts)), 0)
-        self._anchor: int | None = None
-        self._next = 0  # the first slot not yet emitted
-        self._high = -1  # the latest slot seen
-        self._pending = Rows.none(channels)
-        self._missed = np.empty(0, np.int64)  # slots emitted without a row, within reach
+        self._known = Remembered(max(int(remember), int(reorder) + 1))
+        self._waiting: _Waiting | None = None
+        self._same = self._other = 0  # of the rows that are being repeated
+        self._due: int | None = None
 
     @property
     def counts(self) -> GridCounts:
         """What happened to the rows so far."""
-        return GridCounts(**self._counts)
+        return GridCounts(**{**self._counts, "missing": self._slots.missing})
 
     @property
     def due_ns(self) -> int | None:
         """Time of the slot after the latest; None where a row would not be emitted at once."""
-        if self._anchor is None or self._reorder:
-            return None
-        return self._anchor + (self._high + 1) * self._period
+        return self._due
 
     def slot_ns(self, time_ns: int) -> int | None:
         """Returns the time of the slot of a row that is just due; None where it is not.
@@ -102,21 +152,39 @@ class TimeGrid:
         Args:
             time_ns: Time of the row, within the years of `place`.
         """
-        if self._anchor is None or self._reorder:
-            return None
-        due = self._anchor + (self._high + 1) * self._period
-        return due if 0 <= time_ns - due + self._half < self._period else None
+        due = self._due
+        if due is not None and 0 <= time_ns - due + self._half < self._period:
+            return due
+        return None
 
-    def advance(self, rows: int = 1) -> int:
+    def advance(self, time_ns: int, values: Values) -> int:
+        """Takes note of a row that came just when due and is emitted; see `slot_ns`.
+
+        Args:
+            time_ns: Time of the row.
+            values: float64 (1, channels).
+
+        Returns:
+            Its number.
+        """
+        return self.advance_many((time_ns,), (crc32(values),))
+
+    def advance_many(self, times_ns: Sequence[int], sums: Sequence[int]) -> int:
         """Takes note of rows that came just when due and were emitted; see `due_ns`.
+
+        Args:
+            times_ns: Times of the rows.
+            sums: CRC-32 of the values of each.
 
         Returns:
             The number of the first of them.
         """
-        first = self._counts["received"]
-        self._high += rows
-        self._next += rows
+        first, rows = self._counts["received"], len(times_ns)
+        self._slots.high += rows
+        self._slots.next += rows
+        self._due = (self._due or 0) + rows * self._period
         self._counts["received"] = first + rows
+        self._known.extend(times_ns, sums)
         return first
 
     def place(self, times_ns: Times, values: Values) -> Placed:
@@ -130,33 +198,52 @@ class TimeGrid:
         Raises:
             InputError: Wrong shapes, or a time outside 1823 to 2116.
         """
-        check_rows(times_ns, values, self._channels)
+        check_rows(times_ns, values, self._slots.channels)
         values = copied(values)
+        sums = checksums(values)
         parts: list[Placed] = []
         done, size = 0, _FIRST_WINDOW
         while done < len(times_ns):
             end = min(done + size, len(times_ns))
-            done += self._place_run(times_ns[done:end], values[done:end], parts)
-            # Windows grow, so that neither long runs nor many restarts cost quadratic time.
-            size = 2 * size if done == end else _FIRST_WINDOW
-        return joined(parts, self._channels)
+            count = self._place_run(times_ns[done:end], values[done:end], sums[done:end], parts)
+            # Windows grow, so that neither long runs nor many breaks cost quadratic time.
+            size = 2 * size if count == end - done else _FIRST_WINDOW
+            done += count
+            if not count:
+                self._take(int(times_ns[done]), values[done : done + 1], sums[done], parts)
+                done += 1
+        self._learn_due()
+        return joined(parts, self._slots.channels)
 
     def flush(self) -> Placed:
-        """Emits the slots that are held for late rows; use it at the end of the data."""
-        return joined([self._emit(self._pending, self._high + 1)], self._channels)
+        """Emits the slots that are held, and a row that waits; use it at the end of the data."""
+        parts: list[Placed] = []
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            if waiting.kind == _LATE:
+                self._counts["late"] += 1
+            else:
+                self._believe(waiting, parts)
+        parts.append(self._slots.flush())
+        self._learn_due()
+        return joined(parts, self._slots.channels)
 
     def snapshot(self) -> dict[str, Any]:
         """Returns the whole state as numbers and numpy arrays."""
+        stamps, sums = self._known.arrays()
+        waiting = self._waiting or _Waiting(-1, 0, 0, np.empty((0, self._slots.channels)), 0)
         return {
             **self._counts,
-            "started": int(self._anchor is not None),
-            "anchor": self._anchor or 0,
-            "next": self._next,
-            "high": self._high,
-            "missed": self._missed.copy(),
-            "pending_slots": self._pending.slots.copy(),
-            "pending_values": self._pending.values.copy(),
-            "pending_rows": self._pending.rows.copy(),
+            "missing": self._slots.missing,
+            "same": self._same,
+            "other": self._other,
+            "waiting": waiting.kind,
+            "waiting_time": waiting.time,
+            "waiting_row": waiting.row,
+            "waiting_values": waiting.values.copy(),
+            "stamps": stamps,
+            "sums": sums,
+            **self._slots.snapshot(),
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
@@ -165,99 +252,186 @@ class TimeGrid:
         Raises:
             InputError: Numbers that no such grid comes to.
         """
-        pending = Rows(*(np.array(snapshot[f"pending_{name}"]) for name in Rows._fields))
-        missed, started = np.array(snapshot["missed"]), bool(snapshot["started"])
-        numbers = {name: int(snapshot[name]) for name in ("anchor", "next", "high", *self._counts)}
-        counts = {name: numbers[name] for name in self._counts}
-        after, high = numbers["next"], numbers["high"]
+        counts = {name: int(snapshot[name]) for name in self._counts}
+        same, other = int(snapshot["same"]), int(snapshot["other"])
+        kind, time, row = (int(snapshot[f"waiting{of}"]) for of in ("", "_time", "_row"))
+        values = np.array(snapshot["waiting_values"])
+        stamps, sums = np.array(snapshot["stamps"]), np.array(snapshot["sums"])
+        received, high = counts["received"], int(snapshot["high"])
         sound = (
-            abs(numbers["anchor"]) < TIME_LIMIT
-            and abs(numbers["anchor"] + high * self._period) <= TIME_LIMIT + self._half
-            and min(counts.values()) >= 0
-            and max(counts.values()) < TIME_LIMIT
-            and max(0, high - self._reorder + 1) <= after <= high + 1
-            and (started or (high, numbers["anchor"], *counts.values()) == (-1, *[0] * 7))
-            and _increase(missed, 0, after - 1)
-            and _increase(pending.slots, after, high)
-            and (not len(pending.slots) or pending.slots[-1] == high)
-            and len(pending.rows) == len(pending.values) == len(pending.slots)
-            and all(0 <= row < counts["received"] for row in pending.rows.tolist())
+            min(*counts.values(), same, other) >= 0
+            and max(*counts.values(), same, other) < TIME_LIMIT
+            and -1 <= kind <= _LATE
+            and len(values) == (kind >= 0)
+            and (0 <= row < received if kind >= 0 else (time, row) == (0, 0))
+            and abs(time) < TIME_LIMIT
+            and (bool(snapshot["started"]) or (kind, len(stamps), *counts.values()) == _UNUSED)
+            and len(stamps) == len(sums) <= self._known.most
+            and increase(stamps, 1 - TIME_LIMIT, TIME_LIMIT - 1)
+            and (not len(sums) or 0 <= sums.min() <= sums.max() < 2**32)
+            and (len(stamps) > 0 or not snapshot["started"])
+            and (not len(stamps) or self._is_in(high, int(stamps[-1]), int(snapshot["anchor"])))
+            and self._slots.restore(snapshot, received=received, missing=counts["missing"])
         )
         if not sound:
             raise InputError("A time grid must continue from what `snapshot` returned.")
-        self._counts = counts
-        self._anchor = numbers["anchor"] if started else None
-        self._next, self._high = after, high
-        self._missed, self._pending = missed, pending
+        self._counts = {**counts, "missing": 0}
+        self._same, self._other = same, other
+        self._known.stamps, self._known.sums = stamps.tolist(), sums.tolist()
+        self._waiting = _Waiting(kind, time, row, values, crc32(values)) if kind >= 0 else None
+        self._learn_due()
 
-    def _place_run(self, times: Times, values: Values, parts: list[Placed]) -> int:
-        """Takes rows up to the next restart; returns how many."""
-        if self._anchor is None:
-            self._start(int(times[0]))
-        slots = (times - (self._anchor or 0) + self._half) // self._period
-        seen = np.maximum.accumulate(np.concatenate([[self._high], slots[:-1]]))
-        back = seen - slots > self._reach
-        jump = back | (slots - seen - 1 > self._max_gap)
-        count = int(jump.argmax()) if jump.any() else len(times)
-        if count == 0:
-            parts.append(self._emit(self._pending, self._high + 1))
-            self._counts["restarts"] += 1
-            self._counts["backward"] += int(back[0])
-            self._start(int(times[0]))
+    def _is_in(self, slot: int, time: int, anchor: int) -> bool:
+        return (time - anchor + self._half) // self._period == slot
+
+    def _learn_due(self) -> None:
+        self._due = None
+        if self._is_plain and not self._slots.reorder:
+            self._due = self._slots.time(self._slots.high + 1)
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether rows go on in a segment, none waits and none is being repeated."""
+        return not (self._slots.anchor is None or self._waiting or self._same or self._other)
+
+    @property
+    def _is_trusted(self) -> bool:
+        """Whether so many rows were repeated that others among them are corrections."""
+        return self._same >= _TRUSTED and self._other <= self._same + _CORRECTIONS
+
+    def _numbered(self, rows: int) -> int:
+        """Returns the number of the first of some rows that are now received."""
+        first = self._counts["received"]
+        self._counts["received"] = first + rows
+        return first
+
+    def _row_of(self, slot: int, time: int) -> tuple[int, int] | None:
+        """Returns stamp and checksum of the row that a slot has had."""
+        first = self._slots.time(slot) - self._half
+        return self._known.find(first, first + self._period - 1, time)
+
+    def _place_run(self, times: Times, values: Values, sums: list[int], parts: list[Placed]) -> int:
+        """Takes rows as long as they go on as they should; returns how many."""
+        if not self._is_plain:
             return 0
-        parts.append(self._place_slots(slots[:count], seen[:count], values[:count]))
+        slots = (times - self._slots.time(0) + self._half) // self._period
+        steps = np.diff(slots, prepend=self._slots.high)
+        odd = (steps < 0) | (steps > self._furthest)
+        count = int(odd.argmax()) if odd.any() else len(times)
+        if count:
+            first = self._numbered(count)
+            rows = Rows(slots[:count], values[:count], np.arange(first, first + count))
+            parts.append(self._put(times[:count], sums[:count], rows))
         return count
 
-    def _start(self, anchor: int) -> None:
-        self._anchor = anchor
-        self._next = 0
-        self._high = -1
-        self._pending = Rows.none(self._channels)
-        self._missed = np.empty(0, np.int64)
+    def _put(self, times: Times, sums: list[int], rows: Rows) -> Placed:
+        """Puts rows into slots that never decrease, and counts those that had one."""
+        steps = np.diff(rows.slots, prepend=self._slots.high)
+        placed, kept = self._slots.put(rows)
+        new = steps > 0
+        if new.all():
+            self._known.extend(times.tolist(), sums)
+            return placed
+        all_sums = np.array(sums)
+        had = (0, 0) if new[0] else (self._known.stamps[-1], self._known.sums[-1])
+        group = np.cumsum(new)
+        stamp = np.concatenate([[had[0]], times[new]])[group]
+        same = ~new & (np.concatenate([[had[1]], all_sums[new]])[group] == all_sums)
+        lost = ~new & ~same & ~kept
+        self._counts["repeated"] += int(same.sum())
+        self._counts["filled"] += int((~new & ~same & kept).sum())
+        self._counts["duplicates"] += int(lost.sum())
+        self._counts["shared"] += int((lost & (stamp == times)).sum())
+        self._known.extend(times[new].tolist(), all_sums[new].tolist())
+        return placed
 
-    def _place_slots(self, slots: Times, seen: Times, values: Values) -> Placed:
-        first_row = self._counts["received"]
-        self._counts["received"] += len(slots)
-        arrived = Rows(slots, values, np.arange(first_row, first_row + len(slots)))
-        is_open = slots >= np.maximum(self._next, seen - self._reorder + 1)
-        held = self._pending.joined(arrived if is_open.all() else arrived.where(is_open))
-        if (np.diff(held.slots) <= 0).any():
-            merged = held.merged()
-            self._counts["duplicates"] += len(held.slots) - len(merged.slots)
-            held = merged
-        closed = slots[~is_open]
-        if len(closed):
-            had_row = np.isin(closed, held.slots)
-            had_row |= (closed >= 0) & (closed < self._next) & ~np.isin(closed, self._missed)
-            self._counts["duplicates"] += int(had_row.sum())
-            self._counts["late"] += int((~had_row).sum())
-        self._high = max(self._high, int(slots.max()))
-        return self._emit(held, max(self._next, self._high - self._reorder + 1))
+    def _take(self, time: int, values: Values, checksum: int, parts: list[Placed]) -> None:
+        """Takes one row, whatever it is."""
+        if self._slots.anchor is None:
+            self._slots.start(time)
+        if self._waiting is not None:
+            self._settle(time, checksum, parts)
+        number = self._numbered(1)
+        slot = self._slots.of(time)
+        step = slot - self._slots.high
+        row = Rows(np.array([slot]), values, np.array([number]))
+        had = self._row_of(slot, time) if step <= 0 else None
+        if step > self._furthest:
+            self._waiting = _Waiting(_AHEAD, time, number, values, checksum)
+        elif had is not None and had[1] == checksum:
+            self._counts["repeated"] += 1
+            self._same += step < 0 or self._same > 0
+        elif step > 0 or (step == 0 and not self._is_trusted):
+            self._same, self._other = (0, 0) if step > 0 else (self._same, self._other)
+            parts.append(self._put(np.array([time]), [checksum], row))
+        elif had is None:
+            self._take_unknown(row, _Waiting(_LATE, time, number, values, checksum))
+        elif self._slots.fill(row):
+            self._counts["filled"] += 1
+        elif self._is_trusted:
+            self._counts["conflicts"] += 1
+            self._other += 1
+        else:
+            self._waiting = _Waiting(_BACK, time, number, values, checksum)
 
-    def _emit(self, held: Rows, end: int) -> Placed:
-        """Emits the slots up to `end`, keeps the later ones."""
-        cut = int(np.searchsorted(held.slots, end))
-        final = held.where(slice(0, cut))
-        self._pending = held.where(slice(cut, None))
-        slots = np.arange(self._next, end)
-        if len(slots) > cut:
-            filled = np.full((len(slots), self._channels), np.nan)
-            rows = np.full(len(slots), -1)
-            at = final.slots - self._next
-            filled[at] = final.values
-            rows[at] = final.rows
-            missed = slots[rows < 0]
-            self._counts["missing"] += len(missed)
-            kept = np.concatenate([self._missed, missed])
-            self._missed = kept[kept >= self._high - self._reach]
-            final = Rows(slots, filled, rows)
-        self._next = end
-        times = (self._anchor or 0) + slots * self._period
-        return Placed(times, final.values, slots == 0, final.rows)
+    def _take_unknown(self, row: Rows, waiting: _Waiting) -> None:
+        """Takes a row before the latest, for a slot of which no row is known."""
+        back = self._slots.high - int(row.slots[0])
+        is_known = self._known.covers(waiting.time)
+        if self._slots.fill(row):
+            self._known.insert(waiting.time, waiting.checksum)
+        elif back <= self._near or (is_known and self._same):
+            self._counts["late"] += 1
+        elif is_known or back <= max(self._max_gap, self._near):
+            self._waiting = waiting
+        else:
+            self._waiting = waiting._replace(kind=_BACK)
+
+    def _settle(self, time: int, checksum: int, parts: list[Placed]) -> None:
+        """Decides on the row that waits, now that the next one is there."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is None:
+            return
+        slot, high = self._slots.of(time), self._slots.high
+        goes_on = abs(time - self._slots.time(high + 1))
+        follows = abs(time - waiting.time - self._period) < goes_on
+        had = None
+        if waiting.kind != _AHEAD:
+            had = self._row_of(slot, time) if slot <= high else None
+            follows &= time - waiting.time >= self._half
+            follows &= waiting.kind != _LATE or slot < high
+        if had is not None and had[1] == checksum:
+            self._counts["late" if waiting.kind == _LATE else "conflicts"] += 1
+            self._other += waiting.kind == _BACK
+        elif follows:
+            self._believe(waiting, parts)
+        else:
+            self._counts["late" if waiting.kind == _LATE else "stray"] += 1
+
+    def _believe(self, waiting: _Waiting, parts: list[Placed]) -> None:
+        """Takes the row that waited for what it says."""
+        time, slot = waiting.time, self._slots.of(waiting.time)
+        if waiting.kind != _AHEAD or slot - self._slots.high - 1 > self._max_gap:
+            parts.append(self._slots.flush())
+            self._counts["restarts"] += 1
+            if waiting.kind != _AHEAD:
+                self._counts["backward"] += 1
+                self._known.cut(time - self._half)
+            self._slots.start(time)
+            slot = 0
+        self._same = self._other = 0
+        rows = Rows(np.array([slot]), waiting.values, np.array([waiting.row]))
+        parts.append(self._put(np.array([time]), [waiting.checksum], rows))
 
 
 def make_grid(
-    kind: GridKind, *, period_s: float, channels: int, max_gap: int, reorder: int
+    kind: GridKind,
+    *,
+    period_s: float,
+    channels: int,
+    max_gap: int,
+    reorder: int,
+    remember: int = LIVE_REMEMBER,
 ) -> TimeGrid | RowGrid:
     """Returns the grid that a detector's rows are placed on.
 
@@ -267,16 +441,12 @@ def make_grid(
         channels: Values per row.
         max_gap: A gap of more missing rows than this restarts the warm-up.
         reorder: Rows may arrive this many periods late.
+        remember: So many rows are known again when they are repeated.
     """
     if kind == "rows":
-        # It needs neither; but what is wrong on one grid must not pass on the other.
-        TimeGrid(1, channels, reorder=reorder, max_gap=max_gap)
+        # It needs none of them; but what is wrong on one grid must not pass on the other.
+        TimeGrid(1, channels, reorder=reorder, max_gap=max_gap, remember=remember)
         return RowGrid(channels)
-    return TimeGrid(nanoseconds(period_s), channels, reorder=reorder, max_gap=max_gap)
-
-
-def _increase(slots: Times, least: int, most: int) -> bool:
-    """Whether slots increase and lie in a range."""
-    if not len(slots):
-        return True
-    return bool(least <= slots[0] and slots[-1] <= most and (slots[1:] > slots[:-1]).all())
+    return TimeGrid(
+        nanoseconds(period_s), channels, reorder=reorder, max_gap=max_gap, remember=remember
+    )

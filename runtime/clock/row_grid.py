@@ -1,6 +1,6 @@
 """The grid of rows that are numbered: each is one step."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,10 +44,15 @@ class RowGrid:
         """Returns the time of the row's step, its own; None for the first row."""
         return time_ns if self._received else None
 
-    def advance(self, rows: int = 1) -> int:
+    def advance(self, time_ns: int, values: Values) -> int:  # noqa: ARG002
+        """Takes note of a row that was emitted without `place`; returns its number."""
+        self._received += 1
+        return self._received - 1
+
+    def advance_many(self, times_ns: Sequence[int], sums: Sequence[int]) -> int:  # noqa: ARG002
         """Takes note of rows that were emitted without `place`; returns the first's number."""
         first = self._received
-        self._received = first + rows
+        self._received = first + len(times_ns)
         return first
 
     def place(self, times_ns: Times, values: Values) -> Placed:

@@ -130,8 +130,12 @@ class Rows(NamedTuple):
             return other
         return Rows(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
 
-    def merged(self) -> "Rows":
-        """Sorts by slot; rows of one slot become one, the first that has a channel gives it."""
+    def merged(self) -> tuple["Rows", npt.NDArray[np.bool_]]:
+        """Sorts by slot; rows of one slot become one, the first that has a channel gives it.
+
+        Returns:
+            The rows, and which of these rows as they are now have no value that is lost (rows,).
+        """
         order = np.argsort(self.slots, kind="stable")
         slots, values = self.slots[order], self.values[order]
         is_first = np.concatenate([[True], slots[1:] != slots[:-1]])
@@ -141,4 +145,6 @@ class Rows(NamedTuple):
             known = np.flatnonzero(np.isfinite(values[:, channel]))
             groups, first = np.unique(group[known], return_index=True)
             merged[groups, channel] = values[known[first], channel]
-        return Rows(slots[is_first], merged, self.rows[order][is_first])
+        kept = np.empty(len(order), np.bool_)
+        kept[order] = (~np.isfinite(values) | (values == merged[group])).all(axis=1)
+        return Rows(slots[is_first], merged, self.rows[order][is_first]), kept
