@@ -39,8 +39,8 @@ class GridCounts:
 
     @property
     def unsorted(self) -> int:
-        """Rows that came too late: the late ones and those that went back in time."""
-        return self.late + self.backward
+        """Rows out of order: late and stray ones, and those that went back in time."""
+        return self.late + self.stray + self.backward
 
     @property
     def is_unsorted(self) -> bool:

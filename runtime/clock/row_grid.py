@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from runtime.clock.counts import GridCounts
+from runtime.clock.incidents import Incidents
 from runtime.clock.rows import (
     TIME_LIMIT,
     Placed,
@@ -34,6 +35,7 @@ class RowGrid:
             raise InputError(f"A grid needs at least 1 channel. Received: {shown(channels)}.")
         self._channels = channels
         self._received = 0
+        self.incidents = Incidents()
 
     @property
     def counts(self) -> GridCounts:

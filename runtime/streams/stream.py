@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from runtime.clock.grid import LIVE_REMEMBER, GridCounts, Placed
+from runtime.clock.incidents import Incidents
 from runtime.clock.rows import Times, Values, check_rows, copied
 from runtime.clock.timestamps import to_ns
 from runtime.model.detector import Detector
@@ -79,6 +80,11 @@ class Stream:
     def counts(self) -> GridCounts:
         """What happened to the rows so far."""
         return self._grid.counts
+
+    @property
+    def incidents(self) -> Incidents:
+        """When it happened, since the stream was begun or restored; see `runtime.clock.said`."""
+        return self._grid.incidents
 
     def push(self, time: object, values: Sequence[float] | Mapping[str, float]) -> Scores:
         """Takes one row and scores the slots that became final: none, one or several.
