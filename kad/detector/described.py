@@ -15,7 +15,14 @@ from kad.graph.state import Layout, StateLayout
 from kad.options import ScoringOptions
 from runtime.alarms.budget import BudgetThreshold, event_threshold
 from runtime.clock.context import CONTEXT_COLUMNS
-from runtime.clock.grid import FILE_REORDER, GridKind, RowGrid, TimeGrid, make_grid
+from runtime.clock.grid import (
+    FILE_REMEMBER,
+    FILE_REORDER,
+    GridKind,
+    RowGrid,
+    TimeGrid,
+    make_grid,
+)
 from runtime.errors import ConfigError, InputError
 from runtime.model.outputs import score_columns
 from runtime.model.policy import AlarmPolicy
@@ -199,6 +206,7 @@ class Described(Own):
             channels=len(self.channels),
             max_gap=self.max_gap_steps,
             reorder=self.reorder if reorder is None else reorder,
+            remember=FILE_REMEMBER,
         )
 
     @property

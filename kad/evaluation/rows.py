@@ -13,7 +13,7 @@ from kad.data.tables import read_table
 from kad.detector.series import data_sha256
 from kad.evaluation.subject import Subject
 from kad.metrics.ranges import windows_to_ranges
-from runtime.clock.grid import RowGrid, TimeGrid
+from runtime.clock.grid import FILE_REMEMBER, RowGrid, TimeGrid
 from runtime.clock.timestamps import TimeStyle
 from runtime.errors import InputError
 from runtime.streams.scores import Scores
@@ -88,7 +88,8 @@ def training_rows(frame: pd.DataFrame, subject: Subject) -> np.ndarray | None:
 
 def _grid(subject: Subject) -> TimeGrid | RowGrid:
     meta = subject.metadata
-    return meta.make_grid(reorder=subject.settings.get("reorder", meta.reorder))
+    reorder = subject.settings.get("reorder", meta.reorder)
+    return meta.make_grid(reorder=reorder, remember=FILE_REMEMBER)
 
 
 def rows_that_count(
