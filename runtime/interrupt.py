@@ -92,6 +92,15 @@ class Interruptible(_Handling):
                 self._waiting = False
             yield item
 
+    def let_strike(self) -> None:
+        """Raises what was held back.
+
+        Raises:
+            KeyboardInterrupt: A signal has come.
+        """
+        if self.interrupted:
+            raise KeyboardInterrupt
+
     def _strike(self, number: int, _frame: FrameType | None) -> None:
         again = number == signal.SIGINT and self.signal == signal.SIGINT
         self.signal = self.signal or number
@@ -123,7 +132,7 @@ class Insistent(_Handling):
             signal.setitimer(signal.ITIMER_REAL, 0)
         super().__exit__(kind, error, trace)
         sys.unraisablehook = self._hook
-        if self.interrupted and error is not None and not isinstance(error, KeyboardInterrupt):
+        if self.interrupted and isinstance(error, Exception):
             raise KeyboardInterrupt from error
 
     def _strike(self, number: int, _frame: FrameType | None) -> None:

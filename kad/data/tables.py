@@ -14,8 +14,10 @@ import pandas as pd
 
 from runtime.clock.timestamps import TimestampParser, TimeStyle
 from runtime.errors import InputError
+from runtime.files import check_file
 from runtime.tables.columns import TIME_COLUMNS
 from runtime.tables.csv_rows import find_delimiter
+from runtime.tables.formulas import from_text
 from runtime.tables.reader import TableReader
 
 ROWS = "row"
@@ -56,6 +58,7 @@ def read_table(
             names the row and the column.
     """
     path = Path(path)
+    check_file(path, name="The data", pipes=False)
     columns = _first_cells(path)
     if time is None:
         _check_time_column(path, columns)
@@ -100,7 +103,7 @@ def _first_cells(path: Path) -> dict[str, list[str]]:
     if lines[0].lstrip().startswith("{"):
         return _json_columns(lines)
     rows = list(csv.reader(io.StringIO("".join(lines)), delimiter=find_delimiter(lines[0])))
-    header = [cell.strip() for cell in rows[0]]
+    header = [from_text(cell.strip()) for cell in rows[0]]
     return {name: [row[i] for row in rows[1:] if i < len(row)] for i, name in enumerate(header)}
 
 

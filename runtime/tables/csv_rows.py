@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from runtime.errors import InputError
 from runtime.tables.columns import Block, Columns
+from runtime.tables.formulas import from_text
 from runtime.tables.lines import Lines
 
 _MISSING = frozenset(["", "nan", "null", "na", "n/a", "none"])
@@ -29,7 +30,7 @@ def csv_blocks(lines: Lines, columns: Columns, head: bytes) -> Iterator[Block]:
             if blank is None:
                 lines.row += len(rows)
                 continue
-            header = [cell.strip() for cell in rows[blank]]
+            header = [from_text(cell.strip()) for cell in rows[blank]]
             rows = rows[blank + 1 :]
             lines.row += blank + 1
             time_at, channels_at = _places(header, columns)
