@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 from runtime.alarms.budget import parse_false_alarms
 from runtime.clock.durations import parse_duration
 from runtime.clock.grid import FILE_REORDER, GridKind
+from runtime.model.limits import PERIOD_S, STEPS
 from runtime.model.policy import OPTIONS, AlarmPolicy
 from runtime.tables.reading import Reading
 
@@ -56,11 +57,11 @@ class DataOptions(Options):
     """Physical unit of a channel, for reports and the detector file."""
     train: str | None = None
     """Training rows `START:END`, half-open, as row numbers or timestamps; all where not given."""
-    period: Positive | None = None
+    period: Annotated[float, Field(ge=PERIOD_S[0], le=PERIOD_S[1])] | None = None
     """Sampling period in seconds; the median step where not given."""
-    max_gap: Annotated[int, Field(ge=0)] | None = None
+    max_gap: Annotated[int, Field(ge=0, le=STEPS)] | None = None
     """A gap of more missing rows than this restarts the warm-up; the detector's where not given."""
-    reorder: Annotated[int, Field(ge=0)] = FILE_REORDER
+    reorder: Annotated[int, Field(ge=0, le=STEPS)] = FILE_REORDER
     """Rows may arrive this many sampling periods late."""
     context: bool | None = None
     """Give the detector the time of day and the day of the week; where not given, when it takes

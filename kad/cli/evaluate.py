@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from kad.backend import select_backend
-from kad.cli.command import BackendOption, DataFile, command, console
+from kad.cli.command import BackendOption, DataFile, command, console, results
 from kad.cli.reading import (
     DecimalOption,
     FormatOption,
@@ -55,6 +54,7 @@ def evaluate(
     """Compare scores with labels, beside a random score and the moving Gaussian."""
     select_backend(backend)
     from kad.cli.figures import as_text
+    from kad.data.csv_text import csv_text
     from kad.evaluation.judge import evaluate_run
     from kad.runs.folder import files_of
     from runtime.files import check_outputs, write_atomically
@@ -74,7 +74,7 @@ def evaluate(
     result = evaluate_run(run, data, labels, test=test, training=training, reading=reading)
     for note in result.notes:
         console.print(note, markup=False, soft_wrap=True)
-    Console(highlight=False).print(as_text(result))
     if output is not None:
-        write_atomically(output, result.table.to_csv(index=False))
+        write_atomically(output, csv_text(result.table))
         console.print(f"Wrote {output}.")
+    results.print(as_text(result))

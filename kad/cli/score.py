@@ -41,6 +41,7 @@ def score(
 ) -> None:
     """Score a CSV with a trained run, in Keras."""
     select_backend(backend)
+    from kad.data.csv_text import csv_text
     from kad.runs.folder import files_of, load
     from kad.runs.reading import read_for
     from runtime.files import check_outputs, open_output, write_atomically
@@ -65,7 +66,7 @@ def score(
         if not hasattr(detector, "predictions"):
             raise InputError(f"The detector {detector.detector_name} makes no predictions.")
         predicted = detector.predictions(table.frame)
-        write_atomically(predictions, predicted.to_csv(index_label="time"))
+        write_atomically(predictions, csv_text(predicted, index_label="time"))
     scores, counts = detector.scores(table.frame)
     with open_output(str(output)) as file:
         writer = ScoreWriter(file, detector.channels, table.style)

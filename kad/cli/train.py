@@ -178,7 +178,10 @@ def run_training(
         kept = "The best weights so far are in the run. " if error.usable else ""
         again = " ".join(["kad train", str(data), "--out", str(folder), "--resume"])
         raise TrainingInterruptedError(
-            f"{error} {kept}Continue with: {again}", usable=error.usable, history=error.history
+            f"{error} {kept}Continue with: {again}",
+            usable=error.usable,
+            history=error.history,
+            exit_code=error.exit_code,
         ) from error
     if series is not None:
         labels = series.keep(folder)

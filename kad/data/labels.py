@@ -11,6 +11,7 @@ from kad.data.frames import times_ns
 from kad.data.tables import ROWS
 from runtime.clock.timestamps import TimestampParser, TimeStyle
 from runtime.errors import InputError
+from runtime.files import check_file
 
 _KINDS = {
     "naive": "times without a time zone",
@@ -33,15 +34,21 @@ def read_labels(
         Both ends of each window, inside, in nanoseconds since the epoch.
 
     Raises:
-        InputError: The file cannot be read, lacks a column, has a time that cannot be read or is
-            of another kind, or a window ends before it starts.
+        InputError: The file cannot be read, has no window, lacks a column, has a time that cannot
+            be read or is of another kind, or a window ends before it starts.
     """
+    check_file(path, name="The labels")
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"The labels {path} cannot be read: {error}.") from error
-    if rows and not {"start", "end"} <= rows[0].keys():
+    if not rows:
+        raise InputError(
+            f"The labels {path} must have at least one window. Received: no rows below the header. "
+            "Leave them out, or add a row with start and end."
+        )
+    if not {"start", "end"} <= rows[0].keys():
         raise InputError(
             f"{path} must have the columns start and end. Received: {', '.join(rows[0])}."
         )

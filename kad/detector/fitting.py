@@ -159,39 +159,38 @@ class Fitting(Calibrating):
         """Does the work of `fit` on what `prepare` returned; see there."""
         segments = prepared.segments
         fingerprint = data_sha256(segments)
-        with Interruptible() as breaker:
-            session = TrainingSession(
-                self,
-                prepared.training,
-                fingerprint=fingerprint,
-                checkpoint=checkpoint,
-                resume=resume,
-                progress=progress,
-                breaker=breaker,
-            )
-            interrupted: TrainingInterruptedError | None = None
-            try:
-                self.fit_networks(prepared.series, session)
-            except TrainingInterruptedError as error:
-                if not error.usable:
-                    raise
-                interrupted = error
-            self.fit_statistics(prepared.series)
-            self._fit_scoring(segments)
-            summary = {
-                **prepared.about,
-                "rows": int(sum(len(s.values) for s in segments)),
-                "grid": prepared.counts,
-                "segments": len(segments),
-                "epochs": session.epochs,
-                "seed": prepared.training.seed,
-                "backend": keras.backend.backend(),
-                "versions": {"kad": __version__, **backend_versions()},
-                "start_ns": int(segments[0].times_ns[0]),
-                "end_ns": int(segments[-1].times_ns[-1]),
-                "data_sha256": fingerprint,
-            }
-            self._calibrate_as_new(prepared, training=summary)
-            if interrupted:
-                raise interrupted
+        session = TrainingSession(
+            self,
+            prepared.training,
+            fingerprint=fingerprint,
+            checkpoint=checkpoint,
+            resume=resume,
+            progress=progress,
+            breaker=Interruptible(),
+        )
+        interrupted: TrainingInterruptedError | None = None
+        try:
+            self.fit_networks(prepared.series, session)
+        except TrainingInterruptedError as error:
+            if not error.usable:
+                raise
+            interrupted = error
+        self.fit_statistics(prepared.series)
+        self._fit_scoring(segments)
+        summary = {
+            **prepared.about,
+            "rows": int(sum(len(s.values) for s in segments)),
+            "grid": prepared.counts,
+            "segments": len(segments),
+            "epochs": session.epochs,
+            "seed": prepared.training.seed,
+            "backend": keras.backend.backend(),
+            "versions": {"kad": __version__, **backend_versions()},
+            "start_ns": int(segments[0].times_ns[0]),
+            "end_ns": int(segments[-1].times_ns[-1]),
+            "data_sha256": fingerprint,
+        }
+        self._calibrate_as_new(prepared, training=summary)
+        if interrupted:
+            raise interrupted
         return session.history

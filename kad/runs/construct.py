@@ -10,6 +10,7 @@ from kad.data.tables import ROWS
 from kad.detector import Detector
 from runtime.clock.context import CONTEXT_COLUMNS
 from runtime.errors import InputError
+from runtime.model.checks import check_column
 
 
 def build_detector(
@@ -28,7 +29,8 @@ def build_detector(
         stated: Units that the table states; those of the configuration win.
 
     Raises:
-        InputError: Units for unknown channels, or rows that mix sampling periods.
+        InputError: Units for unknown channels, names with control characters, or rows that mix
+            sampling periods.
     """
     units = {**(stated or {}), **config.data.units}
     unknown = sorted(set(config.data.units) - set(names))
@@ -36,6 +38,13 @@ def build_detector(
         raise InputError(
             f"data.units names {', '.join(unknown)}; the channels are {', '.join(names)}."
         )
+    for name in names:
+        try:
+            check_column(name, config.data.units.get(name))
+        except ValueError as error:
+            raise InputError(
+                f"A channel needs a name that a detector file can hold: {error}. Rename the column."
+            ) from error
     period = config.data.period
     if period is None:
         period = infer_period(times_ns(rows), mixed=config.data.grid == "rows")

@@ -11,6 +11,8 @@ import pandas as pd
 from kad.config import Config
 from kad.data.rows import select_rows
 from kad.data.tables import Table, read_table
+from kad.detector import Detector
+from kad.detector.series import Prepared
 from kad.runs.construct import build_detector
 from kad.runs.folder import (
     CALIBRATION,
@@ -20,12 +22,14 @@ from kad.runs.folder import (
     HISTORY,
     MODEL,
     Run,
-    make_room,
+    claimed,
+    remove_outputs,
 )
+from kad.runs.lock import check_unlocked
 from kad.runs.pretrained import take_weights
 from kad.training.session import Progress, TrainingInterruptedError
 from runtime.errors import ConfigError, InputError
-from runtime.files import check_outputs, write_atomically
+from runtime.files import check_outputs, replacing, write_atomically
 
 
 def train(
@@ -58,11 +62,12 @@ def train(
 
     Raises:
         InputError: Data that cannot be used, a finished run in `out`, nothing to resume, data or
-            `pretrained` in a place that the run writes.
+            `pretrained` in a place that the run writes, or another training into `out`.
         ConfigError: The networks of `pretrained` are others.
         TrainingInterruptedError: Ctrl+C; what was learnt so far is kept in `out`.
     """
     folder = Path(out)
+    check_unlocked(folder)
     _check_folder(folder, resume=resume, overwrite=overwrite, pretrained=bool(pretrained))
     check_outputs(
         {f"{name} of --out": folder / name for name in FILES},
@@ -93,28 +98,66 @@ def train(
         reorder=config.data.reorder,
         about={} if table is None else about(table),
     )
-    make_room(folder, overwrite=overwrite)
-    said = [] if table is None else table.report.lines()
-    write_atomically(folder / CONFIG, "".join(f"# {line}\n" for line in said) + config.to_toml())
+    with claimed(folder):
+        # Another training may have ended here while this one read its data.
+        _check_folder(folder, resume=resume, overwrite=overwrite, pretrained=bool(pretrained))
+        if overwrite:
+            remove_outputs(folder)
+        said = [] if table is None else table.report.lines()
+        comments = "".join(f"# {line}\n" for line in said)
+        write_atomically(folder / CONFIG, comments + config.to_toml())
+        history = _fit(detector, prepared, folder, resume=resume, progress=progress)
+    return Run(folder, detector, history, frame)
+
+
+def _fit(
+    detector: Detector,
+    prepared: Prepared,
+    folder: Path,
+    *,
+    resume: bool,
+    progress: Progress | None,
+) -> pd.DataFrame:
+    """Trains into a folder that is held; returns the history."""
     interrupted: TrainingInterruptedError | None = None
     try:
         history = detector.fit_prepared(
-            prepared,
-            checkpoint=folder / CHECKPOINT,
-            resume=resume,
-            progress=progress,
+            prepared, checkpoint=folder / CHECKPOINT, resume=resume, progress=progress
         )
     except TrainingInterruptedError as error:
         if not error.usable:
             raise
         interrupted, history = error, error.history
-    write_atomically(folder / HISTORY, history.to_csv(index=False))
-    scores = pd.DataFrame({"score": detector.calibration_scores})
-    write_atomically(folder / CALIBRATION, scores.to_csv(index=False))
-    detector.save(folder / MODEL)
+    except KeyboardInterrupt as error:
+        if not (folder / CHECKPOINT).is_file():
+            raise
+        raise TrainingInterruptedError(
+            "Training stopped.", usable=False, history=pd.DataFrame()
+        ) from error
+    _write(detector, history, folder)
     if interrupted:
         raise interrupted
-    return Run(folder, detector, history, frame)
+    return history
+
+
+def _write(detector: Detector, history: pd.DataFrame, folder: Path) -> None:
+    """Puts all outputs in place, or none of them; the model last."""
+    scores = pd.DataFrame({"score": detector.calibration_scores})
+    model = folder / f".{os.getpid()}.{MODEL}"
+    try:
+        with replacing(folder / HISTORY) as first, replacing(folder / CALIBRATION) as second:
+            for file, table in ((first, history), (second, scores)):
+                file.write(table.to_csv(index=False).encode())
+                file.flush()
+            detector.save(model)
+        model.replace(folder / MODEL)
+    except OSError as error:
+        raise InputError(
+            f"The run in {folder} cannot be written: {error.strerror}. Make room or mend its "
+            "rights, and continue with --resume."
+        ) from error
+    finally:
+        model.unlink(missing_ok=True)
 
 
 def about(table: Table) -> dict[str, Any]:

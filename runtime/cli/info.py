@@ -15,9 +15,11 @@ def run_info(args: argparse.Namespace) -> int:
     detector = Detector(args.model)
     meta = detector.metadata
     if args.json:
-        write(metadata_json(detector).removesuffix("\n"))
+        with open_output("-") as file:  # UTF-8, whatever the terminal's encoding
+            file.write(metadata_json(detector).encode())
         return 0
-    inputs = [c.name + (f" [{c.unit}]" if c.unit else "") for c in meta.inputs]
+    # A name may have line breaks; here it is one line.
+    inputs = [" ".join(c.name.split()) + (f" [{c.unit}]" if c.unit else "") for c in meta.inputs]
     channels = len(meta.channels)
     lines = {
         "detector": f"{meta.detector}, schema {meta.schema}",

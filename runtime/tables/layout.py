@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from runtime.errors import InputError
 from runtime.tables.cells import is_number, is_stated
+from runtime.tables.formulas import from_text
 from runtime.tables.records import SPACES, split_line
 
 __all__ = ["Layout", "find_layout"]
@@ -104,7 +105,7 @@ class _Split:
             return -1.0
         cells = [cell for row in self.body for cell in row]
         clean = sum(map(_cleanness, cells)) / max(len(cells), 1)
-        has_wanted = bool(wanted) and any(set(wanted) <= set(cells) for _, cells in self.rows[:50])
+        has_wanted = bool(wanted) and any(set(wanted) <= set(map(from_text, cells)) for _, cells in self.rows[:50])
         is_split = 1.0 if self.width > 1 else 0.3
         if self.delimiter == SPACES:
             is_split *= 0.9
@@ -145,7 +146,7 @@ class _Split:
         stated = tuple(u or None for u in units) or (None,) * len(names)
         return Layout(
             delimiter=self.delimiter,
-            names=tuple(names),
+            names=tuple(map(from_text, names)),
             units=stated[: len(names)] + (None,) * (len(names) - len(stated)),
             first=self._start(first),
             has_header=has_header,
@@ -160,7 +161,7 @@ class _Split:
     def _first_data(self, wanted: Collection[str]) -> int:
         """Returns the place of the first row of data."""
         for place, (_, cells) in enumerate(self.rows[:50]):
-            if wanted and set(wanted) <= set(cells):
+            if wanted and set(wanted) <= set(map(from_text, cells)):
                 return self._after_header(place + 1)
         columns = range(self.width)
         times = [c for c in columns if _most(self.body, c, _is_timelike)]
@@ -197,7 +198,7 @@ class _Split:
             if len(_trimmed(cells)) > 1 or width == 1
             if self.filled <= len(cells) <= width or len(cells) == width
         ]
-        named = [p for p in fits if wanted and set(wanted) <= set(above[p][1])]
+        named = [p for p in fits if wanted and set(wanted) <= set(map(from_text, above[p][1]))]
         if named:
             fits = fits[fits.index(named[0]) :]
         if not fits:

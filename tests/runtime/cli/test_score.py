@@ -80,27 +80,66 @@ def test_a_live_pipe_is_scored_row_by_row(model):
     assert process.returncode == 0
 
 
-def test_interrupt_keeps_what_has_been_scored(model, tmp_path):
-    """Ctrl+C: complete rows are put in place and the exit code is 130."""
-    output = tmp_path / "scores.csv"
+def stopped(number, *words, folder, wait_for):
+    """The command, ended by a signal once a file has grown: its lines on stderr, its exit code."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "runtime", "score", model, "-", "-o", str(output)],
-        cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+        [sys.executable, "-m", "runtime", "score", *words],
+        cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     with process:
-        process.stdin.write(b"time,a\n" + b"".join(b"%d,1\n" % (60 * i) for i in range(9)))
-        process.stdin.flush()
-        for _ in range(200):
-            parts = list(tmp_path.glob(".scores.csv*"))
-            if parts and parts[0].stat().st_size > 200:
+        if wait_for:
+            process.stdin.write(b"time,a\n" + b"".join(b"%d,1\n" % (60 * i) for i in range(9)))
+            process.stdin.flush()
+        for _ in range(400):
+            parts = list(folder.glob(".scores.csv*"))
+            if parts and parts[0].stat().st_size >= wait_for:
                 break
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         err = process.stderr.read().decode()
-    assert process.returncode == 130
-    assert "Traceback" not in err
+    return err.splitlines(), process.returncode
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_signals_keep_what_has_been_scored(model, tmp_path, number, code):
+    """Ctrl+C, `kill`, a closed terminal: complete rows are put in place, and the signal told."""
+    output, events = tmp_path / "scores.csv", tmp_path / "events.csv"
+    lines, received = stopped(
+        number, model, "-", "-o", output, "--events", events, folder=tmp_path, wait_for=200
+    )
+    assert received == code
+    assert len(lines) == 1
+    assert lines[0].startswith("kad: 9 rows, 9 steps scored")
     assert len(read(output)) == 9
-    assert names(tmp_path) == ["scores.csv", "toy.onnx"]
+    assert names(tmp_path) == ["events.csv", "scores.csv", "toy.onnx"]
+
+
+def test_a_signal_before_the_first_row_leaves_nothing(model, tmp_path):
+    """One line, the signal's exit code, no file."""
+    output = tmp_path / "scores.csv"
+    lines, code = stopped(signal.SIGTERM, model, "-", "-o", output, folder=tmp_path, wait_for=0)
+    assert (lines, code) == (
+        ["kad: error: Stopped before the first row. Nothing was written."],
+        143,
+    )
+    assert names(tmp_path) == ["toy.onnx"]
+
+
+def test_stdout_is_quiet_beside_a_file(model, tmp_path, capsys):
+    """Scores go there alone where neither -o nor --events is given, or by `-o -`."""
+    words = ["score", model, table(tmp_path)]
+    for options, says in [
+        ([], True),
+        (["-o", "-", "--events", str(tmp_path / "events.csv")], True),
+        (["--events", str(tmp_path / "events.csv")], False),
+        (["-o", str(tmp_path / "scores.csv")], False),
+    ]:
+        assert main([*words, *options]) == 0
+        assert capsys.readouterr().out.startswith("time,a,score") == says
+    assert main([*words, "--events", "-"]) == 0
+    assert capsys.readouterr().out.startswith("start,end,")
 
 
 def test_a_closed_pipe_is_quiet(model, tmp_path):
@@ -144,7 +183,7 @@ def test_bad_arguments(model, tmp_path, capsys):
     assert "directory" in error_of(capsys, "score", model, tmp_path)
     assert "truncated" in error_of(capsys, "score", cut, data)
     assert "COUNT/UNIT" in error_of(capsys, "score", model, data, "--false-alarms", "often")
-    assert "Only one" in error_of(capsys, "score", model, data, "--events", "-")
+    assert "Only one" in error_of(capsys, "score", model, data, "-o", "-", "--events", "-")
     assert "cannot be read" in error_of(capsys, "info", tmp_path / "no.onnx")
     assert "that can be written" in error_of(
         capsys, "score", model, data, "-o", tmp_path / "no" / "scores.csv"
