@@ -2,6 +2,7 @@
 
 import typer
 
+from kad.cli.check import check
 from kad.cli.command import VersionOption, run_app
 from kad.cli.demo import demo
 from kad.cli.evaluate import evaluate
@@ -18,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
-for _command in (train, report, score, evaluate, demo):
+for _command in (check, train, report, score, evaluate, demo):
     app.command()(_command)
 
 

@@ -1,7 +1,7 @@
 """What the commands share: options, one line per error, what is said on stderr."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, ParamSpec
@@ -10,6 +10,8 @@ import typer
 from rich.console import Console
 
 from runtime.cli.say import say
+from runtime.clock.counts import GridCounts
+from runtime.clock.said import describe
 from runtime.errors import KadError
 from runtime.files import explained
 from runtime.interrupt import Insistent
@@ -103,17 +105,7 @@ def say_error(text: str) -> None:
     say(f"error: {' '.join(text.split())}")
 
 
-def say_counts(counts: dict[str, int]) -> None:
+def say_counts(counts: Mapping[str, int]) -> None:
     """Says what the time grid did with the rows, if anything."""
-    said = [
-        f"{counts[name]} {what}"
-        for name, what in (
-            ("duplicates", "duplicate rows dropped"),
-            ("late", "late rows dropped"),
-            ("missing", "missing rows"),
-            ("restarts", "restarts of the warm-up"),
-        )
-        if counts[name]
-    ]
-    if said:
-        console.print(f"Time grid: {', '.join(said)}.")
+    for sentence in describe(GridCounts(**counts)):
+        say(sentence)

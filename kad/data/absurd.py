@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from kad.data.survey import IMPOSSIBLE
 from runtime.clock.grid import Placed
 
 __all__ = ["without_absurd"]
 
-_BEYOND = 1000.0
 _SHARE = 0.03
 _SHOWN = 5
 
@@ -38,7 +38,7 @@ def without_absurd(placed: Placed, names: Sequence[str]) -> tuple[Placed, dict[s
         low, high = np.quantile(known, [0.05, 0.95])
         if high <= low:
             continue
-        far = _BEYOND * (high - low)
+        far = IMPOSSIBLE * (high - low)
         absurd = np.isfinite(column) & ((column > high + far) | (column < low - far))
         count = int(absurd.sum())
         if not count or count > max(1, _SHARE * len(known)):

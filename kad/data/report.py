@@ -9,8 +9,7 @@ import numpy as np
 from kad.data.survey import Column
 from runtime.clock.forms import KINDS, TimeStyle
 from runtime.clock.timestamps import format_times
-from runtime.tables.csv_rows import CsvRows
-from runtime.tables.json_rows import JsonRows
+from runtime.tables.notes import notes_of
 from runtime.tables.reader import TableReader
 
 __all__ = ["ReadReport", "report_of"]
@@ -97,48 +96,3 @@ def report_of(
         report.time = f"times from {reader.time.name!r}, found {reader.time.how}{written}"
     report.notes = notes_of(reader)
     return report
-
-
-def notes_of(reader: TableReader) -> list[str]:
-    """Says what of a file was no row, and what was guessed."""
-    notes = []
-    rows = reader.rows
-    if reader.lines.encoding not in ("utf-8",):
-        notes.append(f"The text is {reader.lines.encoding}")
-    if reader.lines.zeros:
-        notes.append(f"{reader.lines.zeros} zero bytes were taken away")
-    if isinstance(rows, CsvRows):
-        notes += _csv_notes(rows)
-    if isinstance(rows, JsonRows) and rows.late_names:
-        named = ", ".join(f"{name} (row {row})" for name, row in list(rows.late_names.items())[:10])
-        notes.append(f"Keys that came too late to be columns were left out: {named}")
-    suspects = reader.suspects
-    if suspects.count:
-        shown = ", ".join(f"{text[:40]!r} in row {row}" for row, text in suspects.texts[:5])
-        what = "half a row" if not reader.lines.is_whole and suspects.count == 1 else "no rows"
-        notes.append(f"{suspects.count} lines at the end were {what} and left out: {shown}")
-    if reader.parser is not None and (first := reader.parser.repeats.first) is not None:
-        notes.append(
-            f"The clock goes back by about an hour at {first[1]!r} in row {first[0]}, as local clocks "
-            "do in autumn: say timezone, such as 'Europe/Berlin', in [data] (--timezone)"
-        )
-    return notes
-
-
-def _csv_notes(rows: CsvRows) -> list[str]:
-    notes = []
-    layout = rows.layout
-    if not layout.has_header:
-        notes.append("There is no header: the columns are called column_1, column_2 and so on")
-    if layout.above:
-        shown = ", ".join(repr(title[:40]) for title in layout.above[:3])
-        notes.append(f"{len(layout.above)} lines above the header are titles: {shown}")
-    if rows.repeated_headers:
-        notes.append(f"The header stands {rows.repeated_headers} more times among the rows")
-    if rows.comments:
-        notes.append(f"{rows.comments} comments among the rows were left out")
-    if rows.stray_quotes:
-        notes.append(
-            f"A quotation mark that does not close is a character, in row {rows.stray_quotes[0]}"
-        )
-    return notes

@@ -8,6 +8,7 @@ import numpy as np
 
 from runtime.clock.find_numbers import could_be_times
 from runtime.tables.cells import ColumnCells
+from runtime.tables.notes import cell_notes
 from runtime.tables.units import plain_unit, unit_factor
 
 __all__ = ["Column", "survey"]
@@ -28,6 +29,8 @@ SENTINELS = (-9999.0, -999.0, -99999.0, 9999.0, 99999.0, 999.25, -999.25, 65535.
              -32768.0, 2147483647.0, 2147483648.0, -2147483648.0, 4294967295.0, 1e30, -1e30, 1e20,
              3.4028234663852886e38, -3.4028234663852886e38)  # fmt: skip
 """What registers and loggers write in the place of a reading."""
+IMPOSSIBLE = 1000.0
+"""So many times the middle nine tenths of its readings away, no sensor has another."""
 _FEW = 10
 _FEWEST = 20
 
@@ -43,6 +46,8 @@ class Column:
     """What is odd about it."""
     unit: str | None = None
     """Unit that its cells, or a row below the header, state."""
+    registers: tuple[float, ...] = ()
+    """Numbers that a register without a value gives, which were taken for missing."""
     is_switch: bool = False
     """Whether it says on and off in words."""
     missing: int = 0
@@ -75,6 +80,7 @@ def survey(
         elif reader.style.unit is not None:
             column.unit = reader.style.unit
         numbers = values[:, place]
+        column.registers = _without_registers(numbers)
         known = numbers[np.isfinite(numbers)]
         column.missing = len(numbers) - len(known)
         if len(known):
@@ -83,6 +89,9 @@ def survey(
             column.why = _why(reader, numbers, known, alone=len(cells) == 1)
         if column.why is None:
             column.notes = notes_of(reader, numbers, known)
+            if column.registers:
+                shown = ", ".join(f"{value:.10g}" for value in column.registers)
+                column.notes.append(f"{shown} is what a register without a value gives: missing")
         columns.append(column)
     return columns
 
@@ -124,13 +133,8 @@ def _why(reader: ColumnCells, numbers: np.ndarray, known: np.ndarray, *, alone: 
 
 def notes_of(reader: ColumnCells, numbers: np.ndarray, known: np.ndarray) -> list[str]:
     """Says what is odd about a channel."""
-    counts, notes = reader.counts, []
-    if counts.worded:
-        most = ", ".join(f"{word!r} {n} times" for word, n in counts.words.most_common(5))
-        share = counts.worded / max(counts.cells, 1)
-        notes.append(f"{counts.worded} cells ({share:.0%}) are words, taken as missing: {most}")
-    if counts.limits:
-        notes.append(f"{counts.limits} cells are limits such as <0.05, taken as that number")
+    counts = reader.counts
+    notes = cell_notes(counts, None, 0)
     empty = len(numbers) - len(known) - counts.worded
     if empty > 0.5 * len(numbers):
         rate = f", one reading in {len(numbers) / len(known):.3g} rows" if len(known) else ""
@@ -183,6 +187,22 @@ def _is_counter(known: np.ndarray) -> bool:
     falls = int((steps < 0).sum())
     return bool((steps > 0).mean() > 0.6 and falls <= 0.01 * len(steps) + 1 and len(known) >= 50
                 and np.median(np.abs(steps)) > 0)  # fmt: skip
+
+
+def _without_registers(numbers: np.ndarray) -> tuple[float, ...]:
+    """Takes what no sensor of such readings gives, and returns which numbers that were."""
+    known = numbers[np.isfinite(numbers)]
+    if len(known) < 2 * _FEW:
+        return ()
+    low, high = np.quantile(known, [0.05, 0.95])
+    far = IMPOSSIBLE * (high - low)
+    found = []
+    for value in SENTINELS if far else ():
+        same = np.isclose(numbers, value, rtol=1e-6, atol=0)
+        if same.any() and not low - far <= value <= high + far:
+            found += np.unique(numbers[same]).tolist()
+            numbers[same] = np.nan
+    return tuple(found)
 
 
 def _sentinels(known: np.ndarray) -> list[str]:

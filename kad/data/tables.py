@@ -193,6 +193,7 @@ def _reading(reader: TableReader, columns: list[Column]) -> Reading:
         time_unit=None,
         decimal="," if "," in marks else reader.reading.decimal,
         units={c.name: c.unit for c in columns if c.why is None and c.unit and stated.get(c.name)},
+        registers={c.name: c.registers for c in columns if c.why is None and c.registers},
         switches=tuple(c.name for c in columns if c.why is None and c.is_switch),
     )
 

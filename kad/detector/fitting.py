@@ -21,6 +21,7 @@ from kad.training.session import Progress, TrainingInterruptedError, TrainingSes
 from kad.version import __version__
 from runtime.alarms.budget import severity_threshold
 from runtime.clock.grid import FILE_REORDER, GridCounts
+from runtime.clock.said import judge
 from runtime.errors import InputError
 from runtime.interrupt import Interruptible
 from runtime.model.policy import AlarmPolicy
@@ -121,12 +122,8 @@ class Fitting(Calibrating):
     def _check_rows(
         self, segments: list[Segment], counts: GridCounts, training: FitOptions
     ) -> None:
-        if counts.is_unsorted:
-            raise InputError(
-                f"Training rows must be sorted by time. Received: timestamps that are not sorted, "
-                f"{counts.unsorted} of {counts.received} rows come too late. Sort the file, or "
-                "raise [data] reorder, or ignore the timestamps with [data] grid = 'rows'."
-            )
+        if problem := judge(counts, period_s=self.period_s, name="the training"):
+            raise InputError(f"{problem} Or ignore the times with grid = 'rows' in [data].")
         longest = max((len(s.values) for s in segments), default=0)
         needed = self.rows_needed(training)
         if longest < needed:

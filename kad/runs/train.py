@@ -98,6 +98,10 @@ def train(
         reorder=config.data.reorder,
         about={} if table is None else about(table),
     )
+    if say is not None:
+        for name, found in prepared.about.get("absurd", {}).items():
+            shown = ", ".join(f"{value:.6g}" for value in found["values"])
+            say(f"{name}: {found['count']} impossible readings were not trained on: {shown}.")
     with claimed(folder):
         # Another training may have ended here while this one read its data.
         _check_folder(folder, resume=resume, overwrite=overwrite, pretrained=bool(pretrained))

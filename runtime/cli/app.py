@@ -66,6 +66,30 @@ def _positive(text: str) -> float:
     return number
 
 
+def _add_reading(score: argparse.ArgumentParser) -> None:
+    """Adds how the table is read, where that is not as in training."""
+    reading = score.add_argument_group("how the table is read", "Default: as in training, or found.")
+    reading.add_argument("--time", metavar="COLUMN", help="the time column")
+    reading.add_argument("--time-format", metavar="FORM", help="day-first, month-first, strptime's")
+    reading.add_argument("--time-unit", metavar="UNIT", help="of numbers: s, ms, us, ns, excel …")
+    reading.add_argument("--timezone", metavar="ZONE", help="of local times: Europe/Berlin")
+    reading.add_argument("--decimal", choices=(".", ","), help="decimal mark")
+    reading.add_argument("--missing", type=_words, metavar="A,B", help="what means no reading")
+    reading.add_argument(
+        "--resample", choices=("mean",), help="of each period, where data are faster than it"
+    )
+
+
+def _words(text: str) -> list[str | float]:
+    words: list[str | float] = []
+    for word in text.split(","):
+        try:
+            words.append(float(word))
+        except ValueError:
+            words.append(word.strip())
+    return words
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m runtime",
@@ -109,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
             metavar="SHARE" if is_share else "TIME",
             help=text,
         )
-    score.add_argument("--time", metavar="COLUMN", help="the time column")
+    _add_reading(score)
     score.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="of the outputs")
     score.add_argument(
         "--reorder",

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -14,7 +13,10 @@ import numpy as np
 from runtime.alarms.budget import event_threshold
 from runtime.alarms.events import EventDetector
 from runtime.cli.say import say
-from runtime.clock.grid import GridCounts
+from runtime.cli.source import blocks_of, open_rows, say_read
+from runtime.clock.counts import GridCounts
+from runtime.clock.grid import FILE_REMEMBER, LIVE_REMEMBER
+from runtime.clock.said import describe, judge
 from runtime.clock.timestamps import TimeStyle
 from runtime.errors import InputError, KadError
 from runtime.files import check_outputs, open_output
@@ -25,7 +27,6 @@ from runtime.model.schema import Metadata
 from runtime.standard import forget_stdout
 from runtime.streams.scores import Scores
 from runtime.streams.stream import Stream
-from runtime.tables.reader import TableReader
 from runtime.tables.writers import EventWriter, Format, ScoreWriter
 
 
@@ -41,24 +42,16 @@ def run_score(args: argparse.Namespace) -> int:
     )
     detector = Detector(args.model, threads=args.threads)
     live = args.data == "-"
-    if live and sys.stdin is None:
-        raise InputError("stdin must be open. Received: a closed one. Name a file.")
     policy, threshold = _alarm(args, detector.metadata)
     reorder = args.reorder
     if reorder is None:
         reorder = 0 if live else detector.metadata.reorder
-    stream = Stream(detector, reorder=reorder, threshold=threshold)
+    remember = LIVE_REMEMBER if live else FILE_REMEMBER
+    stream = Stream(detector, reorder=reorder, threshold=threshold, remember=remember)
     with ExitStack() as stack:
-        source = sys.stdin.buffer if live else stack.enter_context(_open(args.data))
+        reader = stack.enter_context(open_rows(args, detector))
         # Signals strike again only after the files below have been put in place.
         breaker = stack.enter_context(Interruptible())
-        reader = TableReader(
-            source,
-            detector.channels,
-            period_s=detector.metadata.period_s,
-            time=args.time,
-            name="stdin" if live else args.data,
-        )
         job = _Job(
             stream=stream,
             detect=EventDetector.of(detector.metadata, threshold=stream.threshold, policy=policy),
@@ -66,7 +59,7 @@ def run_score(args: argparse.Namespace) -> int:
             events_output=stack.enter_context(open_output(args.events)) if args.events else None,
             form=args.format,
         )
-        for block in breaker.iterate(reader):
+        for block in breaker.iterate(blocks_of(reader, detector, args.resample)):
             if job.started is None:
                 job.start(detector.channels, reader.style)
             job.take(stream.push_many(*block))
@@ -78,7 +71,10 @@ def run_score(args: argparse.Namespace) -> int:
         job.take(stream.flush())
         job.finish()
         if not (breaker.interrupted or job.reader_gone):
+            say_read(reader)
             _judge(stream.counts, job.longest, detector, live=live, name=reader.name)
+    for sentence in describe(stream.counts, stream.incidents):
+        say(f"note: {sentence}")
     say(job.summary())
     return breaker.exit_code
 
@@ -187,12 +183,8 @@ def _judge(counts: GridCounts, longest: int, detector: Detector, *, live: bool, 
     problem = None
     meta = detector.metadata
     needed = meta.warmup_steps + 1
-    if counts.is_unsorted:
-        problem = (
-            f"timestamps are not sorted: {name} must be in order of time. "
-            f"Received: {counts.unsorted} of {counts.received} rows too late. "
-            "Sort it by time, or raise --reorder."
-        )
+    if lost := judge(counts, period_s=meta.period_s, name=name):
+        problem = lost
     elif longest < needed:
         problem = (
             f"{name} must have at least {needed} rows in one piece: this detector warms up for "
@@ -204,13 +196,3 @@ def _judge(counts: GridCounts, longest: int, detector: Detector, *, live: bool, 
         raise InputError(problem)
     if problem:
         say(f"warning: {problem}")
-
-
-def _open(path: str) -> BinaryIO:
-    try:
-        return Path(path).open("rb")
-    except OSError as error:
-        raise InputError(
-            f"The data must be a CSV or JSON-lines file that can be read. "
-            f"Received: {path}, {error.strerror}."
-        ) from error

@@ -173,7 +173,7 @@ class TableReader:
                 names[i],
                 self.name,
                 style=styles[str(i)],
-                missing=known.missing,
+                missing=(*known.missing, *known.registers.get(names[i], ())),
                 lenient=self._lenient,
             )
             for i in places

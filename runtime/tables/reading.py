@@ -36,6 +36,8 @@ class Reading:
     """Of a long table: the column of the readings."""
     units: Mapping[str, str] = field(default_factory=dict)
     """Units that the cells of channels state: what the detector takes its numbers in."""
+    registers: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Numbers that registers without a value give, by channel: no readings."""
     switches: tuple[str, ...] = ()
     """Channels that say on and off in words."""
 
@@ -72,7 +74,7 @@ class Reading:
             raw.get(name) is None or isinstance(raw[name], str) for name in texts
         )
         missing, units = raw.get("missing", ()), raw.get("units", {})
-        switches = raw.get("switches", ())
+        switches, registers = raw.get("switches", ()), raw.get("registers", {})
         sound = (
             sound
             and raw.get("decimal") in (None, ".", ",")
@@ -80,6 +82,8 @@ class Reading:
             and all(_is_word(word) for word in missing)
             and isinstance(units, Mapping)
             and all(isinstance(text, str) for pair in units.items() for text in pair)
+            and isinstance(registers, Mapping)
+            and all(isinstance(name, str) and _are_numbers(of) for name, of in registers.items())
             and isinstance(switches, list | tuple)
             and all(isinstance(name, str) for name in switches)
         )
@@ -93,6 +97,7 @@ class Reading:
             form=None if form is None else TimeForm.from_dict(form),
             missing=tuple(missing),
             units=dict(units),
+            registers={name: tuple(numbers) for name, numbers in registers.items()},
             switches=tuple(switches),
         )
 
@@ -109,6 +114,12 @@ def learnt_reading(training: Mapping[str, Any]) -> Reading:
         raise ModelFileError(
             f"How the training rows were read is damaged in the detector: {error} Export it again."
         ) from error
+
+
+def _are_numbers(numbers: object) -> bool:
+    return isinstance(numbers, list | tuple) and all(
+        _is_word(number) and not isinstance(number, str) for number in numbers
+    )
 
 
 def _is_word(word: object) -> bool:

@@ -1,0 +1,104 @@
+"""The rows that `score` reads: a file or stdin, and what is said of them."""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from runtime.cli.say import say
+from runtime.clock.resample import Resampler
+from runtime.errors import InputError
+from runtime.files import check_file
+from runtime.model.detector import Detector
+from runtime.tables.columns import Block
+from runtime.tables.json_rows import JsonRows
+from runtime.tables.notes import cell_notes, notes_of
+from runtime.tables.opened import open_table
+from runtime.tables.reader import TableReader
+from runtime.tables.reading import Reading, learnt_reading
+
+__all__ = ["blocks_of", "open_rows", "say_read"]
+
+_MINUTE = 60.0
+
+
+@contextmanager
+def open_rows(args: argparse.Namespace, detector: Detector) -> Iterator[TableReader]:
+    """Opens the table of a command line, read as the training rows were.
+
+    Raises:
+        InputError: It cannot be opened.
+    """
+    live = args.data == "-"
+    if live and sys.stdin is None:
+        raise InputError("stdin must be open. Received: a closed one. Name a file.")
+    meta = detector.metadata
+    options = {
+        "period_s": meta.period_s,
+        "reading": Reading(
+            time=args.time,
+            time_format=args.time_format,
+            time_unit=args.time_unit,
+            timezone=args.timezone,
+            decimal=args.decimal,
+            missing=tuple(args.missing or ()),
+        ),
+        "learnt": learnt_reading(meta.training),
+        "numbered": meta.grid == "rows",
+    }
+    if live:
+        yield TableReader(sys.stdin.buffer, detector.channels, name="stdin", live=True, **options)
+        return
+    check_file(args.data, name="The data")
+    with open_table(args.data) as file:
+        yield TableReader(file, detector.channels, name=args.data, **options)
+
+
+def blocks_of(reader: TableReader, detector: Detector, resample: str | None) -> Iterator[Block]:
+    """Yields the rows, or the means of each period; what a live stream loses is said each minute."""
+    resampler = None
+    if resample is not None:
+        resampler = Resampler(detector.metadata.period_ns, len(detector.channels))
+    lost, said = 0, -_MINUTE
+    for block in reader:
+        now = time.monotonic()
+        bad = reader.suspects.count + sum(cells.bad_cells for cells in reader.cells)
+        if reader.live and bad > lost and now - said >= _MINUTE:
+            say(f"warning: {bad - lost} cells or rows could not be read{_first_bad(reader)}")
+            lost, said = bad, now
+        yield block if resampler is None else Block(*resampler.place(*block))
+    if resampler is not None:
+        yield Block(*resampler.flush())
+
+
+def say_read(reader: TableReader) -> None:
+    """Says what of a table was no row and no number.
+
+    Raises:
+        InputError: A key that no object of a JSON file has.
+    """
+    never = [] if not isinstance(reader.rows, JsonRows) else [
+        name for name in reader.channels or () if name not in reader.rows.seen
+    ]
+    if never and not reader.live:
+        raise InputError(
+            f"The objects of {reader.name} must have the keys {', '.join(reader.channels or ())}. "
+            f"Received: {', '.join(sorted(reader.rows.seen))[:500]}; {', '.join(never)} never came. "
+            "Rename the keys, or use a detector made for these."
+        )
+    for note in notes_of(reader):
+        say(f"note: {note}.")
+    for cells in reader.cells:
+        for note in cell_notes(cells.counts, cells.bad, cells.bad_cells):
+            say(f"note: {cells.name}: {note}.")
+
+
+def _first_bad(reader: TableReader) -> str:
+    firsts = [(cells.bad[1], f"{cells.bad[0][:60]!r} of {cells.name}")
+              for cells in reader.cells if cells.bad is not None]  # fmt: skip
+    firsts += [(row, repr(text[:60])) for row, text in reader.suspects.texts[:1]]
+    if not firsts:
+        return ""
+    row, text = min(firsts)
+    return f", the first {text} in row {row}"
