@@ -1,6 +1,8 @@
 """The nearest-neighbour memory: a streaming discord, without any network."""
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import add
 from typing import Annotated, Any, ClassVar
 
 import keras
@@ -180,8 +182,8 @@ class Memory(Detector):
 
         Returns:
             All patterns that any step of the chunk is compared with `(streams, features, size +
-            new)`; `FAR` for those that a step does not know, `(streams, steps, size + new)`, or
-            None where it knows all; the next `patterns` and `wait`.
+            new)`; the least distance of those that a step does not know, `(streams, steps, size +
+            new)`, or None where it knows all; the next `patterns` and `wait`.
         """
         wait, stride = old["wait"], self.stride
         if now.shape[1] == 1:
@@ -209,7 +211,7 @@ class Memory(Detector):
             patterns[..., most - 1 : most - 1 + self.size],
         )
         length = ops.cast(steps, "float32")
-        far = FAR * (1.0 - _between(patterns, known, known + float(self.size)))
+        far = _far(patterns, known, known + float(self.size))
         left = wait[:, 0] + number * stride - length
         return patterns, far, {"patterns": kept, "wait": left}
 
@@ -230,11 +232,19 @@ class Memory(Detector):
         """
         features = len(self.channels)
         parts = ops.reshape(patterns, (-1, 1, self.boxes + 2, features, ops.shape(patterns)[-1]))
-        boxes, value, usable = ops.split(parts, [self.boxes, self.boxes + 1], axis=2)
-        apart = ops.norm(means - boxes, axis=2, keepdims=True)
-        apart = ops.where(usable > 0.5, apart, (self.boxes * FAR) ** 0.5)
-        if far is not None:
-            apart = apart + far[:, :, None, None]
+        most = (self.boxes * FAR) ** 0.5
+        if far is None:
+            boxes, value, usable = ops.split(parts, [self.boxes, self.boxes + 1], axis=2)
+            apart = ops.norm(means - boxes, axis=2, keepdims=True)
+            apart = ops.where(usable > 0.5, apart, most)
+        else:
+            # One box after the other: what is added up stays in the cache, and is added in one
+            # order, however many streams and steps there are.
+            *boxes, value, usable = ops.split(parts, self.boxes + 2, axis=2)
+            pairs = zip(ops.split(means, self.boxes, axis=2), boxes, strict=True)
+            apart = ops.sqrt(reduce(add, [ops.square(mean - box) for mean, box in pairs]))
+            apart = ops.maximum(apart, most - most * usable)
+            apart = ops.maximum(apart, ops.expand_dims(far, (2, 3)))
         nearest = ops.min(apart, axis=-1, keepdims=True)
         expected = ops.where(ops.less_equal(apart, nearest), value, -FAR)
         shape = (-1, ops.shape(means)[1], features)
@@ -259,9 +269,10 @@ class Memory(Detector):
             known = ops.where(ops.less(since, age), apart, ops.full_like(apart, FAR))
             return ops.transpose(ops.min(known, axis=-1, keepdims=True), (0, 2, 1))
         end = self._span + ops.arange(ops.shape(z)[1], dtype="float32")[None]
-        inside = _between(past, end - (age[..., 0] - 1.0), end)
-        far = FAR * (1.0 - inside[:, :, None])
-        return ops.min(ops.abs(z[..., None] - past[:, None]) + far, axis=-1)
+        far = _far(past, end - (age[..., 0] - 1.0), end)
+        # Not indexed with None: a converter makes a slice of it, which copies.
+        apart = ops.abs(ops.expand_dims(z, -1) - ops.expand_dims(past, 1))
+        return ops.min(ops.maximum(apart, ops.expand_dims(far, 2)), axis=-1)
 
     # Pictures
 
@@ -307,17 +318,17 @@ class Memory(Detector):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-def _between(rows: Any, first: Any, end: Any) -> Any:
-    """Returns 1 where an index of the last axis of `rows` lies in `[first, end)`.
+def _far(rows: Any, first: Any, end: Any) -> Any:
+    """Returns the least distance of rows: `FAR` and more outside `[first, end)`, else 0 or below.
 
     Args:
         rows: `(..., rows)`.
         first: `(streams, steps)`.
-        end: `(streams, steps)`.
+        end: `(streams, steps)` or `(1, steps)`.
 
     Returns:
         `(streams, steps, rows)`.
     """
-    index = ops.arange(ops.shape(rows)[-1], dtype="float32")
-    inside = ops.logical_and(index >= first[..., None], index < end[..., None])
-    return ops.cast(inside, "float32")
+    index = FAR * ops.arange(ops.shape(rows)[-1], dtype="float32")
+    before, after = FAR * first, FAR * (end - 1.0)
+    return ops.maximum(ops.expand_dims(before, -1) - index, index - ops.expand_dims(after, -1))

@@ -8,6 +8,8 @@ import numpy as np
 from keras import ops
 
 Shape = tuple[int, ...]
+_LARGE = 1000
+"""Numbers of a part from which on copying it costs more than an operator."""
 
 
 class Part(NamedTuple):
@@ -109,6 +111,8 @@ class StateLayout(Layout):
         pieces = [_as(parts["count"], (1, 1)), *self.short.pieces(parts), *self.long.pieces(parts)]
         if self.statistics.size:
             pieces.append(_as(parts["statistics"], (1, self.statistics.size)))
+        if pieces[0].shape[0] is None:
+            return _rows_of_many(pieces)
         return ops.reshape(ops.concatenate(pieces, axis=-1), (-1, self.size))
 
     def warm(self, row: np.ndarray) -> np.ndarray:
@@ -130,6 +134,26 @@ def _split(row: Any, sizes: list[int]) -> list[Any]:
         return [row] if sizes else []
     pieces: list[Any] = ops.split(row, np.cumsum(sizes)[:-1].tolist(), axis=-1)
     return pieces
+
+
+def _rows_of_many(pieces: list[Any]) -> Any:
+    """Returns rows of pieces `(streams, 1, numbers)`, of which no large one is copied twice.
+
+    A Reshape behind the last Concat copies all of it: it is what leaves the graph.
+    """
+    rows, small = [], []
+    for piece in pieces:
+        if piece.shape[-1] < _LARGE:
+            small.append(piece)
+            continue
+        rows += [*_joined(small), piece]
+        small = []
+    rows += _joined(small)
+    return ops.concatenate([_as(row, (row.shape[-1],)) for row in rows], axis=-1)
+
+
+def _joined(pieces: list[Any]) -> list[Any]:
+    return [ops.concatenate(pieces, axis=-1)] if pieces else []
 
 
 def _as(x: Any, shape: Shape) -> Any:
