@@ -123,7 +123,9 @@ def _shortest(value: float, low: float, high: float) -> tuple[int, float]:
 def _rows_per_time(times: Times) -> float:
     """Returns how many rows in a row have the same time; 1 where not about as many throughout."""
     counts = np.diff(np.r_[0, np.flatnonzero(np.diff(times)) + 1, len(times)])
-    inner = counts[1:-1] if len(counts) > 4 else counts
+    if len(counts) <= 4:
+        return 1.0
+    inner = counts[1:-1]  # the first and the last time may be torn
     mean = float(inner.mean())
     even = float((np.abs(inner - mean) <= max(1.0, mean * 0.1)).mean()) >= 0.9
     halves = [float(half.mean()) for half in np.array_split(inner, 4) if len(half)]
