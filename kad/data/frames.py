@@ -45,33 +45,6 @@ def times_ns(frame: pd.DataFrame) -> np.ndarray:
     )
 
 
-def infer_period(times: np.ndarray, *, mixed: bool = False) -> float:
-    """Returns the median step in seconds.
-
-    Args:
-        times: int64 nanoseconds `(rows,)`.
-        mixed: Whether several periods are acceptable.
-
-    Raises:
-        InputError: Fewer than two distinct times, or several sampling periods are mixed.
-    """
-    steps = np.diff(np.unique(times))
-    if not steps.size:
-        raise InputError(
-            f"The series needs at least two rows at different times. Received: {len(times)} rows."
-        )
-    period = float(np.median(steps))
-    multiples = steps / period
-    off = (multiples < 0.75) | (np.abs(multiples - np.rint(multiples)) > 0.25)
-    if not mixed and off.mean() > 0.1:
-        raise InputError(
-            f"The series mixes sampling periods: the median step is {period / 1e9:g} s, but "
-            f"{off.mean():.0%} of the steps are no multiple of it. Resample it, or give the "
-            "period with [data] period, or ignore the timestamps with [data] grid = 'rows'."
-        )
-    return period / 1e9
-
-
 def to_grid(frame: pd.DataFrame, grid: TimeGrid | RowGrid) -> tuple[Placed, GridCounts]:
     """Places a frame's rows on a grid, by the code that the gateway runs.
 

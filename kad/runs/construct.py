@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from kad.config import Config
-from kad.data.frames import infer_period, times_ns
+from kad.data.frames import times_ns
+from kad.data.period import infer_period
 from kad.data.tables import ROWS
 from kad.detector import Detector
 from runtime.clock.context import CONTEXT_COLUMNS

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kad.data.frames import infer_period, time_index, times_ns, to_grid, to_segments
+from kad.data.frames import time_index, times_ns, to_grid, to_segments
+from kad.data.period import infer_period
 from runtime.clock.grid import GridCounts, make_grid
 from runtime.errors import InputError
 from toys.series import wave
