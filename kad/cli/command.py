@@ -8,6 +8,8 @@ from typing import Annotated, ParamSpec
 import typer
 from rich.console import Console
 
+from runtime.clock.counts import GridCounts
+from runtime.clock.said import describe
 from runtime.errors import KadError
 
 console = Console(stderr=True, highlight=False)
@@ -36,15 +38,5 @@ def command(function: Callable[_P, None]) -> Callable[_P, None]:
 
 def say_counts(counts: dict[str, int]) -> None:
     """Says what the time grid did with the rows, if anything."""
-    said = [
-        f"{counts[name]} {what}"
-        for name, what in (
-            ("duplicates", "duplicate rows dropped"),
-            ("late", "late rows dropped"),
-            ("missing", "missing rows"),
-            ("restarts", "restarts of the warm-up"),
-        )
-        if counts[name]
-    ]
-    if said:
-        console.print(f"Time grid: {', '.join(said)}.")
+    for sentence in describe(GridCounts(**counts)):
+        console.print(sentence, markup=False, soft_wrap=True)
