@@ -229,9 +229,12 @@ def _facts(detector: Detector) -> list[tuple[str, str]]:
 
 def _counts(counts: dict[str, int]) -> str:
     received = counts.get("received", 0)
+    always = {"missing": "missing", "duplicates": "duplicate", "late": "late"}
+    seldom = {"conflicts": "conflicting", "stray": "with a stray time", "repeated": "repeated"}
     return f"{received:,} received, " + ", ".join(
         f"{counts.get(key, 0):,} {word}"
-        for key, word in (("missing", "missing"), ("duplicates", "duplicate"), ("late", "late"))
+        for key, word in (always | seldom).items()
+        if key in always or counts.get(key)
     )
 
 
