@@ -49,8 +49,8 @@ class Scaler(layers.Layer):
                 is 0, stands in for the standard deviation.
 
         Raises:
-            InputError: A channel is empty, constant, too large or too small for float32, or its offset
-            leaves no float32 resolution.
+            InputError: A channel is empty, constant, too large or too small for float32, or its
+                offset leaves no float32 resolution.
         """
         for name, column in zip(names, values.T, strict=True):
             _check(name, column, constant=constant)
