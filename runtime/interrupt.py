@@ -116,6 +116,7 @@ class Insistent(_Handling):
     """
 
     def __enter__(self) -> Self:
+        self.signal = None
         super().__enter__()
         self._hook = sys.unraisablehook
         if self._before and hasattr(signal, "setitimer"):

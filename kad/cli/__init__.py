@@ -8,15 +8,17 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Runs `kad`. While it loads, Ctrl+C ends it at once: nothing has been begun."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _leave)
+    """Runs `kad`. While it loads, a signal ends it at once: nothing has been begun."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number and signal.getsignal(number) in {signal.default_int_handler, signal.SIG_DFL}:
+            signal.signal(number, _leave)
     from kad.cli.app import main as run
 
     run()
 
 
-def _leave(_number: int, _frame: FrameType | None) -> None:
+def _leave(number: int, _frame: FrameType | None) -> None:
     # No exception: an import may swallow it.
     os.write(2, b"kad: interrupted.\n")
-    os._exit(130)
+    os._exit(128 + number)

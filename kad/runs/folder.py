@@ -14,7 +14,7 @@ from kad.data.settings import read_settings
 from kad.detector import Detector
 from kad.detectors import detector_class, detector_names
 from kad.runs.lock import locked
-from runtime.errors import InputError
+from runtime.errors import InputError, ModelFileError
 
 MODEL = "model.keras"
 CONFIG = "config.toml"
@@ -69,7 +69,12 @@ def _import_class_of(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as file:
             module = json.loads(file.read("config.json"))["module"]
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+    except zipfile.BadZipFile as error:
+        raise ModelFileError(
+            f"{path} is not a kad detector, or is damaged: it ends too early, or is something "
+            "else. Copy it again, or train it again."
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError):
         return  # Detector.load says what is wrong
     name = str(module).rpartition(".")[2].replace("_", "-")
     if name in detector_names():

@@ -55,6 +55,8 @@ def test_tables_come_back_as_they_were():
 def test_channels_of_an_event_are_each_text():
     """Also for a spreadsheet that cuts at semicolons."""
     file = io.BytesIO()
-    event = Event(0, 0, 0, 9.0, ("@flow", "b", "=1"), 1)
+    event = Event(
+        start_ns=0, end_ns=0, peak_ns=0, peak_severity=9.0, channels=("@flow", "b", "=1"), steps=1
+    )
     EventWriter(file, TimeStyle("number")).write([event])
     assert next(csv.reader([file.getvalue().decode()]))[-1] == "'@flow;b;'=1"
