@@ -72,7 +72,16 @@ class DataOptions(Options):
     @property
     def reading(self) -> Reading:
         """How the data are read, as far as it is said."""
-        names = ("time", "time_format", "time_unit", "timezone", "decimal", "missing", "id", "value")
+        names = (
+            "time",
+            "time_format",
+            "time_unit",
+            "timezone",
+            "decimal",
+            "missing",
+            "id",
+            "value",
+        )
         return Reading(**{name: getattr(self, name) for name in names})
 
 

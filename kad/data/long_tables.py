@@ -47,7 +47,7 @@ def read_long(
     file.seek(0)
     if probe.time is None:
         raise InputError(f"{name} must have a time column as a long table. Name it with --time.")
-    pair = long_columns(probe.names, name, id=known.id, value=known.value)
+    pair = long_columns(probe.names, name, tag=known.id, value=known.value)
     reader = TableReader(
         file,
         [pair[1]],

@@ -49,7 +49,9 @@ def read_parquet(
         text = io.BytesIO()
         csv.write_csv(table, text)
     except (ArrowException, OSError) as error:
-        raise InputError(f"{path} cannot be read as Parquet: {' '.join(str(error).split())[:200]}.") from error
+        raise InputError(
+            f"{path} cannot be read as Parquet: {' '.join(str(error).split())[:200]}."
+        ) from error
     text.seek(0)
     reader = TableReader(text, channels, period_s=1.0, reading=reading, name=str(path))
     blocks = list(reader)

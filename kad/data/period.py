@@ -12,18 +12,11 @@ __all__ = ["Change", "Period", "find_period", "infer_period"]
 
 Times = npt.NDArray[np.int64]
 
-<<<<<<< HEAD
-_QUANTA = (60 * 10**9, *(10**power for power in range(9, -1, -1)))
-_SEARCHED = 1024
-"""Rows that the first look at the period takes."""
-_WINDOW = 8
-=======
 _QUANTA: tuple[int, ...] = (60 * 10**9, *(10**power for power in range(9, -1, -1)))
 _SEARCHED = 1024
 """Rows that the first look at the period takes."""
 _WINDOW = 8
 _ROUNDED = "stamps are rounded to"
->>>>>>> h-clock
 _1990 = 631_152_000 * 10**9
 
 
@@ -78,17 +71,9 @@ def find_period(times: Times, *, mixed: bool = False) -> Period:
     median = float(np.median(steps))
     shared = _rows_per_time(times)
     if shared > 1.25:
-<<<<<<< HEAD
-        seconds = simplest(
-            median / shared / 1e9,
-            median / 1e9 / (shared + 0.05),
-            median / 1e9 / max(shared - 0.05, 1),
-        )
-=======
         step_s = median / 1e9
         bounds = step_s / (shared + 0.05), step_s / max(shared - 0.05, 1)
         seconds = simplest(step_s / shared, *bounds)
->>>>>>> h-clock
         if not mixed:
             raise _shared_times(len(times), len(unique), shared, median / 1e9, seconds)
         return Period(seconds, f"{shared:.3g} rows share each time")
@@ -115,35 +100,6 @@ def simplest(value: float, low: float, high: float) -> float:
         low: Bound in seconds.
         high: Bound in seconds.
     """
-<<<<<<< HEAD
-    best: tuple[int, float, float] | None = None
-    for unit in (1.0, 60.0, 3600.0, 86_400.0):
-        if unit > 1 and value < unit:
-            break
-        digits, number = _shortest(value / unit, low / unit, high / unit)
-        found = (digits, abs(number * unit - value), number * unit)
-        best = found if best is None or found < best else best
-    digits, rate = _shortest(1 / value, 1 / high, 1 / low)
-    assert best is not None  # noqa: S101 - seconds are always tried
-    return 1 / rate if digits < best[0] else best[2]
-
-
-def _shortest(value: float, low: float, high: float) -> tuple[int, float]:
-    power = int(np.floor(np.log10(value)))
-    for digits in range(1, 13):
-        number = float(f"{value:.{digits - 1}e}")
-        if low <= number <= high:
-            return len(
-                f"{number:.{digits - 1}e}".split("e")[0].rstrip("0").replace(".", "")
-            ), number
-    return 13 + abs(power) * 0, value
-
-
-def _rows_per_time(times: Times) -> float:
-    """Returns how many rows in a row have the same time, where this is about the same throughout."""
-    counts = np.diff(np.r_[0, np.flatnonzero(np.diff(times)) + 1, len(times)])
-    inner = counts[1:-1] if len(counts) > 4 else counts
-=======
     found: list[tuple[int, float, float]] = []
     for unit in (1.0, 60.0, 3600.0, 86_400.0):
         if unit == 1 or value >= unit:
@@ -170,7 +126,6 @@ def _rows_per_time(times: Times) -> float:
     if len(counts) <= 4:
         return 1.0
     inner = counts[1:-1]  # the first and the last time may be torn
->>>>>>> h-clock
     mean = float(inner.mean())
     even = float((np.abs(inner - mean) <= max(1.0, mean * 0.1)).mean()) >= 0.9
     halves = [float(half.mean()) for half in np.array_split(inner, 4) if len(half)]
@@ -179,22 +134,14 @@ def _rows_per_time(times: Times) -> float:
 
 def _holds(steps: Times, median: float) -> bool:
     """Whether steps of about one period add up to as many medians, in every run without a gap."""
-<<<<<<< HEAD
-    near = (steps > 0.5 * median) & (steps < 1.5 * median)
-=======
     quantum = _quantum(steps)
     near = (steps > 0.5 * median) & (steps < 1.5 * median)
     if quantum >= 0.4 * median and float((steps != median).mean()) > 0.2:
         return False
->>>>>>> h-clock
     if near.mean() < 0.5:
         return True
     errors = np.where(near, steps - median, 0.0)
     summed = np.r_[0.0, np.cumsum(errors)]
-<<<<<<< HEAD
-    quantum = _quantum(steps)
-=======
->>>>>>> h-clock
     bounds = np.r_[0, np.flatnonzero(~near) + 1, len(steps)]
     widest = 0.0
     for start, end in pairwise(bounds.tolist()):
@@ -217,35 +164,6 @@ def _fitted(unique: Times, steps: Times, median: float) -> tuple[float, str] | N
     start, end = max(pairwise(bounds.tolist()), key=lambda run: run[1] - run[0])
     if end - start < _WINDOW:
         return None
-<<<<<<< HEAD
-    period = _searched((unique[start:end][:_SEARCHED] - unique[start]).astype(float), median)
-    slots, period = _slots((unique[start:end] - unique[start]).astype(float), period)
-    count = end - start
-    if len(np.unique(slots)) < 0.85 * count or len(np.unique(slots)) < 0.7 * np.ptp(slots):
-        return None
-    since = (unique[start:end] - unique[start]).astype(float)
-    errors = since - period * slots
-    spread = float(np.ptp(errors))
-    rounded = spread <= 1.01 * quantum + 1
-    span = float(np.ptp(slots))
-    margin = quantum / span if rounded else 4 * float(errors.std()) * float(np.sqrt(12 / span**3))
-    centre = period
-    if rounded:
-        centre = float(since[-1]) / span
-    seconds = simplest(centre / 1e9, (centre - margin) / 1e9, (centre + margin) / 1e9)
-    if rounded:
-        return seconds, f"stamps are rounded to {quantum / 1e9:g} s"
-    if np.abs(errors - np.median(errors)).mean() > 0.23 * period:
-        return None
-    return seconds, f"rows come up to {spread / 2e9:.3g} s early or late"
-
-
-def _searched(since: npt.NDArray[np.float64], median: float) -> float:
-    """Returns the period near the median step at which the rows are most in step."""
-    steps = np.diff(since)
-    mean = float(steps[steps < 2.5 * median].mean())
-    low, high = 0.9 * min(median, mean), 1.1 * max(median, mean)
-=======
     since = (unique[start:end] - unique[start]).astype(float)
     found = _fit(since, median, quantum, least=0.0)
     if found is None and quantum >= 0.4 * median:
@@ -285,7 +203,6 @@ def _searched(since: npt.NDArray[np.float64], median: float, least: float) -> fl
     steps = np.diff(since)
     mean = float(steps[steps < 2.5 * median].mean())
     low, high = max(least, 0.9 * min(median, mean)), 1.1 * max(median, mean, least)
->>>>>>> h-clock
     span = float(since[-1])
     rates = np.arange(1 / high, 1 / low, 1 / (4 * span))
     strength = [abs(np.exp(2j * np.pi * rate * since).sum()) for rate in rates]

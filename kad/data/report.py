@@ -61,7 +61,9 @@ class ReadReport:
             lines += [f"{column.name}: {note}." for note in column.notes]
             if column.why is None and column.missing and not column.notes:
                 share = column.missing / max(self.rows, 1)
-                lines.append(f"{column.name}: {column.missing} of {self.rows} missing ({share:.1%}).")
+                lines.append(
+                    f"{column.name}: {column.missing} of {self.rows} missing ({share:.1%})."
+                )
         return [" ".join(line.split()) for line in lines]
 
     def to_dict(self) -> dict[str, Any]:
@@ -75,7 +77,10 @@ class ReadReport:
             "channels": self.channels,
             "left_out": self.left_out,
             "missing": {c.name: c.missing for c in self.columns if c.why is None and c.missing},
-            "notes": [*self.notes, *(f"{c.name}: {note}" for c in self.columns for note in c.notes)],
+            "notes": [
+                *self.notes,
+                *(f"{c.name}: {note}" for c in self.columns for note in c.notes),
+            ],
         }
 
 
@@ -84,7 +89,11 @@ def _named(column: Column) -> str:
 
 
 def report_of(
-    file: str, times_ns: np.ndarray, style: TimeStyle, reader: TableReader, columns: Sequence[Column]
+    file: str,
+    times_ns: np.ndarray,
+    style: TimeStyle,
+    reader: TableReader,
+    columns: Sequence[Column],
 ) -> ReadReport:
     """Returns what a reader came to."""
     report = ReadReport(file=file, rows=len(times_ns), columns=list(columns))

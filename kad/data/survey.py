@@ -110,7 +110,9 @@ def _why(reader: ColumnCells, numbers: np.ndarray, known: np.ndarray, *, alone: 
     if len(reader.units) > 3 and plain_unit(reader.units) is None:
         return "text that begins with numbers"
     if others > len(known) and (
-        len(counts.words) > 2 * _FEW or reader.bad_cells > counts.worded or len(known) < 0.05 * others
+        len(counts.words) > 2 * _FEW
+        or reader.bad_cells > counts.worded
+        or len(known) < 0.05 * others
     ):
         return f"text: {len(known)} of {len(known) + others} cells are numbers"
     if len(known) < _FEWEST and len(known) < 0.05 * len(numbers):
@@ -225,7 +227,9 @@ def _two_levels(numbers: np.ndarray) -> tuple[int, float, float] | None:
     if rows < 100:
         return None
     edges = np.linspace(0, rows, 21).astype(int)
-    blocks = [numbers[a:b][np.isfinite(numbers[a:b])] for a, b in zip(edges, edges[1:], strict=False)]
+    blocks = [
+        numbers[a:b][np.isfinite(numbers[a:b])] for a, b in zip(edges, edges[1:], strict=False)
+    ]
     if any(len(block) < 3 for block in blocks):
         return None
     medians = np.array([np.median(block) for block in blocks])

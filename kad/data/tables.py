@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -47,8 +47,8 @@ class Wanted:
 
     channels: tuple[str, ...] | None = None
     period_s: float | None = None
-    reading: Reading = Reading()
-    learnt: Reading = Reading()
+    reading: Reading = field(default_factory=Reading)
+    learnt: Reading = field(default_factory=Reading)
     long: bool = False
     numbered: bool = False
 
@@ -69,8 +69,8 @@ def read_table(
     Args:
         path: The file.
         time: The time column; found where not given.
-        channels: Columns to read. Where not given, all that are measurements: what is text, a label,
-            a row number or quality codes is left out, and said in the report.
+        channels: Columns to read. Where not given, all that are measurements: what is text, a
+            label, a row number or quality codes is left out, and said in the report.
         period_s: Seconds between the rows of a file without a time column; 1 where not given.
         reading: How it is read, as far as the user says.
         learnt: How the rows of the training were read: it decides what the file leaves open.
@@ -165,8 +165,8 @@ def _finished(
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise InputError(
-            f"{path} must have each column once. Received: {twice[0]} {names.count(twice[0])} times. "
-            "Rename one of them."
+            f"{path} must have each column once. Received: {twice[0]} {names.count(twice[0])} "
+            "times. Rename one of them."
         )
     style = reader.style
     index: pd.Index

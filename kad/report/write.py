@@ -15,7 +15,7 @@ from kad.detector.diagnostics import AROUND, Diagnostic
 from kad.report.findings import Findings, Window, find
 from kad.report.page import page_of
 from kad.report.picture import picture_of, take_picture
-from kad.runs.folder import REPORT, Run, files_of, load, settings
+from kad.runs.folder import REPORT, Run, files_of, load
 from kad.runs.reading import read_for
 from runtime.clock.timestamps import to_ns
 from runtime.errors import InputError

@@ -68,7 +68,9 @@ def _positive(text: str) -> float:
 
 def _add_reading(score: argparse.ArgumentParser) -> None:
     """Adds how the table is read, where that is not as in training."""
-    reading = score.add_argument_group("how the table is read", "Default: as in training, or found.")
+    reading = score.add_argument_group(
+        "how the table is read", "Default: as in training, or found."
+    )
     reading.add_argument("--time", metavar="COLUMN", help="the time column")
     reading.add_argument("--time-format", metavar="FORM", help="day-first, month-first, strptime's")
     reading.add_argument("--time-unit", metavar="UNIT", help="of numbers: s, ms, us, ns, excel …")

@@ -4,7 +4,7 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from runtime.cli.say import say
 from runtime.clock.resample import Resampler
@@ -34,29 +34,31 @@ def open_rows(args: argparse.Namespace, detector: Detector) -> Iterator[TableRea
     if live and sys.stdin is None:
         raise InputError("stdin must be open. Received: a closed one. Name a file.")
     meta = detector.metadata
-    options = {
-        "period_s": meta.period_s,
-        "reading": Reading(
-            time=args.time,
-            time_format=args.time_format,
-            time_unit=args.time_unit,
-            timezone=args.timezone,
-            decimal=args.decimal,
-            missing=tuple(args.missing or ()),
-        ),
-        "learnt": learnt_reading(meta.training),
-        "numbered": meta.grid == "rows",
-    }
-    if live:
-        yield TableReader(sys.stdin.buffer, detector.channels, name="stdin", live=True, **options)
-        return
-    check_file(args.data, name="The data")
-    with open_table(args.data) as file:
-        yield TableReader(file, detector.channels, name=args.data, **options)
+    said = Reading(
+        time=args.time,
+        time_format=args.time_format,
+        time_unit=args.time_unit,
+        timezone=args.timezone,
+        decimal=args.decimal,
+        missing=tuple(args.missing or ()),
+    )
+    with ExitStack() as stack:
+        if not live:
+            check_file(args.data, name="The data")
+        yield TableReader(
+            sys.stdin.buffer if live else stack.enter_context(open_table(args.data)),
+            detector.channels,
+            period_s=meta.period_s,
+            reading=said,
+            learnt=learnt_reading(meta.training),
+            name="stdin" if live else args.data,
+            live=live,
+            numbered=meta.grid == "rows",
+        )
 
 
 def blocks_of(reader: TableReader, detector: Detector, resample: str | None) -> Iterator[Block]:
-    """Yields the rows, or the means of each period; what a live stream loses is said each minute."""
+    """Yields the rows, or the means of each period; what a live stream loses is said."""
     resampler = None
     if resample is not None:
         resampler = Resampler(detector.metadata.period_ns, len(detector.channels))
@@ -78,9 +80,11 @@ def say_read(reader: TableReader) -> None:
     Raises:
         InputError: A key that no object of a JSON file has.
     """
-    never = [] if not isinstance(reader.rows, JsonRows) else [
-        name for name in reader.channels or () if name not in reader.rows.seen
-    ]
+    never = (
+        []
+        if not isinstance(reader.rows, JsonRows)
+        else [name for name in reader.channels or () if name not in reader.rows.seen]
+    )
     if never and not reader.live:
         raise InputError(
             f"The objects of {reader.name} must have the keys {', '.join(reader.channels or ())}. "

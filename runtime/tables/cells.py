@@ -42,9 +42,21 @@ BEYOND_WORDS = frozenset(
 """Words of a reading beyond what a sensor can show: that is no missing value."""
 
 SWITCHES = {
-    **{"on": 1.0, "true": 1.0, "yes": 1.0, "open": 1.0, "opened": 1.0, "running": 1.0},
-    **{"active": 1.0, "enabled": 1.0, "closed": 0.0, "stopped": 0.0, "inactive": 0.0},
-    **{"off": 0.0, "false": 0.0, "no": 0.0, "disabled": 0.0},
+    "on": 1.0,
+    "true": 1.0,
+    "yes": 1.0,
+    "open": 1.0,
+    "opened": 1.0,
+    "running": 1.0,
+    "active": 1.0,
+    "enabled": 1.0,
+    "closed": 0.0,
+    "stopped": 0.0,
+    "inactive": 0.0,
+    "off": 0.0,
+    "false": 0.0,
+    "no": 0.0,
+    "disabled": 0.0,
 }
 """What a switch says, in lower case."""
 
@@ -208,11 +220,13 @@ class ColumnCells:
 
     def _in_unit(self, number: float, unit: str, cell: str, row: int) -> float:
         self.units.setdefault(unit, (cell, row))
-        if self.style.unit is None:
-            self.style = replace(self.style, unit=unit)
-        factor = unit_factor(unit, self.style.unit)
+        base = self.style.unit
+        if base is None:
+            base = unit
+            self.style = replace(self.style, unit=base)
+        factor = unit_factor(unit, base)
         if factor is None:
-            first = next(iter(self.units.values()))[0] if len(self.units) > 1 else self.style.unit
+            first = next(iter(self.units.values()))[0] if len(self.units) > 1 else base
             advice = (
                 f"It is in another unit than {first!r}, and one cannot be told from the other. "
                 "Write the column in one unit."

@@ -67,9 +67,9 @@ class Clock:
         return times[good], good
 
     def _error(self, cell: str, row: int) -> InputError:
-        assert self._parser is not None
         try:
-            self._parser.parse([cell], row)
+            if self._parser is not None:
+                self._parser.parse([cell], row)
         except InputError as error:
             return error
         return InputError(f"Every row must have a time. Received: {cell[:60]!r} in row {row}.")

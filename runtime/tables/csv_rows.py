@@ -49,7 +49,9 @@ class CsvRows:
         full = [self._joined(row) for row in rows if len(row) >= width and not self._is_header(row)]
         return [[row[place].strip() for row in full] for place in range(len(self.names))]
 
-    def columns(self, places: Sequence[int]) -> Iterator[tuple[list[list[str]], Sequence[int]]]:
+    def columns(
+        self, places: Sequence[int]
+    ) -> Iterator[tuple[Sequence[Sequence[object]], Sequence[int]]]:
         """Yields cells of some columns, as many rows at a time as have arrived, and their rows."""
         lines, layout = self._lines, self.layout
         records = Records(layout.delimiter, layout.width)
@@ -66,7 +68,7 @@ class CsvRows:
 
     def _taken(
         self, rows: list[list[str]], numbers: Sequence[int], places: Sequence[int]
-    ) -> Iterator[tuple[list[list[str]], Sequence[int]]]:
+    ) -> Iterator[tuple[Sequence[Sequence[object]], Sequence[int]]]:
         width = self.layout.width
         if set(map(len, rows)) - {width} or any(row[0].startswith("#") for row in rows):
             rows, numbers = self._regular(rows, numbers)

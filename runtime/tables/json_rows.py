@@ -19,7 +19,7 @@ _TIMES = ("ts", "time", "timestamp", "t")
 def is_json(head: Sequence[str]) -> bool:
     """Whether the first lines of a file are JSON."""
     first = next((line.lstrip() for line in head if line.strip()), "")
-    return first.startswith(("{", "[")) and not first.startswith(("[]", "{}")) or first in ("{}",)
+    return (first.startswith(("{", "[")) and not first.startswith(("[]", "{}"))) or first in ("{}",)
 
 
 class JsonRows:
@@ -69,7 +69,7 @@ class JsonRows:
 
     def columns(
         self, places: Sequence[int]
-    ) -> Iterator[tuple[list[Sequence[object]], Sequence[int]]]:
+    ) -> Iterator[tuple[Sequence[Sequence[object]], Sequence[int]]]:
         """Yields values of some columns, as many rows at a time as have arrived, and their rows."""
         names = [self.names[place] for place in places]
         known = set(self.names)

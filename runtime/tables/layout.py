@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from runtime.errors import InputError
@@ -73,7 +73,7 @@ class _Split:
         self.delimiter = delimiter
         self.lines = lines
         self.rows: list[tuple[int, list[str]]] = []
-        """Number of the line after each record, and its cells: blank lines and comments left out."""
+        """Number of the line after each record, and its cells, without blank lines and comments."""
         held: list[str] = []
         for number, line in enumerate(lines):
             if not held and (not line.strip() or line.lstrip().startswith(("#", "//"))):
@@ -105,7 +105,9 @@ class _Split:
             return -1.0
         cells = [cell for row in self.body for cell in row]
         clean = sum(map(_cleanness, cells)) / max(len(cells), 1)
-        has_wanted = bool(wanted) and any(set(wanted) <= set(map(from_text, cells)) for _, cells in self.rows[:50])
+        has_wanted = bool(wanted) and any(
+            set(wanted) <= set(map(from_text, cells)) for _, cells in self.rows[:50]
+        )
         is_split = 1.0 if self.width > 1 else 0.3
         if self.delimiter == SPACES:
             is_split *= 0.9
@@ -124,26 +126,26 @@ class _Split:
         if self.delimiter == SPACES and above and len(above[-1][1]) == width - 1:
             joins, width = True, width - 1
         header = self._header(above, width, wanted)
+        units: tuple[str, ...] = ()
         start = self.rows[first - 1][0] if first else 0
         if header is None:
             comment = self._commented(start, first, width)
             if comment is not None:
-                names, has_header, units = comment, True, ()
+                names, has_header = comment, True
             else:
                 if first >= len(self.rows):
                     raise InputError(
                         f"{name} must have rows below its header. Received: a header alone."
                     )
-                names, has_header, units = [f"column_{i}" for i in range(1, width + 1)], False, ()
+                names, has_header = [f"column_{i}" for i in range(1, width + 1)], False
             titles = [cells for _, cells in above]
         else:
-            place, names, below = header
+            place, names, units = header
             has_header = True
-            units = below
             titles = [cells for _, cells in above[:place]]
         if first >= len(self.rows) and header is None:
             raise InputError(f"{name} must have rows below its header. Received: a header alone.")
-        stated = tuple(u or None for u in units) or (None,) * len(names)
+        stated: tuple[str | None, ...] = tuple(unit or None for unit in units)
         return Layout(
             delimiter=self.delimiter,
             names=tuple(map(from_text, names)),
@@ -242,9 +244,9 @@ def _trimmed(cells: Sequence[str]) -> Sequence[str]:
     return cells[:end]
 
 
-def _most(rows: Sequence[Sequence[str]], column: int, test: object) -> bool:
+def _most(rows: Sequence[Sequence[str]], column: int, test: Callable[[str], bool]) -> bool:
     stated = [row[column] for row in rows if is_stated(row[column])]
-    return bool(stated) and sum(map(test, stated)) > len(stated) / 2  # type: ignore[arg-type]
+    return bool(stated) and sum(map(test, stated)) > len(stated) / 2
 
 
 def _is_timelike(cell: str) -> bool:
@@ -275,5 +277,5 @@ def _are_units(cells: Sequence[str]) -> bool:
 
 def _cleanness(cell: str) -> float:
     if not is_stated(cell) or is_number(cell) or _is_timelike(cell):
-        return 0.0 if re.search(r"[;\t|]", cell) or cell.count(",") > 1 and ":" in cell else 1.0
+        return 0.0 if re.search(r"[;\t|]", cell) or (cell.count(",") > 1 and ":" in cell) else 1.0
     return 0.0 if re.search(r"[,;\t|]", cell) else 0.6

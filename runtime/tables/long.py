@@ -21,7 +21,7 @@ ID_NAMES = ("tag", "id", "_field", "entity_id", "sensor", "sensor_id", "channel"
 
 
 def long_columns(
-    names: Sequence[str], table: str, *, id: str | None = None, value: str | None = None
+    names: Sequence[str], table: str, *, tag: str | None = None, value: str | None = None
 ) -> tuple[str, str]:
     """Returns the columns of channels and of readings, by their names where they are not given.
 
@@ -30,7 +30,7 @@ def long_columns(
     """
     lower = [name.lower() for name in names]
     found = []
-    for what, given, known in (("id", id, ID_NAMES), ("value", value, VALUE_NAMES)):
+    for what, given, known in (("id", tag, ID_NAMES), ("value", value, VALUE_NAMES)):
         place = next((lower.index(name) for name in known if name in lower), None)
         if given is None and place is None:
             raise InputError(
@@ -103,7 +103,19 @@ def long_blocks(
         InputError: A channel that never comes in a file.
     """
     place_of = {name: place for place, name in enumerate(channels)}
-    grid = {"channels": len(channels), "period_ns": nanoseconds(period_s)}
+    period_ns = nanoseconds(period_s)
+
+    def wide(arrays: Sequence[np.ndarray], anchor_ns: int) -> Block:
+        times, places, values = arrays
+        return widened(
+            times,
+            places,
+            values,
+            channels=len(channels),
+            period_ns=period_ns,
+            anchor_ns=anchor_ns,
+        )
+
     anchor: int | None = None
     held: list[np.ndarray] = [np.empty(0, np.int64), np.empty(0, np.intp), np.empty(0)]
     seen: set[int] = set()
@@ -116,10 +128,10 @@ def long_blocks(
         if not live or not len(held[0]):
             continue
         anchor = int(held[0][0]) if anchor is None else anchor
-        slots = (held[0] - anchor + grid["period_ns"] // 2) // grid["period_ns"]
+        slots = (held[0] - anchor + period_ns // 2) // period_ns
         done = slots < slots.max()
         if done.any():
-            yield widened(*(array[done] for array in held), **grid, anchor_ns=anchor)
+            yield wide([array[done] for array in held], anchor)
             held = [array[~done] for array in held]
     missing = [name for place, name in enumerate(channels) if place not in seen]
     if missing and not live:
@@ -132,4 +144,4 @@ def long_blocks(
             order = np.argsort(held[0], kind="stable")
             held = [array[order] for array in held]
             anchor = int(held[0][0])
-        yield widened(*held, **grid, anchor_ns=anchor)
+        yield wide(held, anchor)

@@ -107,7 +107,7 @@ def _zstd(file: BinaryIO, path: str | Path) -> Any:
 
 
 def _checked(unpacked: Any, path: str | Path) -> BinaryIO:
-    return cast(BinaryIO, io.BufferedReader(_Checked(unpacked, path), 1 << 18))
+    return cast("BinaryIO", io.BufferedReader(_Checked(unpacked, path), 1 << 18))
 
 
 class _Checked(io.RawIOBase):

@@ -21,6 +21,9 @@ from runtime.tables.time_column import JOINED, TimeColumn, find_time, form_of
 
 __all__ = ["TableReader"]
 
+_Cells = tuple[Sequence[Sequence[object]], Sequence[int]]
+"""Columns, and the numbers of their rows in the file."""
+
 
 class TableReader:
     """Iterates over the rows of a CSV or JSON file as blocks.
@@ -181,10 +184,10 @@ class TableReader:
         if self.time is not None and self.time.form is not None:
             self.parser = TimestampParser(self.time.form, timezone=known.timezone)
 
-    def _choose_long(self, names: Sequence[str], id: str, value: str) -> None:
+    def _choose_long(self, names: Sequence[str], tag: str, value: str) -> None:
         """Reads a row as one reading, where the table has no column per channel."""
         if not set(self.channels or ()) <= set(names):
-            self._wide, self.channels, self._text = self.channels, (value,), id
+            self._wide, self.channels, self._text = self.channels, (value,), tag
 
     def __iter__(self) -> Iterator[Block]:
         self.open()
@@ -201,33 +204,11 @@ class TableReader:
         )
 
     def _blocks(self) -> Iterator[Block]:
-        assert self.rows is not None
+        """Yields the rows; they are held until the times of a file have one reading."""
         empty = True
-        held: list[tuple[list[Sequence[object]], Sequence[int]]] = []
-        texts = [] if self._text is None else [self.rows.names.index(self._text)]
-        times = self.time.places if self.time else ()
-        channels = Channels(self.cells)
-        clock = Clock(self.parser, period_s=self._period_s, suspects=self.suspects)
-        for columns, rows in self.rows.columns([*times, *self._places, *texts]):
-            if self.time is not None and self.parser is None:
-                held.append((columns, rows))
-                if not self._settle_times(held, final=False):
-                    continue
-                clock = Clock(self.parser, period_s=self._period_s, suspects=self.suspects)
-            else:
-                held = [(columns, rows)]
-            for some in held:
-                block = self._block(clock, channels, *some)
-                empty = empty and not len(block.times_ns)
-                yield block
-            held = []
-        if held:
-            self._settle_times(held, final=True)
-            clock = Clock(self.parser, period_s=self._period_s, suspects=self.suspects)
-            for some in held:
-                block = self._block(clock, channels, *some)
-                empty = empty and not len(block.times_ns)
-                yield block
+        for block in self._parsed():
+            empty = empty and not len(block.times_ns)
+            yield block
         self.suspects.finish()
         if empty:
             if self.suspects.errors:
@@ -236,6 +217,37 @@ class TableReader:
                 f"{self.name} must have rows below its header. Received: a header alone."
             )
 
+    def _parsed(self) -> Iterator[Block]:
+        held: list[_Cells] = []
+        channels = Channels(self.cells)
+        clock: Clock | None = None
+        for cells in self._cells():
+            held.append(cells)
+            if clock is None and self.time is not None and self.parser is None:
+                self._settle_times(held, final=False)
+                if self.parser is None:
+                    continue
+            clock = clock or self._clock()
+            for columns, rows in held:
+                yield self._block(clock, channels, columns, rows)
+            held = []
+        if held:
+            self._settle_times(held, final=True)
+            clock = self._clock()
+            for columns, rows in held:
+                yield self._block(clock, channels, columns, rows)
+
+    def _cells(self) -> Iterator[_Cells]:
+        """Yields the columns that are read: times, channels, text."""
+        source = self.rows
+        if source is not None:
+            times = self.time.places if self.time else ()
+            texts = [] if self._text is None else [self.names.index(self._text)]
+            yield from source.columns([*times, *self._places, *texts])
+
+    def _clock(self) -> Clock:
+        return Clock(self.parser, period_s=self._period_s, suspects=self.suspects)
+
     def _asked(self, names: Sequence[str]) -> str | None:
         """Returns the time column that was said, or that of the training where it is there."""
         if self._said.time is not None:
@@ -243,38 +255,36 @@ class TableReader:
         learnt = self._learnt.time
         return learnt if learnt and all(n in names for n in learnt.split(JOINED)) else None
 
-    def _settle_times(
-        self, held: Sequence[tuple[list[Sequence[object]], Sequence[int]]], *, final: bool
-    ) -> bool:
-        """Finds how times are written from more rows; returns whether they tell."""
-        assert self.time is not None
+    def _settle_times(self, held: Sequence[_Cells], *, final: bool) -> None:
+        """Finds how times are written from more rows, where they tell."""
+        if self.time is None:
+            return
         width = len(self.time.places)
         cells = [cell for columns, _ in held for cell in self.time.cells(columns[:width])]
         stated = [cell for cell in cells if cell.strip()]
-        form = None
-        if stated:
-            form = form_of(
-                stated,
-                header=self.time.name,
-                reading=self.reading,
-                table=self.name,
-                final=final or self.live,
-            )
+        if not stated:
+            return
+        form = form_of(
+            stated,
+            header=self.time.name,
+            reading=self.reading,
+            table=self.name,
+            final=final or self.live,
+        )
         if form is not None:
             self.parser = TimestampParser(form, timezone=self.reading.timezone)
-        return form is not None
 
     def _block(
         self,
         clock: Clock,
         channels: Channels,
-        columns: list[Sequence[object]],
+        columns: Sequence[Sequence[object]],
         rows: Sequence[int],
     ) -> Block:
         width = len(self.time.places) if self.time else 0
         cells = self.time.cells(columns[:width]) if self.time else None
         times, good = clock.read(cells, rows)
-        values = columns[width:]
+        values = list(columns[width:])
         if good is not None:
             rows = [rows[i] for i in good.tolist()]
             values = [[column[i] for i in good.tolist()] for column in values]

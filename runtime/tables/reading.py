@@ -93,7 +93,7 @@ class Reading:
             )
         form = raw.get("form")
         return cls(
-            **{name: raw.get(name) for name in texts},  # type: ignore[arg-type]
+            **{name: raw.get(name) for name in texts},
             form=None if form is None else TimeForm.from_dict(form),
             missing=tuple(missing),
             units=dict(units),

@@ -112,8 +112,10 @@ class _Finder:
             if self.sample[i] and is_date_only(self.sample[i])
         ]
         times = [i for i in self.free if self.sample[i] and is_time_of_day(self.sample[i])]
-        if not dates or not times or (
-            date is None and time_name_rank(self.names[dates[0]]) is None
+        if (
+            not dates
+            or not times
+            or (date is None and time_name_rank(self.names[dates[0]]) is None)
         ):
             return None
         return self._column((dates[0], times[0]), "a date and its time")
@@ -198,7 +200,12 @@ def form_of(
     """
     known = reading.form
     said = reading.time_format is not None or reading.time_unit is not None
-    if known is not None and not said and known.kind not in ("iso", "epoch") and _fits(known, cells):
+    if (
+        known is not None
+        and not said
+        and known.kind not in ("iso", "epoch")
+        and _fits(known, cells)
+    ):
         return known
     try:
         form = find_form(

@@ -116,7 +116,9 @@ def _problems(fact, done):
         if fact["outcome"] == "reads":
             return ["refused, though it can be read"]
         last = done.text.strip().splitlines()[-1].lower()
-        return [] if any(text in last for text in wanted) else [f"the refusal does not say {wanted}"]
+        return (
+            [] if any(text in last for text in wanted) else [f"the refusal does not say {wanted}"]
+        )
     return [*_shape(fact, done.scores), *_content(fact, done.scores), *_fault(fact, done.events)]
 
 
