@@ -15,7 +15,12 @@ def main() -> None:
             signal.signal(number, _leave)
     from kad.cli.app import main as run
 
-    run()
+    try:
+        run()
+    except SystemExit as ended:
+        if isinstance(ended.code, int) and ended.code > 128:
+            os._exit(ended.code)  # libraries that were stopped while they loaded may hang at exit
+        raise
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
