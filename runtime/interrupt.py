@@ -1,5 +1,6 @@
 """Ctrl+C, SIGTERM and SIGHUP: work ends whole, and nothing swallows them."""
 
+import os
 import signal
 import sys
 import threading
@@ -14,7 +15,7 @@ SIGNALS = tuple(
 )
 """Ctrl+C; `kill`, systemd and Docker; a terminal that was closed."""
 
-_AGAIN_S = 0.5
+_PATIENCE_S = 5.0
 
 T = TypeVar("T")
 
@@ -109,19 +110,19 @@ class Interruptible(_Handling):
 
 
 class Insistent(_Handling):
-    """Ends what runs in it by `KeyboardInterrupt`, even where a library swallows that.
+    """Ends what runs in it by `KeyboardInterrupt`, and the process where a library swallows that.
 
-    Imports with a bare `except` do, and callbacks from C. So it is raised again every half second
-    until the block is left, and whatever error the library made of it ends as `KeyboardInterrupt`.
+    Imports with a bare `except` do, and callbacks from C; others hang on locks that they held. What
+    has not left the block five seconds after the signal is ended with its exit code; whatever error
+    a library made of the signal leaves the block as `KeyboardInterrupt`.
     """
 
     def __enter__(self) -> Self:
         self.signal = None
-        super().__enter__()
+        self._left = threading.Event()
         self._hook = sys.unraisablehook
-        if self._before and hasattr(signal, "setitimer"):
-            self._set(signal.SIGALRM, self._again)
-        return self
+        self._stderr = os.dup(2)  # libraries that load quietly put another in its place
+        return super().__enter__()
 
     def __exit__(
         self,
@@ -129,23 +130,25 @@ class Insistent(_Handling):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._before and hasattr(signal, "setitimer"):
-            signal.setitimer(signal.ITIMER_REAL, 0)
+        self._left.set()
         super().__exit__(kind, error, trace)
         sys.unraisablehook = self._hook
+        os.close(self._stderr)
         if self.interrupted and isinstance(error, Exception):
             raise KeyboardInterrupt from error
 
     def _strike(self, number: int, _frame: FrameType | None) -> None:
-        self.signal = self.signal or number
-        sys.unraisablehook = _quiet
-        if hasattr(signal, "setitimer"):
-            signal.setitimer(signal.ITIMER_REAL, _AGAIN_S, _AGAIN_S)
+        if self.signal is None:
+            self.signal = number
+            sys.unraisablehook = _quiet
+            threading.Thread(target=self._end, args=(self._left,), daemon=True).start()
         raise KeyboardInterrupt
 
-    def _again(self, _number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+    def _end(self, left: threading.Event) -> None:
+        if not left.wait(_PATIENCE_S):
+            os.write(self._stderr, b"kad: interrupted.\n")
+            os._exit(self.exit_code)
 
 
 def _quiet(_unraisable: Any) -> None:
-    """Says nothing of what was swallowed: it comes again."""
+    """Says nothing of what was swallowed: the process ends."""

@@ -11,11 +11,16 @@ def main() -> None:
     """Runs `kad`. While it loads, a signal ends it at once: nothing has been begun."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
-        if number and signal.getsignal(number) in {signal.default_int_handler, signal.SIG_DFL}:
+        if number and (name == "SIGINT" or signal.getsignal(number) == signal.SIG_DFL):
             signal.signal(number, _leave)
     from kad.cli.app import main as run
 
-    run()
+    try:
+        run()
+    except SystemExit as ended:
+        if isinstance(ended.code, int) and ended.code > 128:
+            os._exit(ended.code)  # libraries that were stopped while they loaded may hang at exit
+        raise
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
