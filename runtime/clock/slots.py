@@ -64,6 +64,12 @@ class Slots:
         """Takes one row for a slot before the latest, if it can be had without losing a value."""
         if row.slots[0] < self.next:
             return False
+        at = int(np.searchsorted(self.pending.slots, row.slots[0]))
+        before, after = self.pending.where(slice(0, at)), self.pending.where(slice(at, None))
+        if not len(after.slots) or after.slots[0] != row.slots[0]:
+            parts = zip(before, row, after, strict=True)
+            self.pending = Rows(*(np.concatenate(part) for part in parts))
+            return True
         held, kept = self.pending.joined(row).merged()
         if not kept[-1]:
             return False
