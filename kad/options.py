@@ -39,8 +39,8 @@ class DataOptions(Options):
     """What numbers of a time column count: s, ms, us, ns, min, h, d or excel; found from their size
     and the column's name where not given."""
     timezone: str | None = None
-    """Zone of local times without an offset, such as `Europe/Berlin`; they are read as UTC where not
-    given."""
+    """Zone of local times without an offset, such as `Europe/Berlin`; they are read as UTC where
+    not given."""
     decimal: Literal[".", ","] | None = None
     """Decimal mark, where cells such as `1,204` leave it open."""
     missing: tuple[float | str, ...] = ()

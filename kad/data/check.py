@@ -40,7 +40,8 @@ def check_table(table: Table) -> Iterator[str]:
         yield from _on_grid(table, period)
     yield ""
     width = max(len(name) for name in table.frame.columns)
-    yield f"{'channel':{width}}  {'least':>11} {'median':>11} {'most':>11} {'missing':>8} {'values':>7}"
+    titles = "".join(f"{title:>12}" for title in ("least", "median", "most"))
+    yield f"{'channel':{width}} {titles} {'missing':>8} {'values':>7}"
     for name in table.frame.columns:
         column = table.frame[name].to_numpy()
         known = column[np.isfinite(column)]

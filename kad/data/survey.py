@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -151,8 +152,8 @@ def notes_of(reader: ColumnCells, numbers: np.ndarray, known: np.ndarray) -> lis
     if _looks_coded(reader.name, distinct):
         shown = ", ".join(f"{value:g}" for value in distinct[:6])
         notes.append(
-            f"looks like codes of a status ({shown}): jumps between codes are no measurement; leave "
-            "it out with --channels if it is one"
+            f"looks like codes of a status ({shown}): jumps between codes are no measurement; "
+            "leave it out with --channels if it is one"
         )
     elif _is_counter(known):
         notes.append(
@@ -161,7 +162,8 @@ def notes_of(reader: ColumnCells, numbers: np.ndarray, known: np.ndarray) -> lis
     elif (level := _two_levels(numbers)) is not None:
         row, before, after = level
         notes.append(
-            f"changes its level at row {row}, from {before:.4g} to {after:.4g}: both count as normal"
+            f"changes its level at row {row}, from {before:.4g} to {after:.4g}: both count as "
+            "normal"
         )
     if (flat := _longest_flat(numbers)) is not None:
         first, length = flat
@@ -227,9 +229,7 @@ def _two_levels(numbers: np.ndarray) -> tuple[int, float, float] | None:
     if rows < 100:
         return None
     edges = np.linspace(0, rows, 21).astype(int)
-    blocks = [
-        numbers[a:b][np.isfinite(numbers[a:b])] for a, b in zip(edges, edges[1:], strict=False)
-    ]
+    blocks = [numbers[a:b][np.isfinite(numbers[a:b])] for a, b in pairwise(edges)]
     if any(len(block) < 3 for block in blocks):
         return None
     medians = np.array([np.median(block) for block in blocks])
