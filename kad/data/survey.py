@@ -99,39 +99,48 @@ def survey(
 
 def _why(reader: ColumnCells, numbers: np.ndarray, known: np.ndarray, *, alone: bool) -> str | None:
     """Returns why a column is no channel, where that is certain."""
+    why = _mostly_text(reader, known) if len(known) else _no_numbers(reader)
+    if why is None and len(known) < min(_FEWEST, 0.05 * len(numbers)):
+        why = f"only {len(known)} readings in {len(numbers)} rows"
+    return why or _no_measurement(reader.name.strip(), numbers, known, alone=alone)
+
+
+def _no_numbers(reader: ColumnCells) -> str:
+    words = reader.counts.words
+    if not reader.counts.worded + reader.bad_cells:
+        return "no readings"
+    if len(words) == 1 and not reader.counts.more_words and not reader.bad_cells:
+        return f"constant text, {next(iter(words))!r}"
+    return "text"
+
+
+def _mostly_text(reader: ColumnCells, known: np.ndarray) -> str | None:
     counts = reader.counts
     others = counts.worded + reader.bad_cells
-    if not len(known):
-        if not others:
-            return "no readings"
-        words = counts.words
-        if len(words) == 1 and not counts.more_words and not reader.bad_cells:
-            return f"constant text, {next(iter(words))!r}"
-        return "text"
     if len(reader.units) > 3 and plain_unit(reader.units) is None:
         return "text that begins with numbers"
-    if others > len(known) and (
-        len(counts.words) > 2 * _FEW
-        or reader.bad_cells > counts.worded
-        or len(known) < 0.05 * others
-    ):
+    is_varied = len(counts.words) > 2 * _FEW or reader.bad_cells > counts.worded
+    if others > len(known) and (is_varied or len(known) < 0.05 * others):
         return f"text: {len(known)} of {len(known) + others} cells are numbers"
-    if len(known) < _FEWEST and len(known) < 0.05 * len(numbers):
-        return f"only {len(known)} readings in {len(numbers)} rows"
+    return None
+
+
+def _no_measurement(
+    name: str, numbers: np.ndarray, known: np.ndarray, *, alone: bool
+) -> str | None:
+    """Returns what numbers are that nobody measured."""
     distinct = np.unique(known)
-    if _LABELS.fullmatch(reader.name.strip()) and _are_codes(distinct):
+    if _LABELS.fullmatch(name) and _are_codes(distinct):
         return "looks like a label"
-    if _QUALITY.fullmatch(reader.name.strip()) and _are_codes(distinct) and len(distinct) <= _FEW:
+    if _QUALITY.fullmatch(name) and _are_codes(distinct) and len(distinct) <= _FEW:
         return "looks like quality codes"
     if alone or len(numbers) < 3:
         return None
-    steps = np.diff(numbers)
-    is_numbering = len(known) == len(numbers) and bool((steps == 1).all())
-    if is_numbering and (len(numbers) >= _FEW or _NUMBERING.fullmatch(reader.name.strip())):
+    is_numbering = len(known) == len(numbers) and bool((np.diff(numbers) == 1).all())
+    if is_numbering and (len(numbers) >= _FEW or _NUMBERING.fullmatch(name)):
         return "counts the rows"
-    if len(known) >= 3 and (times := could_be_times(numbers)) is not None:
-        return f"looks like {times}"
-    return None
+    times = could_be_times(numbers) if len(known) >= 3 else None
+    return None if times is None else f"looks like {times}"
 
 
 def notes_of(reader: ColumnCells, numbers: np.ndarray, known: np.ndarray) -> list[str]:

@@ -80,17 +80,15 @@ def say_read(reader: TableReader) -> None:
     Raises:
         InputError: A key that no object of a JSON file has.
     """
-    never = (
-        []
-        if not isinstance(reader.rows, JsonRows)
-        else [name for name in reader.channels or () if name not in reader.rows.seen]
-    )
-    if never and not reader.live:
-        raise InputError(
-            f"The objects of {reader.name} must have the keys {', '.join(reader.channels or ())}. "
-            f"Received: {', '.join(sorted(reader.rows.seen))[:500]}; {', '.join(never)} never came. "
-            "Rename the keys, or use a detector made for these."
-        )
+    if isinstance(reader.rows, JsonRows) and not reader.live:
+        seen, wanted = reader.rows.seen, reader.channels or ()
+        never = [name for name in wanted if name not in seen]
+        if never:
+            raise InputError(
+                f"The objects of {reader.name} must have the keys {', '.join(wanted)}. "
+                f"Received: {', '.join(sorted(seen))[:500]}; {', '.join(never)} never came. "
+                "Rename the keys, or use a detector made for these."
+            )
     for note in notes_of(reader):
         say(f"note: {note}.")
     for cells in reader.cells:

@@ -202,21 +202,23 @@ class ColumnCells:
         if number is not None:
             self.counts.limits += is_limit
             return number if unit is None else self._in_unit(number, unit, cell, row)
+        return self._worded(cell, text, row)
+
+    def _worded(self, cell: str, text: str, row: int) -> float:
+        """Takes a cell that is no number: a word that means missing, or an error."""
         lower = text.lower()
-        if lower in self._words or is_missing_word(lower):
-            if lower and lower not in ("nan", "null"):
-                self._count_word(text)
-            return np.nan
-        if lower in BEYOND_WORDS:
+        if lower in BEYOND_WORDS and lower not in self._words:
             advice = (
                 "It says that the reading is beyond what the sensor can show, which is no missing "
                 f"value. Write the limit itself, or say missing = [{text!r}] in [data]."
             )
             return self._refused(cell, row, advice)
-        if _WORD.fullmatch(lower) and (not _HAS_DIGIT.search(lower) or lower[:3].isalpha()):
+        is_word = _WORD.fullmatch(lower) and (not _HAS_DIGIT.search(lower) or lower[:3].isalpha())
+        if not is_word and lower not in self._words and not is_missing_word(lower):
+            return self._refused(cell, row, _advice(text))
+        if lower not in ("", "nan", "null"):
             self._count_word(text)
-            return np.nan
-        return self._refused(cell, row, _advice(text))
+        return np.nan
 
     def _in_unit(self, number: float, unit: str, cell: str, row: int) -> float:
         self.units.setdefault(unit, (cell, row))

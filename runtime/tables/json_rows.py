@@ -138,8 +138,8 @@ class JsonRows:
             size += sum(map(len, batch))
             if size > _DOCUMENT_LIMIT:
                 raise InputError(
-                    f"{name} must be JSON lines where it is larger than {_DOCUMENT_LIMIT >> 20} MB. "
-                    "Received: one document. Write one object a line."
+                    f"{name} must be JSON lines from {_DOCUMENT_LIMIT >> 20} MB on. Received: one "
+                    "document. Write one object a line."
                 )
         try:
             document = json.loads("\n".join(texts))
@@ -209,7 +209,7 @@ def _flat(row: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _series_of(row: Mapping[str, object]) -> list[dict[str, object]] | None:
-    """Returns the rows of an object with a list of times and values per channel; `None`: it is none.
+    """Returns the rows of an object with a list of times and values per channel; `None`: no such.
 
     Such as `{"flow": [{"ts": 1709510400000, "value": "20.13"}, …]}`.
     """

@@ -123,19 +123,19 @@ class Lines:
     def _decoded(self, raw: bytes) -> str:
         try:
             text = raw.decode(self.encoding, "strict" if self.encoding == "utf-8" else "replace")
-            self._is_plain = self._is_plain and text.isascii()
-            return text
         except UnicodeDecodeError as error:
-            if self._is_plain and not self._live:
-                self.encoding = "cp1252"
-                return raw.decode(self.encoding, "replace")
             if self._live:
+                return raw.decode(self.encoding, "replace")
+            if self._is_plain:
+                self.encoding = "cp1252"
                 return raw.decode(self.encoding, "replace")
             row = self.row + raw.count(b"\n", 0, error.start)
             raise InputError(
                 f"{self.name} must be UTF-8. Received: byte {raw[error.start]:#04x} in row "
                 f"{row}. Save it as CSV with UTF-8."
             ) from error
+        self._is_plain = self._is_plain and text.isascii()
+        return text
 
 
 def _encoding(head: bytes) -> tuple[str, int]:

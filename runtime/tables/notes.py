@@ -27,8 +27,8 @@ def cell_notes(counts: CellCounts, bad: tuple[str, int] | None, bad_cells: int) 
         notes.append(f"{counts.limits} cells are limits such as <0.05, taken as that number")
     if bad is not None:
         notes.append(
-            f"{bad_cells} cells were no numbers, taken as missing: the first {bad[0][:60]!r} in row "
-            f"{bad[1]}"
+            f"{bad_cells} cells were no numbers, taken as missing: the first "
+            f"{bad[0][:60]!r} in row {bad[1]}"
         )
     return notes
 
@@ -53,8 +53,8 @@ def notes_of(reader: TableReader) -> list[str]:
         notes.append(f"{suspects.count} lines at the end were {what} and left out: {shown}")
     if reader.parser is not None and (first := reader.parser.repeats.first) is not None:
         notes.append(
-            f"The clock goes back by about an hour at {first[1]!r} in row {first[0]}, as local clocks "
-            "do in autumn: say timezone, such as 'Europe/Berlin', in [data] (--timezone)"
+            f"The clock goes back by about an hour at {first[1]!r} in row {first[0]}, as local "
+            "clocks do in autumn: say timezone, such as 'Europe/Berlin', in [data] (--timezone)"
         )
     return notes
 

@@ -219,8 +219,8 @@ def form_of(
         return None
     if form is None:
         raise InputError(
-            f"Column {header!r} of {table} must hold times. Received: {cells[0][:60]!r}. Say how it "
-            "is written with --time-format, or name the time column with --time."
+            f"Column {header!r} of {table} must hold times. Received: {cells[0][:60]!r}. Say how "
+            "it is written with --time-format, or name the time column with --time."
         )
     return form
 
