@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from runtime.clock.names import time_name_rank
 from runtime.errors import InputError
 from runtime.tables.cells import is_number, is_stated
 from runtime.tables.formulas import from_text
@@ -119,6 +120,8 @@ class _Split:
         Raises:
             InputError: There are no rows below the header.
         """
+        if not self.rows:
+            raise InputError(f"{name} must have rows below its header. Received: comments alone.")
         first = self._first_data(wanted)
         joins = False
         above = [row for row in self.rows[:first] if row[1]]
@@ -207,18 +210,18 @@ class _Split:
             return None
         # Those directly above the data.
         block = [p for p in fits if all(q in fits for q in range(p, fits[-1] + 1))]
-        place, *below = block
+        place = block[0] if named else min(block, key=lambda p: _no_header(above[p][1]))
         names = above[place][1]
+        groups = [p for p in block if p < place]
+        below = [p for p in block if p > place]
+        if groups and len(set(names)) < len(names):
+            names = _joined(above[groups[-1]][1], names)
+        elif below and _are_groups(names, above[below[0]][1]):
+            names = _joined(names, above[below[0]][1])
+            below = below[1:]
         units: tuple[str, ...] = ()
-        if below:
-            second = above[below[0]][1]
-            if len(set(names)) < len(names) and len(set(zip(names, second, strict=False))) == len(
-                names
-            ):
-                names = [" ".join(filter(None, pair)) for pair in zip(names, second, strict=False)]
-                below = below[1:]
         if below and _are_units(above[below[0]][1]):
-            units = tuple(above[below[0]][1])
+            units = tuple(map(_unit, above[below[0]][1]))
         return place, names, units
 
     def _commented(self, start: int, first: int, width: int) -> list[str] | None:
@@ -231,6 +234,36 @@ class _Split:
                 if len(cells) == width and width > 1:
                     return cells
         return None
+
+
+def _no_header(cells: Sequence[str]) -> tuple[bool, bool]:
+    """Sorts rows above the data: those with a time's name and without numbers come first."""
+    has_numbers = any(cell and is_number(cell) for cell in cells)
+    has_time = any(time_name_rank(cell) is not None for cell in cells if cell)
+    return has_numbers, not has_time
+
+
+def _are_groups(names: Sequence[str], below: Sequence[str]) -> bool:
+    """Whether names are those of groups, as of merged cells, and each row below tells them apart."""
+    pairs = list(zip(names, below, strict=False))
+    blanks = any(not name and second for name, second in pairs)
+    is_double = len(set(names)) < len(names)
+    return (blanks or is_double) and len(set(_joined(names, below))) == len(names) == len(pairs)
+
+
+def _joined(groups: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Returns `GROUP NAME` per column; a group goes on over the blank cells beside it."""
+    joined, last = [], ""
+    for group, name in zip(groups, names, strict=False):
+        last = group if group or not name else last
+        joined.append(" ".join(filter(None, (last if name else group, name))))
+        if not name:
+            last = ""
+    return joined
+
+
+def _unit(cell: str) -> str:
+    return cell[1:-1].strip() if re.fullmatch(r"\([^()]*\)|\[[^\[\]]*\]", cell) else cell
 
 
 def _stripped(cells: Sequence[str]) -> list[str]:

@@ -35,6 +35,7 @@ class Lines:
         self.is_whole = True
         """Whether the last line was ended; known at the end."""
         self._is_plain = True
+        self._begun = False
         self._live = live
         self._held = b""
 
@@ -65,6 +66,7 @@ class Lines:
         Raises:
             InputError: A line without an end, or text in no encoding that is read.
         """
+        self._begun = True
         yield head
         yield from self._chunks(first=False)
 
@@ -116,6 +118,9 @@ class Lines:
         if "\0" in text:
             self.zeros += text.count("\0")
             text = text.replace("\0", "")
+        if "\ufeff" in text:
+            # Files that were put one behind the other begin with a mark each.
+            text = text.replace("\ufeff", "")
         if "\r" in text:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
         return text.removesuffix("\n").split("\n")
@@ -124,10 +129,11 @@ class Lines:
         try:
             text = raw.decode(self.encoding, "strict" if self.encoding == "utf-8" else "replace")
         except UnicodeDecodeError as error:
-            if self._live:
-                return raw.decode(self.encoding, "replace")
-            if self._is_plain:
+            # One flipped byte, late in a stream, does not decide for all that follows.
+            if self._is_plain and not (self._live and self._begun):
                 self.encoding = "cp1252"
+                return raw.decode(self.encoding, "replace")
+            if self._live:
                 return raw.decode(self.encoding, "replace")
             row = self.row + raw.count(b"\n", 0, error.start)
             raise InputError(

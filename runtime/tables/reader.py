@@ -158,6 +158,9 @@ class TableReader:
             taken.add(names.index(self._text))
         if self.channels is None:
             places = [i for i in range(len(names)) if i not in taken]
+            if isinstance(rows, JsonRows) and self.time is not None:
+                beside = rows.beside([names[i] for i in self.time.places])
+                places = [i for i in places if names[i] in beside]
             self.channels = tuple(names[i] for i in places)
         else:
             places = [names.index(name) for name in self.channels]
@@ -167,6 +170,7 @@ class TableReader:
             decimal=known.decimal,
             units={str(i): known.units[names[i]] for i in places if names[i] in known.units},
             switches=[str(i) for i in places if names[i] in known.switches],
+            names={str(i): names[i] for i in places},
             strict=not self.live,
         )
         self._places = places

@@ -111,12 +111,10 @@ class _Finder:
             for i in ([date] if date is not None else self.free)
             if self.sample[i] and is_date_only(self.sample[i])
         ]
+        if not dates or (date is None and time_name_rank(self.names[dates[0]]) is None):
+            return None
         times = [i for i in self.free if self.sample[i] and is_time_of_day(self.sample[i])]
-        if (
-            not dates
-            or not times
-            or (date is None and time_name_rank(self.names[dates[0]]) is None)
-        ):
+        if not times:
             return None
         return self._column((dates[0], times[0]), "a date and its time")
 
