@@ -157,6 +157,8 @@ def _no_measurement(
     )
     if is_numbering and (len(numbers) >= _FEW or _NUMBERING.fullmatch(name)):
         return "counts the rows"
+    if len(known) == len(numbers) >= _FEWEST and (step := _equal_steps(numbers)):
+        return f"rises by {step:g} in every row: name it with --time if it is the time"
     times = could_be_times(numbers) if len(known) >= 3 else None
     return None if times is None else f"looks like {times}"
 
@@ -224,6 +226,14 @@ def _may_be_label(name: str, distinct: np.ndarray) -> bool:
 
 def _are_opc(known: np.ndarray, distinct: np.ndarray) -> bool:
     return set(distinct.tolist()) <= _OPC and bool((known == 192).mean() > 0.5)
+
+
+def _equal_steps(numbers: np.ndarray) -> float | None:
+    """Returns the step of numbers that rise by the same in every row, as times do."""
+    steps = np.diff(numbers)
+    step = float(np.median(steps))
+    tolerance = 1e-9 * float(np.abs(numbers).max())
+    return step if step > tolerance and bool((np.abs(steps - step) <= tolerance).all()) else None
 
 
 def _are_codes(distinct: np.ndarray) -> bool:

@@ -31,12 +31,15 @@ _SPACES = "\u0020\u00a0\u2009\u202f'\u2019"
 _GROUPED = re.compile(rf"[+-]?\d{{1,3}}(?:[{_SPACES}]\d{{3}})+(?:[.,]\d*)?")
 _NUMBER = r"[+-]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][+-]?\d+)?"
 _WHOLE = re.compile(_NUMBER)
-_UNIT = r"(?![xX]\d)[^\W\d_][^\s,;]*(?: [^\s\d,;]+)?|[°%µμΩ‰]\S*(?: ?[A-Za-z]+)?"
+_UNIT = r"(?![xX]\d)[^\W\d_][^\s,;]*(?: [^\s\d,;]+)?|[°%µμΩ‰€$£¥]\S*(?: ?[A-Za-z]+)?"
 _WITH_UNIT = re.compile(rf"({_NUMBER})\s?({_UNIT})")
 _EXPONENT = re.compile(r"([^eE]*)((?:[eE].*)?)")
 _FIRST = re.compile(r"([+-]?(?:\d[\d.,]*|[.,]\d+))((?:[eE][+-]?\d+)?)")
 _LIMIT = re.compile(rf"(?:[<>≤≥]=?)\s*({_NUMBER})")
 _MOST_WORDS = 50
+_CURRENCIES = frozenset("€$£¥")
+_MULTIPLES = {"k": 1e3, "M": 1e6, "G": 1e9}
+"""Behind numbers without a unit, as dashboards write them: 940, 1.02k."""
 
 
 class UnclearNumberError(ValueError):
@@ -246,6 +249,9 @@ def parse_cell(text: str, decimal: Decimal | None) -> tuple[float | None, str | 
     if text.startswith("(") and text.endswith(")"):
         text, sign = text[1:-1].strip(), -1.0
     text = text.replace("−", "-")
+    currency = None
+    if text[:1] in _CURRENCIES and text[1:2]:
+        currency, text = text[0], text[1:].lstrip()
     is_limit = False
     if match := _LIMIT.fullmatch(text):
         text, is_limit = match[1], True
@@ -260,7 +266,9 @@ def parse_cell(text: str, decimal: Decimal | None) -> tuple[float | None, str | 
             number = _number(flat, decimal)
     if number is None or (sign < 0 and (number < 0 or np.isnan(number))):
         return None, None, False
-    return sign * number, unit, is_limit
+    if unit in _MULTIPLES:
+        number, unit = number * _MULTIPLES[unit], None
+    return sign * number, currency or unit, is_limit
 
 
 def _ungrouped(text: str) -> str:

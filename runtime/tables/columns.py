@@ -54,6 +54,8 @@ class Clock:
         if cells is None or self._parser is None:
             first = self._numbered
             self._numbered += len(rows)
+            if rows:
+                self._suspects.follow(rows[-1])
             return np.arange(first, first + len(rows)) * self._period_ns, None
         times = self._parser.parse(cells, rows[0], strict=False)
         if not (times == NO_TIME).any():

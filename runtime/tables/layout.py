@@ -173,12 +173,18 @@ class _Split:
         numbers = [c for c in columns if c not in times and _most(self.body, c, is_number)]
         if not times and not numbers:
             return self._after_header(self._widest(0) + 1)
+        always = next((c for c in numbers if all(is_number(row[c]) for row in self.body)), None)
+
+        def is_begun(cells: Sequence[str]) -> bool:
+            # What counts the rows, or the time, has a number from the first row on.
+            return always is None or (always < len(cells) and is_number(cells[always]))
+
         for place, (_, cells) in enumerate(self.rows):
             if len(cells) < self.width - 1 or _is_count(cells):
                 continue
             if any(c < len(cells) and _is_timelike(cells[c]) for c in times):
                 return place
-            if not times and _is_data(cells, numbers):
+            if not times and _is_data(cells, numbers) and is_begun(cells):
                 return place
         return self._after_header(self._widest(0) + 1)
 

@@ -1,5 +1,6 @@
 """A file or a pipe as whole lines of text, as many at a time as have arrived."""
 
+import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -10,6 +11,7 @@ __all__ = ["Lines"]
 _READ_SIZE = 1 << 18
 _LINE_LIMIT = 1 << 24
 _PROBED = 2000
+_KEPT = re.compile(r'(^|[,;\t])="', re.MULTILINE)
 
 
 class Lines:
@@ -121,6 +123,9 @@ class Lines:
         if "\ufeff" in text:
             # Files that were put one behind the other begin with a mark each.
             text = text.replace("\ufeff", "")
+        if '="' in text:
+            # How exports keep spreadsheets from changing a cell: ="20.1".
+            text = _KEPT.sub(r'\1"', text)
         if "\r" in text:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
         return text.removesuffix("\n").split("\n")

@@ -19,6 +19,11 @@ __all__ = ["TimeColumn", "find_time"]
 JOINED = " + "
 """Between the names of a date and its time of day."""
 _PROBED = 2000
+_YEARS = frozenset("year yr yy yyyy jahr année annee an año ano anno jaar år rok".split())
+_PARTS = frozenset(
+    "month mo mm mon monat mois mes mese maand måned doy dayofyear day_of_year julian day dd tag "
+    "jour día dia giorno dag hour hr hh hhmm stunde heure hora ora uur time".split()
+)
 _CERTAIN = 10
 """Ranks of names that nothing but times have."""
 
@@ -149,6 +154,12 @@ class _Finder:
                     "Name one of them with --time."
                 )
             return self._column((found[0],), "by its cells")
+        if not numbered and (parts := self._parts()):
+            raise InputError(
+                f"{self.table} must have its times in one column, or in two with the date and the "
+                f"time of day. Received: {', '.join(parts)}. Join them, as in 2024-03-04 00:05, or "
+                "leave times out with grid = 'rows' in [data]."
+            )
         for place in self.free:
             cells = self.sample[place]
             if not numbered and _looks_dated(cells):
@@ -158,6 +169,16 @@ class _Finder:
                     "--time-format, or leave times out with grid = 'rows' in [data]."
                 )
         return None
+
+    def _parts(self) -> list[str]:
+        """Returns the columns of a year and of other parts of a time."""
+        years = [i for i in self.free if self._is_part(i, _YEARS) and _are_years(self.sample[i])]
+        others = [i for i in self.free if self._is_part(i, _PARTS)]
+        return [self.names[i] for i in (*years[:1], *others)] if years and others else []
+
+    def _is_part(self, place: int, words: Collection[str]) -> bool:
+        name = self.names[place].strip().lower().strip("_#[]().")
+        return name in words and all(map(str.isdigit, self.sample[place]))
 
     def _is_times(self, cells: Sequence[str], name: str) -> bool:
         try:
@@ -249,6 +270,10 @@ def _rises(cells: Sequence[str]) -> bool:
         return True
     steps = np.diff(values)
     return bool((steps >= 0).mean() > 0.9 and values[-1] > values[0])
+
+
+def _are_years(cells: Sequence[str]) -> bool:
+    return bool(cells) and all(len(cell) == 2 or 1900 <= int(cell) <= 2100 for cell in cells)
 
 
 def _looks_dated(cells: Sequence[str]) -> bool:
