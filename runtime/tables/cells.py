@@ -36,6 +36,8 @@ _WITH_UNIT = re.compile(rf"({_NUMBER})\s?({_UNIT})")
 _EXPONENT = re.compile(r"([^eE]*)((?:[eE].*)?)")
 _FIRST = re.compile(r"([+-]?(?:\d[\d.,]*|[.,]\d+))((?:[eE][+-]?\d+)?)")
 _LIMIT = re.compile(rf"(?:[<>≤≥]=?)\s*({_NUMBER})")
+_POINTS = re.compile(r"\.[^.\n]*\.")
+_CERTAIN_POINT = re.compile(r"^[+-]?\d+\.(?:\d\d?|\d{4,})?$", re.MULTILINE)
 _MOST_WORDS = 50
 _CURRENCIES = frozenset("€$£¥")
 _MULTIPLES = {"k": 1e3, "M": 1e6, "G": 1e9}
@@ -328,6 +330,10 @@ def _is_grouped(whole: str, mark: str) -> bool:
 
 def decimal_evidence(cells: Iterable[str]) -> set[str]:
     """Returns the decimal marks that cells show: `.` and `,` for certain, `?.` and `?,` perhaps."""
+    cells = list(cells)
+    text = "\n".join(cells)
+    if "," not in text and not _POINTS.search(text) and _CERTAIN_POINT.search(text):
+        return {"."}
     found: set[str] = set()
     for cell in cells:
         if ("," in cell or "." in cell) and (match := _FIRST.match(_ungrouped(_bare(cell)))):

@@ -223,7 +223,7 @@ class TableReader:
 
     def _parsed(self) -> Iterator[Block]:
         held: list[_Cells] = []
-        channels = Channels(self.cells)
+        channels = Channels(self.cells, is_text=isinstance(self.rows, CsvRows))
         clock: Clock | None = None
         for cells in self._cells():
             held.append(cells)

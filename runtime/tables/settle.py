@@ -79,9 +79,16 @@ def _unclear(cells: Sequence[str], own: set[str], certain: set[str]) -> str | No
 
 
 def _is_switch(cells: Sequence[str]) -> bool:
-    words = {cell.strip().lower() for cell in cells if is_stated(cell)}
+    known = SWITCHES.keys() | {"0", "1"}
+    words = set()
+    for cell in cells:
+        word = cell.strip().lower()
+        if word in known:
+            words.add(word)
+        elif is_stated(word):
+            return False
     said = words & SWITCHES.keys()
-    if not said or not words <= SWITCHES.keys() | {"0", "1"}:
+    if not said:
         return False
     if said == words and len(said) == 1 and not said <= PLAIN_SWITCHES:
         # `non` or `zu` in every row may be any text.

@@ -44,7 +44,9 @@ class TimeColumn:
     def cells(self, columns: Sequence[Sequence[object]]) -> list[str]:
         """Returns the times as text, of these columns."""
         if len(columns) == 1:
-            return [cell if type(cell) is str else _text(cell) for cell in columns[0]]
+            if set(map(type, columns[0])) <= {str}:
+                return list(columns[0])  # type: ignore[arg-type]
+            return list(map(_text, columns[0]))
         return [f"{_text(a)} {_text(b)}" for a, b in zip(*columns, strict=True)]
 
 
