@@ -24,7 +24,7 @@ def is_json(head: Sequence[str]) -> bool:
     if first.startswith(("{", "[")):
         return not first.startswith(("[]", "{}")) or first == "{}"
     objects = sum(_object_of(line) is not None for line in stated)
-    return objects > 1 and 2 * objects > len(stated)
+    return objects > 0 and 2 * objects >= len(stated)
 
 
 class JsonRows:

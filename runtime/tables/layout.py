@@ -16,6 +16,7 @@ __all__ = ["Layout", "find_layout"]
 _DELIMITERS = (",", ";", "\t", "|", SPACES)
 _PROBED = 200
 _TIMELIKE = re.compile(r"\d{1,4}([-./:])\d{1,2}|\d{1,2}[- ][A-Za-z]{3}|[A-Za-z]{3},? \d|\d+T\d")
+_PLAIN_NUMBER = re.compile(r"[+-]?\d[\d.,]*")
 _LONGEST_UNIT = 20
 
 
@@ -242,11 +243,11 @@ class _Split:
         return None
 
 
-def _no_header(cells: Sequence[str]) -> tuple[bool, bool]:
-    """Sorts rows above the data: those with a time's name and without numbers come first."""
-    has_numbers = any(cell and is_number(cell) for cell in cells)
-    has_time = any(time_name_rank(cell) is not None for cell in cells if cell)
-    return has_numbers, not has_time
+def _no_header(cells: Sequence[str]) -> tuple[bool, bool, bool]:
+    """Sorts rows above the data: those with a time's name, without times and numbers, come first."""
+    has_times = any(map(_is_timelike, cells))
+    has_name = any(time_name_rank(cell) is not None for cell in cells if cell)
+    return has_times, not has_name, any(map(_PLAIN_NUMBER.fullmatch, cells))
 
 
 def _are_groups(names: Sequence[str], below: Sequence[str]) -> bool:

@@ -126,8 +126,8 @@ class TableReader:
         if self.rows is not None:
             return
         known = self.reading
-        head = self.lines.head()
         wanted = list(filter(None, (*(self.channels or ()), self._text)))
+        head = self.lines.head(() if known.id and not self._text else wanted)
         rows: CsvRows | JsonRows
         if is_json(head):
             asked = [name for name in (known.time,) if name and wanted]
