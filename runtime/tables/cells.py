@@ -39,6 +39,8 @@ _LIMIT = re.compile(rf"(?:[<>≤≥]=?)\s*({_NUMBER})")
 _POINTS = re.compile(r"\.[^.\n]*\.")
 _CERTAIN_POINT = re.compile(r"^[+-]?\d+\.(?:\d\d?|\d{4,})?$", re.MULTILINE)
 _MOST_WORDS = 50
+_MANY = 20
+"""Numbers without a unit after which none is believed."""
 _CURRENCIES = frozenset("€$£¥")
 _MULTIPLES = {"k": 1e3, "M": 1e6, "G": 1e9}
 """Behind numbers without a unit, as dashboards write them: 940, 1.02k."""
@@ -111,6 +113,7 @@ class ColumnCells:
         self.bad: tuple[str, int] | None = None
         """The first cell that could not be read, and its row."""
         self._advice = ""
+        self._unitless = 0
         self.bad_cells = 0
         self.units: dict[str, tuple[str, int]] = {}
         """Units that cells stated, each with its first cell and row."""
@@ -133,6 +136,8 @@ class ColumnCells:
         values = None if self.style.switch else self._fast(cells)
         if values is None:
             values = np.fromiter(map(self._cell, cells, rows), np.float64, len(cells))
+        else:
+            self._unitless += len(values)
         return self.take(values)
 
     def take(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -172,7 +177,10 @@ class ColumnCells:
             return self._refused(cell, row, both_readings(text))
         if number is not None:
             self.counts.limits += is_limit
-            return number if unit is None else self._in_unit(number, unit, cell, row)
+            if unit is not None:
+                return self._in_unit(number, unit, cell, row)
+            self._unitless += 1
+            return number
         return self._worded(cell, text, row)
 
     def _worded(self, cell: str, text: str, row: int) -> float:
@@ -191,8 +199,11 @@ class ColumnCells:
         return np.nan
 
     def _in_unit(self, number: float, unit: str, cell: str, row: int) -> float:
-        self.units.setdefault(unit, (cell, row))
         base = self.style.unit
+        if base is None and self._unitless >= _MANY:
+            advice = "It seems to state a unit, which no cell before it does. Correct the cell."
+            return self._refused(cell, row, advice)
+        self.units.setdefault(unit, (cell, row))
         if base is None:
             base = unit
             self.style = replace(self.style, unit=base)
