@@ -135,7 +135,7 @@ class JsonRows:
                 row = self._row(text, number)
                 if row is not None:
                     begun = True
-                    rows += [(one, number) for one in rows_of(row)]
+                    rows += [(_flat(one), number) for one in rows_of(row)]
             self._lines.row += len(batch)
             yield rows
 

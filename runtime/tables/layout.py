@@ -82,8 +82,7 @@ class _Split:
                 continue
             text = "\n".join([*held, line])
             cells, is_open = split_line(text, delimiter)
-            # Only a header has names of several lines; a quote in the rows may be a character.
-            if is_open and len(held) < 9 and len(self.rows) < 9 and number + 1 < len(lines):
+            if is_open and len(held) < 9 and number + 1 < len(lines) and self._goes_on(number):
                 held.append(line)
                 continue
             if is_open and held:
@@ -100,6 +99,13 @@ class _Split:
         self.filled = max(counts, default=0)
         self.body = [cells for _, cells in half if len(cells) == self.width]
         self.share = len(self.body) / max(len(half), 1)
+
+    def _goes_on(self, number: int) -> bool:
+        """Whether a quote that a line leaves open closes later: the next line is no row itself."""
+        if len(self.rows) < 9:
+            return True
+        after = split_line(self.lines[number + 1], self.delimiter)[0]
+        return len(after) != len(self.rows[-1][1])
 
     def quality(self, wanted: Collection[str]) -> float:
         """Returns how well the delimiter fits the lines."""
