@@ -23,3 +23,9 @@ def test_labels(tmp_path):
         read_labels(write(tmp_path, "start,end\n2025-01-01,2025-01-02\n2025-01-03\n"))
     with pytest.raises(InputError, match="start and end"):
         read_labels(write(tmp_path, "from,to\n2025-01-02,2025-01-01\n"))
+
+
+def test_row_numbers_are_no_days_of_excel(tmp_path):
+    """45355 is a row here, though it could be a day elsewhere."""
+    path = write(tmp_path, "start,end\n45355,45360\n")
+    assert read_labels(path) == [(45_355 * 10**9, 45_360 * 10**9)]
