@@ -12,7 +12,6 @@ from runtime.errors import InputError
 from runtime.files import check_file
 from runtime.model.detector import Detector
 from runtime.tables.columns import Block
-from runtime.tables.json_rows import JsonRows
 from runtime.tables.notes import cell_notes, notes_of
 from runtime.tables.opened import open_table
 from runtime.tables.reader import TableReader
@@ -75,20 +74,7 @@ def blocks_of(reader: TableReader, detector: Detector, resample: str | None) -> 
 
 
 def say_read(reader: TableReader) -> None:
-    """Says what of a table was no row and no number.
-
-    Raises:
-        InputError: A key that no object of a JSON file has.
-    """
-    if isinstance(reader.rows, JsonRows) and not reader.live:
-        seen, wanted = reader.rows.seen, reader.channels or ()
-        never = [name for name in wanted if name not in seen]
-        if never:
-            raise InputError(
-                f"The objects of {reader.name} must have the keys {', '.join(wanted)}. "
-                f"Received: {', '.join(sorted(seen))[:500]}; {', '.join(never)} never came. "
-                "Rename the keys, or use a detector made for these."
-            )
+    """Says what of a table was no row and no number."""
     for note in notes_of(reader):
         say(f"note: {note}.")
     for cells in reader.cells:

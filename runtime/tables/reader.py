@@ -210,11 +210,25 @@ class TableReader:
             empty = empty and not len(block.times_ns)
             yield block
         self.suspects.finish()
+        self._check_seen()
         if empty:
             if self.suspects.errors:
                 raise self.suspects.errors[0]
             raise InputError(
                 f"{self.name} must have rows below its header. Received: a header alone."
+            )
+
+    def _check_seen(self) -> None:
+        """Refuses a JSON file of which no object has one of the channels."""
+        if not isinstance(self.rows, JsonRows) or self.live:
+            return
+        seen, wanted = self.rows.seen, [cells.name for cells in self.cells]
+        never = [name for name in wanted if name not in seen]
+        if never:
+            raise InputError(
+                f"The objects of {self.name} must have the keys {', '.join(wanted)}. "
+                f"Received: {', '.join(sorted(seen))[:500]}; {', '.join(never)} never came. "
+                "Rename the keys, or use a detector made for these."
             )
 
     def _parsed(self) -> Iterator[Block]:
