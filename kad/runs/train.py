@@ -20,6 +20,7 @@ from kad.runs.folder import (
     Run,
     make_room,
 )
+from kad.runs.memory import check_training
 from kad.runs.pretrained import take_weights
 from kad.training.session import Progress, TrainingInterruptedError
 from runtime.errors import ConfigError, InputError
@@ -54,7 +55,7 @@ def train(
 
     Raises:
         InputError: Data that cannot be used, a finished run in `out`, nothing to resume, data or
-            `pretrained` in a place that the run writes.
+            `pretrained` in a place that the run writes, or too little memory.
         ConfigError: The networks of `pretrained` are others.
         TrainingInterruptedError: Ctrl+C; what was learnt so far is kept in `out`.
     """
@@ -76,6 +77,7 @@ def train(
     detector = build_detector(config, rows, names)
     if pretrained:
         take_weights(detector, Path(pretrained))
+    check_training(detector, len(rows))
     prepared = detector.prepare(
         rows,
         training=config.training,
