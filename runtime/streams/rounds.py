@@ -177,7 +177,7 @@ class Rounds:
             for place, i in enumerate(active):
                 # Without their states, which may be larger than all that is said of the steps.
                 said = [array[place] for array in out[:-1]]
-                parts[i].append(StepOutput(*said, self.none[1].next_state))
+                parts[i].append(StepOutput._make([*said, self.none[1].next_state]))
             done[active] += steps
             active = active[[done[i] < len(inputs[i]) for i in active]]
         return [self._joined(part) for part in parts]
