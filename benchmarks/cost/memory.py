@@ -67,7 +67,7 @@ def _wide(detector: str, channels: int) -> list[dict[str, object]]:
         steps = {
             "train": _child("command", "train", str(data), *command),
             "export": _child("export", str(run)),
-            "score": _child("score", str(run / "detector.onnx"), str(data), str(WIDE_ROWS)),
+            "score": _child("rows", str(run / "detector.onnx"), str(data)),
         }
         needed = load(run).memory_needed(WIDE_ROWS)._asdict()
         return [

@@ -37,9 +37,9 @@ class Process(NamedTuple):
     """Bytes of a cell, a row of one channel: what is held of a series."""
 
 
-TRAIN: Final = Process(idle=950 * MB, chunk=4, state=16, weights=6, cell=160)
-EXPORT: Final = Process(idle=1000 * MB, chunk=15, state=48, weights=8, cell=0)
-SCORE: Final = Process(idle=100 * MB, chunk=4, state=8, weights=3, cell=0)
+TRAIN: Final = Process(idle=1150 * MB, chunk=4, state=16, weights=6, cell=160)
+EXPORT: Final = Process(idle=1250 * MB, chunk=20, state=48, weights=8, cell=0)
+SCORE: Final = Process(idle=140 * MB, chunk=4, state=8, weights=3, cell=0)
 
 
 def chunk_steps(longest: int, numbers: int) -> int:

@@ -174,8 +174,8 @@ class RNNPredictor(Detector):
         self.impute, self.clip, self.uniform = impute, clip, uniform
         self._context_steps = 4 * horizon
         self.warmup_steps = self._context_steps + smooth - 1
-        # What it predicts, and the distances that are averaged.
-        self.step_numbers = features * max(horizon, 2 * smooth)
+        # The distances that are averaged, what was predicted, and the errors.
+        self.step_numbers = features * 2 * (smooth + horizon)
         self.row_numbers = 4 * horizon * features
         self.max_steps = chunk_steps(LONGEST_CHUNK, self.step_numbers)
         self.own_loops = 1 if impute == "forecast" else 0

@@ -65,13 +65,13 @@ def test_a_variable_wins(monkeypatch):
 
 def test_what_does_not_fit_says_what_would(monkeypatch):
     """One line: what is needed and free, on how many channels it fits, and which detector does."""
-    monkeypatch.setenv(VARIABLE, "1300")
+    monkeypatch.setenv(VARIABLE, "1600")
     detector = Memory([f"c{i}" for i in range(100)])
     with pytest.raises(InputError) as caught:
         check_training(detector, 1000)
     message = str(caught.value)
     assert "memory on 100 channels and 1000 rows needs about" in message
-    assert "Received: 1.3 GB free" in message
+    assert "Received: 1.6 GB free" in message
     assert "--detector memory --preset tiny" in message
     fits = int(message.split("at most ")[1].split(maxsplit=1)[0])
     check_training(Memory([f"c{i}" for i in range(fits)]), 1000)
@@ -97,6 +97,6 @@ def test_training_and_export_ask_first(monkeypatch, tmp_path):
     assert not (tmp_path / "run").exists()
     train(config, frame, out=tmp_path / "run")
     monkeypatch.setenv(VARIABLE, "10")
-    with pytest.raises(InputError, match="Export needs about 1.0 GB of memory"):
+    with pytest.raises(InputError, match="Export needs about 1.3 GB of memory"):
         export(tmp_path / "run")
     assert not list((tmp_path / "run").glob("*.onnx"))
