@@ -39,7 +39,7 @@ class Process(NamedTuple):
 
 TRAIN: Final = Process(idle=1150 * MB, chunk=4, state=16, weights=6, cell=160)
 EXPORT: Final = Process(idle=1250 * MB, chunk=20, state=48, weights=8, cell=0)
-SCORE: Final = Process(idle=140 * MB, chunk=4, state=8, weights=3, cell=0)
+SCORE: Final = Process(idle=170 * MB, chunk=4, state=8, weights=3, cell=0)
 
 
 def chunk_steps(longest: int, numbers: int) -> int:

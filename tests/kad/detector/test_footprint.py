@@ -1,5 +1,6 @@
 """Chunks by bytes, and the memory that a detector says it needs."""
 
+import os
 import subprocess
 import sys
 
@@ -94,6 +95,7 @@ def test_a_wide_detector_stays_within_what_it_says(tmp_path):
         capture_output=True,
         text=True,
         check=False,
+        env={**os.environ, "KERAS_BACKEND": "tensorflow"},
     )
     assert not code.returncode, code.stderr[-2000:]
     scored, peak = code.stdout.splitlines()[-2:]
