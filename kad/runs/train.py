@@ -26,6 +26,7 @@ from kad.runs.folder import (
     remove_outputs,
 )
 from kad.runs.lock import check_unlocked
+from kad.runs.memory import check_training
 from kad.runs.pretrained import take_weights
 from kad.training.session import Progress, TrainingInterruptedError
 from runtime.errors import ConfigError, InputError
@@ -62,7 +63,8 @@ def train(
 
     Raises:
         InputError: Data that cannot be used, a finished run in `out`, nothing to resume, data or
-            `pretrained` in a place that the run writes, or another training into `out`.
+            `pretrained` in a place that the run writes, another training into `out`, or too
+            little memory.
         ConfigError: The networks of `pretrained` are others.
         TrainingInterruptedError: Ctrl+C; what was learnt so far is kept in `out`.
     """
@@ -90,6 +92,7 @@ def train(
     )
     if pretrained:
         take_weights(detector, Path(pretrained))
+    check_training(detector, len(rows))
     prepared = detector.prepare(
         rows,
         training=config.training,

@@ -7,7 +7,8 @@ block by block, and counts what was no number.
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -16,7 +17,15 @@ import numpy.typing as npt
 from runtime.errors import InputError
 from runtime.tables.units import unit_factor
 
-__all__ = ["CellStyle", "ColumnCells", "Decimal", "decimal_evidence", "is_number", "is_stated"]
+__all__ = [
+    "CellStyle",
+    "ColumnCells",
+    "Decimal",
+    "decimal_evidence",
+    "is_number",
+    "is_stated",
+    "unit_stated",
+]
 
 Decimal = Literal[".", ","]
 
@@ -64,7 +73,8 @@ _SPACES = "\u0020\u00a0\u2009\u202f'\u2019"
 _GROUPED = re.compile(rf"[+-]?\d{{1,3}}(?:[{_SPACES}]\d{{3}})+(?:[.,]\d*)?")
 _NUMBER = r"[+-]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][+-]?\d+)?"
 _WHOLE = re.compile(_NUMBER)
-_UNIT = r"(?![xX]\d)[^\W\d_][^\s,;]*(?: [^\s\d,;]+)?|[°%µμΩ‰]\S*(?: ?[A-Za-z]+)?"
+_WORDS = r"(?:[^\W\d_]{1,8}|[°%‰])[23²³]?"
+_UNIT = rf"°?{_WORDS}(?:[/·*^.]-?{_WORDS})*(?: [^\W\d_]{{1,8}})?"
 _WITH_UNIT = re.compile(rf"({_NUMBER})\s?({_UNIT})")
 _EXPONENT = re.compile(r"([^eE]*)((?:[eE].*)?)")
 _FIRST = re.compile(r"([+-]?(?:\d[\d.,]*|[.,]\d+))((?:[eE][+-]?\d+)?)")
@@ -223,10 +233,9 @@ class ColumnCells:
     def _in_unit(self, number: float, unit: str, cell: str, row: int) -> float:
         self.units.setdefault(unit, (cell, row))
         base = self.style.unit
+        factor = None if base is None else unit_factor(unit, base)
         if base is None:
-            base = unit
-            self.style = replace(self.style, unit=base)
-        factor = unit_factor(unit, base)
+            return self._refused(cell, row, _advice(cell.strip()))
         if factor is None:
             first = next(iter(self.units.values()))[0] if len(self.units) > 1 else base
             advice = (
@@ -365,6 +374,20 @@ def decimal_evidence(cells: Iterable[str]) -> set[str]:
 
 def _bare(cell: str) -> str:
     return cell.strip().lstrip("(<>≤≥=− ").rstrip(") ")
+
+
+def unit_stated(cells: Iterable[str]) -> str | None:
+    """Returns the unit that most cells state, the first of them; `None`: most state none."""
+    units = []
+    count = 0
+    for cell in cells:
+        text = cell.strip()
+        if is_stated(text):
+            count += 1
+            with suppress(UnclearNumberError):
+                units.append(parse_cell(text, ".")[1])
+    stated = [unit for unit in units if unit is not None]
+    return stated[0] if stated and 2 * len(stated) > count else None
 
 
 def is_stated(cell: str) -> bool:

@@ -94,7 +94,8 @@ class _Split:
         half = self.rows[len(self.rows) // 2 :] or self.rows
         counts = Counter(len(_trimmed(cells)) for _, cells in half)
         full = Counter(len(cells) for _, cells in half)
-        self.width = max(full, key=lambda n: (full[n], n), default=0)
+        every = Counter(len(cells) for _, cells in self.rows)
+        self.width = max(full, key=lambda n: (full[n], every[n], n), default=0)
         self.filled = max(counts, default=0)
         self.body = [cells for _, cells in half if len(cells) == self.width]
         self.share = len(self.body) / max(len(half), 1)

@@ -126,7 +126,7 @@ class Lines:
         except UnicodeDecodeError as error:
             if self._live:
                 return raw.decode(self.encoding, "replace")
-            if self._is_plain:
+            if self._is_plain and raw[: error.start].isascii():
                 self.encoding = "cp1252"
                 return raw.decode(self.encoding, "replace")
             row = self.row + raw.count(b"\n", 0, error.start)

@@ -130,7 +130,8 @@ class TableReader:
         wanted = list(filter(None, (*(self.channels or ()), self._text)))
         rows: CsvRows | JsonRows
         if is_json(head):
-            asked = [name for name in (known.time,) if name and wanted]
+            # The first object of a pipe may be another message than a row.
+            asked = [name for name in (known.time,) if name and wanted and self.live]
             rows = JsonRows(self.lines, head, self.suspects, [*wanted, *asked])
         else:
             rows = CsvRows(self.lines, head, self.suspects, wanted)

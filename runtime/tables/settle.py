@@ -10,6 +10,7 @@ from runtime.tables.cells import (
     both_readings,
     decimal_evidence,
     is_stated,
+    unit_stated,
 )
 
 __all__ = ["settle"]
@@ -64,7 +65,8 @@ def settle(
                     f"Received: {unclear!r}. {both_readings(unclear)}"
                 )
         is_switch = name in switches or _is_switch(cells)
-        styles[name] = CellStyle(mark, (units or {}).get(name), is_switch)
+        unit = (units or {}).get(name) or unit_stated(cells)
+        styles[name] = CellStyle(mark, unit, is_switch)
     return styles
 
 

@@ -217,12 +217,27 @@ def form_of(
         if final:
             raise InputError(f"Column {header} of {table}: {error}") from error
         return None
+    form = form or _form_of_most(cells, header)
     if form is None:
         raise InputError(
             f"Column {header!r} of {table} must hold times. Received: {cells[0][:60]!r}. Say how "
             "it is written with --time-format, or name the time column with --time."
         )
     return form
+
+
+def _form_of_most(cells: Sequence[str], header: str) -> TimeForm | None:
+    """Returns the form of the first cells, where it is that of most: the parser names the others."""
+    for cell in cells[:3]:
+        try:
+            form = find_form([cell], header=header)
+        except AmbiguousTimeError:
+            continue
+        if form is not None:
+            times = TimestampParser(form).parse(cells, strict=False)
+            if 2 * int((times != NO_TIME).sum()) > len(cells):
+                return form
+    return None
 
 
 def _fits(form: TimeForm, cells: Sequence[str]) -> bool:
@@ -255,7 +270,7 @@ def _rises(cells: Sequence[str]) -> bool:
 
 def _looks_dated(cells: Sequence[str]) -> bool:
     """Whether text has digits as dates have, and differs from row to row."""
-    if len(cells) < 3 or len(set(cells)) < 0.9 * len(cells):
+    if len(cells) < 3 or len(set(cells)) < 0.9 * len(cells) or any(map(is_number, cells)):
         return False
     return all(
         sum(map(str.isdigit, cell)) >= 4 and any(mark in cell for mark in ":/.-") and len(cell) < 60
