@@ -227,7 +227,7 @@ def form_of(
 
 
 def _form_of_most(cells: Sequence[str], header: str) -> TimeForm | None:
-    """Returns the form of the first cells, where it is that of most: the parser names the others."""
+    """Returns the form of the first cells where most have it: the parser names the others."""
     for cell in cells[:3]:
         try:
             form = find_form([cell], header=header)
