@@ -6,7 +6,7 @@ from contextlib import suppress
 import numpy as np
 import pandas as pd
 
-from kad.data.frames import times_ns, to_grid, to_segments
+from kad.data.frames import pandas_frame, times_ns, to_grid, to_segments
 from kad.data.labels import labels_in_time
 from kad.data.rows import select_rows
 from kad.data.tables import read_table
@@ -26,7 +26,7 @@ def read(
     data: Data, subject: Subject, reading: Reading | None
 ) -> tuple[pd.DataFrame, TimeStyle | None]:
     """Returns the detector's channels, and how the file writes times."""
-    if not isinstance(data, pd.DataFrame):
+    if isinstance(data, str | os.PathLike):
         table = read_table(
             data,
             reading=reading,
@@ -38,6 +38,7 @@ def read(
             numbered=subject.metadata.grid == "rows",
         )
         return table.frame, table.style
+    data = pandas_frame(data)
     absent = [name for name in subject.metadata.channels if name not in data.columns]
     if absent or data.empty:
         raise InputError(

@@ -9,6 +9,7 @@ import keras
 import pandas as pd
 
 from kad.config import Config
+from kad.data.frames import pandas_frame
 from kad.data.rows import select_rows
 from kad.data.tables import Table, read_table
 from kad.detector import Detector
@@ -35,7 +36,7 @@ from runtime.files import check_outputs, replacing, write_atomically
 
 def train(
     config: Config,
-    data: str | os.PathLike[str] | pd.DataFrame,
+    data: str | os.PathLike[str] | Any,
     *,
     out: str | os.PathLike[str],
     resume: bool = False,
@@ -52,7 +53,7 @@ def train(
 
     Args:
         config: From `build_config`.
-        data: A CSV or JSON-lines file, or a frame indexed by time.
+        data: A table, or a frame: of pandas, indexed by time, or see `pandas_frame`.
         out: The run folder; its parents are made.
         resume: Continue the training that stopped in `out`.
         overwrite: Replace a finished run.
@@ -74,7 +75,7 @@ def train(
     check_outputs(
         {f"{name} of --out": folder / name for name in FILES},
         inputs={
-            "the data": None if isinstance(data, pd.DataFrame) else data,
+            "the data": data if isinstance(data, str | os.PathLike) else None,
             "the model of --pretrained": None if pretrained is None else _model_of(pretrained),
         },
         advice="Choose another --out.",
@@ -189,11 +190,12 @@ def _check_folder(folder: Path, *, resume: bool, overwrite: bool, pretrained: bo
 
 
 def _read(
-    config: Config, data: str | os.PathLike[str] | pd.DataFrame
+    config: Config, data: str | os.PathLike[str] | Any
 ) -> tuple[pd.DataFrame, tuple[str, ...], Table | None]:
     """Returns the whole series, the names of its channels, and the table where it was one."""
-    if isinstance(data, pd.DataFrame):
-        return data, config.data.channels or tuple(data.columns), None
+    if not isinstance(data, str | os.PathLike):
+        frame = pandas_frame(data)
+        return frame, config.data.channels or tuple(map(str, frame.columns)), None
     table = read_table(
         data,
         channels=config.data.channels,
