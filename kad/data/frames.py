@@ -28,9 +28,9 @@ def pandas_frame(data: Any) -> pd.DataFrame:
     """Returns a frame of Polars, PyArrow or pandas as one of pandas.
 
     Args:
-        data: A frame of pandas stays as it is. Of any other that narwhals knows, the first column of
-            timestamps, or else the one that is called a time, becomes the index; rows are numbered
-            where there is none.
+        data: A frame of pandas stays as it is. Of any other that narwhals knows, the first
+            column of timestamps, or else the one that is called a time, becomes the index; rows
+            are numbered where there is none.
 
     Raises:
         InputError: It is no frame.

@@ -148,9 +148,8 @@ def notes_of(reader: ColumnCells, numbers: np.ndarray, known: np.ndarray) -> lis
     counts = reader.counts
     notes = cell_notes(counts, None, 0)
     empty = len(numbers) - len(known) - counts.worded
-    if empty > 0.5 * len(numbers):
-        rate = f", one reading in {len(numbers) / len(known):.3g} rows" if len(known) else ""
-        notes.append(f"{empty / len(numbers):.0%} of its cells are empty{rate}")
+    if empty > 0.5 * len(numbers) and len(known):
+        notes.append(f"one reading in {len(numbers) / len(known):.3g} rows")
     if len(known) < _FEW:
         return notes
     distinct = np.unique(known)

@@ -24,8 +24,8 @@ Data = str | os.PathLike[str] | pd.DataFrame
 
 def read(
     data: Data, subject: Subject, reading: Reading | None
-) -> tuple[pd.DataFrame, TimeStyle | None]:
-    """Returns the detector's channels, and how the file writes times."""
+) -> tuple[pd.DataFrame, TimeStyle | None, list[str]]:
+    """Returns the detector's channels, how the file writes times, and what was read, in words."""
     if isinstance(data, str | os.PathLike):
         table = read_table(
             data,
@@ -37,7 +37,7 @@ def read(
             ),
             numbered=subject.metadata.grid == "rows",
         )
-        return table.frame, table.style
+        return table.frame, table.style, table.report.lines()
     data = pandas_frame(data)
     absent = [name for name in subject.metadata.channels if name not in data.columns]
     if absent or data.empty:
@@ -45,7 +45,7 @@ def read(
             f"The data must have rows, and the columns {', '.join(subject.metadata.channels)}. "
             f"Received: {len(data)} rows, the columns {', '.join(map(str, data.columns))}."
         )
-    return data[list(subject.metadata.channels)], None
+    return data[list(subject.metadata.channels)], None, []
 
 
 def label_ranges(

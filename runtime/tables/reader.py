@@ -112,6 +112,11 @@ class TableReader:
         return () if self.rows is None else tuple(self.rows.names)
 
     @property
+    def is_long(self) -> bool:
+        """Whether a row is one reading of one channel; known once it is open."""
+        return self._text is not None
+
+    @property
     def units(self) -> list[str | None]:
         """Units of the channels, from a row below the header; known once it is open."""
         return [] if self.rows is None else [self.rows.units[place] for place in self._places]
