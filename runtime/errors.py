@@ -27,9 +27,17 @@ _SHOWN = 200
 
 
 class KadError(Exception):
-    """Base of everything kad raises on purpose. `exit_code` is what a command line returns."""
+    """Base of everything kad raises on purpose. `exit_code` is what a command line returns.
+
+    Names from users' files may have line breaks; the message is one line all the same.
+    """
 
     exit_code = 1
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(
+            *(" ".join(arg.splitlines()) if isinstance(arg, str) else arg for arg in args)
+        )
 
 
 class InputError(KadError, ValueError):

@@ -14,12 +14,21 @@ from runtime.tables.units import plain_unit, unit_factor
 
 __all__ = ["Column", "survey"]
 
-_LABELS = re.compile(
-    r"(is[_ ]?)?(anomal(y|ies|ous)|labels?|target|class|outliers?|attacks?|faults?|failures?|"
-    r"ground[_ ]?truth|change[_ ]?points?|y[_ ]?true)([_ ]?(labels?|flags?|class|id))?",
+_LABELS = frozenset(
+    ["anomaly", "anomalies", "anomalous", "label", "labels", "target", "class", "outlier", "outliers", "attack", "attacks", "fault", "faults", "faulty", "failure", "failures", "defect", "defects", "störung", "stoerung", "störungen", "fehler", "ausfall", "ausfälle", "anomalie", "anomalien", "panne", "pannes", "défaut", "defaut", "défauts", "fallo", "falla", "avería", "averia", "anomalía", "guasto", "anomalia", "falha", "fejl", "awaria", "groundtruth", "changepoint", "changepoints"]
+)
+"""Words of columns that say what was wrong."""
+_WITH_LABELS = frozenset(
+    ["is", "has", "id", "flag", "flags", "type", "class", "code", "no", "nr", "y", "true", "ground", "truth", "change", "point", "points", "normal", "machine", "gt", "binary", "bin", "ist", "kennung", "typ", "art"]
+)
+_PERHAPS_LABELS = frozenset(["alarm", "alarms", "event", "events", "gt", "y", "truth", "abnormal", "broken"])
+_QUALITY = re.compile(
+    r"(^|.*[_\W])(quality|qual|qc|q|validity|valid|opcquality|quality[ _]?code|qualität|qualitaet|güte|"
+    r"guete|qualité|calidad|qualità|qualidade|kvalitet|kwaliteit|jakość)$",
     re.IGNORECASE,
 )
-_QUALITY = re.compile(r"(^|.*[_\W])(quality|qual|qc|q|validity|valid|opcquality)$", re.IGNORECASE)
+_OPC = frozenset({0.0, 4, 8, 12, 16, 20, 24, 28, 64, 68, 80, 84, 88, 192, 216})
+"""Quality codes of OPC: 192 is good."""
 _NUMBERING = re.compile(
     r"|unnamed.*|index|idx|record|rec|row|rows?_?(id|no|nr|number)?|id|no\.?|nr\.?|#|seq|sequence|"
     r"counter|sample|lfd\.?[ _]?nr\.?|zeile",
@@ -111,7 +120,7 @@ def _no_numbers(reader: ColumnCells) -> str:
         return "no readings"
     if len(words) == 1 and not reader.counts.more_words and not reader.bad_cells:
         return f"constant text, {next(iter(words))!r}"
-    return "text"
+    return "lists" if reader.bad is not None and reader.bad[0].startswith("[") else "text"
 
 
 def _mostly_text(reader: ColumnCells, known: np.ndarray) -> str | None:
@@ -130,15 +139,20 @@ def _no_measurement(
 ) -> str | None:
     """Returns what numbers are that nobody measured."""
     distinct = np.unique(known)
-    if _LABELS.fullmatch(name) and _are_codes(distinct):
+    if _is_label(name) and _are_codes(distinct):
         return "looks like a label"
     if _QUALITY.fullmatch(name) and _are_codes(distinct) and len(distinct) <= _FEW:
         return "looks like quality codes"
+    if _CODES.fullmatch(name) and _are_opc(known, distinct):
+        return "looks like quality codes of OPC"
     if alone or len(numbers) < 3:
         return None
-    is_numbering = len(known) == len(numbers) and bool((np.diff(numbers) == 1).all())
+    is_whole = bool((known == np.rint(known)).all())
+    is_numbering = is_whole and len(known) == len(numbers) and bool((np.diff(numbers) == 1).all())
     if is_numbering and (len(numbers) >= _FEW or _NUMBERING.fullmatch(name)):
         return "counts the rows"
+    if len(known) == len(numbers) >= _FEWEST and (step := _equal_steps(numbers)):
+        return f"rises by {step:g} in every row: name it with --time if it is the time"
     times = could_be_times(numbers) if len(known) >= 3 else None
     return None if times is None else f"looks like {times}"
 
@@ -157,7 +171,11 @@ def notes_of(reader: ColumnCells, numbers: np.ndarray, known: np.ndarray) -> lis
         notes.append(f"constant, {distinct[0]:g}")
         return notes
     notes += _sentinels(known)
-    if _looks_coded(reader.name, distinct):
+    if _may_be_label(reader.name, distinct):
+        notes.append(
+            "may be a label, which the detector would see: leave it out with --channels if it is"
+        )
+    elif _looks_coded(reader.name, distinct):
         shown = ", ".join(f"{value:g}" for value in distinct[:6])
         notes.append(
             f"looks like codes of a status ({shown}): jumps between codes are no measurement; "
@@ -177,6 +195,38 @@ def notes_of(reader: ColumnCells, numbers: np.ndarray, known: np.ndarray) -> lis
         first, length = flat
         notes.append(f"does not change for {length} rows from row {first} on")
     return notes
+
+
+def _words_of(name: str) -> list[str]:
+    split = re.sub(r"(?<=[a-zäöü])(?=[A-ZÄÖÜ])", " ", name).lower()
+    return [word for word in re.split(r"[\W_]+", split) if word]
+
+
+def _is_label(name: str) -> bool:
+    """Whether every word of a name is one of labels."""
+    words = _words_of(name)
+    is_known = all(word in _LABELS or word in _WITH_LABELS for word in words)
+    is_truth = words in (["y", "true"], ["ground", "truth"], ["change", "point"],
+                         ["change", "points"])  # fmt: skip
+    return is_truth or (is_known and not _LABELS.isdisjoint(words))
+
+
+def _may_be_label(name: str, distinct: np.ndarray) -> bool:
+    words = _words_of(name)
+    known = _LABELS | _PERHAPS_LABELS
+    return len(distinct) <= 3 and _are_codes(distinct) and not known.isdisjoint(words)
+
+
+def _are_opc(known: np.ndarray, distinct: np.ndarray) -> bool:
+    return set(distinct.tolist()) <= _OPC and bool((known == 192).mean() > 0.5)
+
+
+def _equal_steps(numbers: np.ndarray) -> float | None:
+    """Returns the step of numbers that rise by the same in every row, as times do."""
+    steps = np.diff(numbers)
+    step = float(np.median(steps))
+    tolerance = 1e-9 * float(np.abs(numbers).max())
+    return step if step > tolerance and bool((np.abs(steps - step) <= tolerance).all()) else None
 
 
 def _are_codes(distinct: np.ndarray) -> bool:

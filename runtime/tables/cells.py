@@ -16,6 +16,13 @@ import numpy.typing as npt
 
 from runtime.errors import InputError
 from runtime.tables.units import unit_factor
+from runtime.tables.words import (
+    PLAIN_SWITCHES,
+    SWITCHES,
+    is_beyond,
+    is_missing_word,
+    is_word,
+)
 
 __all__ = [
     "CellStyle",
@@ -29,59 +36,22 @@ __all__ = [
 
 Decimal = Literal[".", ","]
 
-MISSING_WORDS = frozenset(
-    [
-        *("", "nan", "null", "na", "n/a", "none", "nil", "undefined", "missing", "void"),
-        *("#n/a", "#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!"),
-        *("bad", "no data", "nodata", "no value", "i/o timeout", "timeout", "comm fail", "invalid"),
-        *("unknown", "unavailable", "error", "err", "fault", "failed", "not connected"),
-        *("1.#qnan", "-1.#ind", "1.#ind", "1.#snan", "-nan", "+nan", "nan(ind)", "-nan(ind)"),
-    ]
-)
-"""Words that mean no reading, in lower case; so does whatever has neither letter nor digit."""
-
-BEYOND_WORDS = frozenset(
-    [
-        *("ol", "+ol", "-ol", "0l", "over", "overload", "overflow", "overrange", "over range"),
-        *("over-range", "ovld", "ovrl", "ovf", "ovrflw", "sat", "saturated", "clipped"),
-        *("under", "underflow", "underrange", "under range", "under-range", "udf"),
-        *("hi", "lo", "hihi", "lolo", "high", "low", "above range", "below range"),
-    ]
-)
-"""Words of a reading beyond what a sensor can show: that is no missing value."""
-
-SWITCHES = {
-    "on": 1.0,
-    "true": 1.0,
-    "yes": 1.0,
-    "open": 1.0,
-    "opened": 1.0,
-    "running": 1.0,
-    "active": 1.0,
-    "enabled": 1.0,
-    "closed": 0.0,
-    "stopped": 0.0,
-    "inactive": 0.0,
-    "off": 0.0,
-    "false": 0.0,
-    "no": 0.0,
-    "disabled": 0.0,
-}
-"""What a switch says, in lower case."""
-
 _SPACES = "\u0020\u00a0\u2009\u202f'\u2019"
 _GROUPED = re.compile(rf"[+-]?\d{{1,3}}(?:[{_SPACES}]\d{{3}})+(?:[.,]\d*)?")
 _NUMBER = r"[+-]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][+-]?\d+)?"
 _WHOLE = re.compile(_NUMBER)
-_WORDS = r"(?:[^\W\d_]{1,8}|[°%‰])[23²³]?"
+_WORDS = r"(?:[^\W\d_]{1,8}|[°%‰€$£¥])[23²³]?"
 _UNIT = rf"°?{_WORDS}(?:[/·*^.]-?{_WORDS})*(?: [^\W\d_]{{1,8}})?"
 _WITH_UNIT = re.compile(rf"({_NUMBER})\s?({_UNIT})")
 _EXPONENT = re.compile(r"([^eE]*)((?:[eE].*)?)")
 _FIRST = re.compile(r"([+-]?(?:\d[\d.,]*|[.,]\d+))((?:[eE][+-]?\d+)?)")
 _LIMIT = re.compile(rf"(?:[<>≤≥]=?)\s*({_NUMBER})")
-_WORD = re.compile(r"[^\W\d_].*", re.DOTALL)
-_HAS_DIGIT = re.compile(r"\d")
+_POINTS = re.compile(r"\.[^.\n]*\.")
+_CERTAIN_POINT = re.compile(r"^[+-]?\d+\.(?:\d\d?|\d{4,})?$", re.MULTILINE)
 _MOST_WORDS = 50
+_CURRENCIES = frozenset("€$£¥")
+_MULTIPLES = {"k": 1e3, "M": 1e6, "G": 1e9}
+"""Behind numbers without a unit, as dashboards write them: 940, 1.02k."""
 
 
 class UnclearNumberError(ValueError):
@@ -150,6 +120,7 @@ class ColumnCells:
         self.counts = CellCounts()
         self.bad: tuple[str, int] | None = None
         """The first cell that could not be read, and its row."""
+        self._advice = ""
         self.bad_cells = 0
         self.units: dict[str, tuple[str, int]] = {}
         """Units that cells stated, each with its first cell and row."""
@@ -217,14 +188,13 @@ class ColumnCells:
     def _worded(self, cell: str, text: str, row: int) -> float:
         """Takes a cell that is no number: a word that means missing, or an error."""
         lower = text.lower()
-        if lower in BEYOND_WORDS and lower not in self._words:
+        if lower not in self._words and is_beyond(lower):
             advice = (
                 "It says that the reading is beyond what the sensor can show, which is no missing "
                 f"value. Write the limit itself, or say missing = [{text!r}] in [data]."
             )
             return self._refused(cell, row, advice)
-        is_word = _WORD.fullmatch(lower) and (not _HAS_DIGIT.search(lower) or lower[:3].isalpha())
-        if not is_word and lower not in self._words and not is_missing_word(lower):
+        if not is_word(lower) and lower not in self._words:
             return self._refused(cell, row, _advice(text))
         if lower not in ("", "nan", "null"):
             self._count_word(text)
@@ -256,6 +226,7 @@ class ColumnCells:
         self.bad_cells += 1
         if self.bad is None:
             self.bad = (cell, row)
+            self._advice = advice
         if not self._lenient:
             raise no_number(cell, self.name, self._table, row, advice)
         return np.nan
@@ -265,7 +236,7 @@ class ColumnCells:
         if self.bad is None:
             return None
         cell, row = self.bad
-        return no_number(cell, self.name, self._table, row, _advice(cell.strip()))
+        return no_number(cell, self.name, self._table, row, self._advice)
 
 
 def no_number(cell: object, column: str, table: str, row: int, advice: str) -> InputError:
@@ -289,6 +260,9 @@ def parse_cell(text: str, decimal: Decimal | None) -> tuple[float | None, str | 
     if text.startswith("(") and text.endswith(")"):
         text, sign = text[1:-1].strip(), -1.0
     text = text.replace("−", "-")
+    currency = None
+    if text[:1] in _CURRENCIES and text[1:2]:
+        currency, text = text[0], text[1:].lstrip()
     is_limit = False
     if match := _LIMIT.fullmatch(text):
         text, is_limit = match[1], True
@@ -303,7 +277,9 @@ def parse_cell(text: str, decimal: Decimal | None) -> tuple[float | None, str | 
             number = _number(flat, decimal)
     if number is None or (sign < 0 and (number < 0 or np.isnan(number))):
         return None, None, False
-    return sign * number, unit, is_limit
+    if unit in _MULTIPLES:
+        number, unit = number * _MULTIPLES[unit], None
+    return sign * number, currency or unit, is_limit
 
 
 def _ungrouped(text: str) -> str:
@@ -363,6 +339,10 @@ def _is_grouped(whole: str, mark: str) -> bool:
 
 def decimal_evidence(cells: Iterable[str]) -> set[str]:
     """Returns the decimal marks that cells show: `.` and `,` for certain, `?.` and `?,` perhaps."""
+    cells = list(cells)
+    text = "\n".join(cells)
+    if "," not in text and not _POINTS.search(text) and _CERTAIN_POINT.search(text):
+        return {"."}
     found: set[str] = set()
     for cell in cells:
         if ("," in cell or "." in cell) and (match := _FIRST.match(_ungrouped(_bare(cell)))):
@@ -395,16 +375,11 @@ def is_stated(cell: str) -> bool:
     return not is_missing_word(cell.strip().lower())
 
 
-def is_missing_word(lower: str) -> bool:
-    """Whether text in lower case means no reading."""
-    return lower in MISSING_WORDS or not any(map(str.isalnum, lower))
-
-
 def is_number(cell: str) -> bool:
     """Whether a cell is a number in any of the ways that are read, or a switch."""
     text = cell.strip()
     try:
-        return parse_cell(text, None)[0] is not None or text.lower() in SWITCHES
+        return parse_cell(text, None)[0] is not None or text.lower() in PLAIN_SWITCHES
     except UnclearNumberError:
         return True
 

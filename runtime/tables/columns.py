@@ -54,6 +54,8 @@ class Clock:
         if cells is None or self._parser is None:
             first = self._numbered
             self._numbered += len(rows)
+            if rows:
+                self._suspects.follow(rows[-1])
             return np.arange(first, first + len(rows)) * self._period_ns, None
         times = self._parser.parse(cells, rows[0], strict=False)
         if not (times == NO_TIME).any():
@@ -80,9 +82,11 @@ class Channels:
 
     Args:
         cells: A reader per channel.
+        is_text: All cells are text, as those of a CSV file.
     """
 
-    def __init__(self, cells: Sequence[ColumnCells]) -> None:
+    def __init__(self, cells: Sequence[ColumnCells], *, is_text: bool = False) -> None:
+        self._is_text = is_text
         self.cells = list(cells)
         """In order."""
 
@@ -102,7 +106,7 @@ class Channels:
     def _column(
         self, reader: ColumnCells, cells: Sequence[object], rows: Sequence[int]
     ) -> npt.NDArray[np.float64]:
-        types = set(map(type, cells))
+        types = {str} if self._is_text else set(map(type, cells))
         if types <= {str}:
             texts: Sequence[str] = cells  # type: ignore[assignment]
         elif types <= {float, int, type(None)}:

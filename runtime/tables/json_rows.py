@@ -1,25 +1,30 @@
 """JSON: an object a line, an array of objects, or lists of times and values per channel."""
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from runtime.errors import InputError
+from runtime.tables.json_shapes import named, rows_of
 from runtime.tables.lines import Lines
 from runtime.tables.suspects import Suspects
 
 __all__ = ["JsonRows", "is_json"]
 
 _DEEPEST = 20
+_PROBED = 20
 _MOST_NAMES = 10_000
 _DOCUMENT_LIMIT = 1 << 28
-_TIMES = ("ts", "time", "timestamp", "t")
 
 
 def is_json(head: Sequence[str]) -> bool:
-    """Whether the first lines of a file are JSON."""
-    first = next((line.lstrip() for line in head if line.strip()), "")
-    return (first.startswith(("{", "[")) and not first.startswith(("[]", "{}"))) or first in ("{}",)
+    """Whether the first lines of a file are JSON, perhaps after lines that are none."""
+    stated = [line.strip() for line in head[:_PROBED] if line.strip()]
+    first = next(iter(stated), "")
+    if first.startswith(("{", "[")):
+        return not first.startswith(("[]", "{}")) or first == "{}"
+    objects = sum(_object_of(line) is not None for line in stated)
+    return objects > 0 and 2 * objects >= len(stated)
 
 
 class JsonRows:
@@ -46,6 +51,12 @@ class JsonRows:
         """Names that were not in the first rows, and where each came first."""
         self.seen: set[str] = set()
         """Names that have come at all."""
+        self.titles: list[str] = []
+        """Lines before the first object."""
+        self.others = 0
+        """Objects without any of the columns that are read, such as a boot message."""
+        self.other_names: dict[str, None] = {}
+        """Their names."""
         source = self._objects(head)
         self._first: list[tuple[dict[str, object], int]] = []
         names: dict[str, None] = dict.fromkeys(wanted)
@@ -76,12 +87,31 @@ class JsonRows:
         for batch in self._rest():
             if not batch:
                 continue
+            batch = self._with_columns(batch, names)
             for row, number in batch:
                 if not row.keys() <= self.seen:
                     self.seen |= row.keys()
                     for name in row.keys() - known:
                         self.late_names.setdefault(name, number)
-            yield [[row.get(name) for row, _ in batch] for name in names], [n for _, n in batch]
+            if batch:
+                yield [[row.get(name) for row, _ in batch] for name in names], [n for _, n in batch]
+
+    def beside(self, names: Sequence[str]) -> set[str]:
+        """Returns the names of the first rows that have any of these."""
+        return {name for row, _ in self._first if not row.keys().isdisjoint(names) for name in row}
+
+    def _with_columns(
+        self, batch: list[tuple[dict[str, object], int]], names: Sequence[str]
+    ) -> list[tuple[dict[str, object], int]]:
+        """Leaves out objects without any of the columns."""
+        wanted = set(names)
+        kept = [(row, number) for row, number in batch if not wanted.isdisjoint(row)]
+        if len(kept) < len(batch):
+            self.others += len(batch) - len(kept)
+            for row, _ in batch:
+                if wanted.isdisjoint(row) and len(self.other_names) < _PROBED:
+                    self.other_names.update(dict.fromkeys(row))
+        return kept
 
     def _rest(self) -> Iterator[list[tuple[dict[str, object], int]]]:
         first, self._first = self._first, []
@@ -89,31 +119,33 @@ class JsonRows:
         yield from self._batches
 
     def _objects(self, head: list[str]) -> Iterator[list[tuple[dict[str, object], int]]]:
-        opening = next(line for line in head if line.strip()).lstrip()
-        if opening.startswith("[") or not _is_object(opening):
+        if not _are_lines(head):
             yield from self._document(head)
             return
+        begun = False
         for batch in self._lines.batches(head):
             rows = []
             for number, line in enumerate(batch, self._lines.row):
-                if not line.strip():
+                text = line.strip()
+                if text in ("", "[", "]", ","):
                     continue
-                row = self._row(line, number)
+                if not begun and not text.startswith(("{", "[")) and len(self.titles) < _PROBED:
+                    self.titles.append(text)
+                    continue
+                row = self._row(text, number)
                 if row is not None:
-                    series = _series_of(row)
-                    if series is None:
-                        rows.append((row, number))
-                    else:
-                        rows += [(one, number) for one in series]
+                    begun = True
+                    rows += [(one, number) for one in rows_of(row)]
             self._lines.row += len(batch)
             yield rows
 
     def _row(self, line: str, number: int) -> dict[str, object] | None:
         problem = "no object"
         try:
-            row = json.loads(line)
-            if isinstance(row, dict):
-                return _flat(row)
+            row = _object_of(line)
+            if row is not None:
+                return row
+            json.loads(line)
         except RecursionError:
             problem = "objects too deep in each other"
         except ValueError as error:
@@ -148,14 +180,7 @@ class JsonRows:
                 f"{name} must be a JSON object a line, or an array of objects. "
                 f"Received: {' '.join(str(error).split())[:200]}."
             ) from error
-        if isinstance(document, dict):
-            flat = _flat(document)
-            rows: Iterable[Any] | None = _series_of(flat)
-            if rows is None:
-                lists = [v for v in document.values() if isinstance(v, list)]
-                rows = lists[0] if len(lists) == 1 else [document]
-        else:
-            rows = document
+        rows = rows_of(_flat(document)) if isinstance(document, dict) else named(document)
         found = []
         for number, row in enumerate(rows, 1):
             if not isinstance(row, dict):
@@ -176,14 +201,37 @@ def text_of(value: object) -> str:
     return json.dumps(value) if isinstance(value, bool | list) else repr(value)
 
 
-def _is_object(line: str) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except RecursionError:
-        return True
-    except ValueError:
-        # A line that is damaged, rather than the first of a document.
-        return len(line.strip()) > 1 and not line.rstrip().endswith(("{", ",", "["))
+def _are_lines(head: Sequence[str]) -> bool:
+    """Whether lines hold an object each, perhaps as the lines of an array."""
+    stated = [line.strip() for line in head if line.strip() not in ("", "[")]
+    if not stated:
+        return False
+    opening = stated[0]
+    if opening.startswith("{"):
+        try:
+            # A line that is damaged, rather than the first of a document.
+            return _object_of(opening) is not None or (
+                len(opening) > 1 and not opening.endswith(("{", ",", "["))
+            )
+        except RecursionError:
+            return True
+    return not opening.startswith("[") or _object_of(opening) is not None
+
+
+def _object_of(line: str) -> dict[str, object] | None:
+    """Returns the object of a line, which may be one of the lines of an array; `None`: there is none.
+
+    Raises:
+        RecursionError: Objects too deep in each other.
+    """
+    for text in (line, line.removesuffix(","), line.removeprefix("[").rstrip(",] ")):
+        try:
+            row = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(row, dict):
+            return _flat(row)
+    return None
 
 
 def _flat(row: Mapping[str, Any]) -> dict[str, object]:
@@ -206,26 +254,3 @@ def _flat(row: Mapping[str, Any]) -> dict[str, object]:
             else:
                 flat[f"{prefix}{name}"] = value
     return flat
-
-
-def _series_of(row: Mapping[str, object]) -> list[dict[str, object]] | None:
-    """Returns the rows of an object with a list of times and values per channel; `None`: no such.
-
-    Such as `{"flow": [{"ts": 1709510400000, "value": "20.13"}, …]}`.
-    """
-    lists = {name: value for name, value in row.items() if isinstance(value, list) and value}
-    if not lists or len(lists) < len(row):
-        return None
-    rows: dict[object, dict[str, object]] = {}
-    for name, points in lists.items():
-        for point in points:
-            time = (
-                next((k for k in _TIMES if k in point), None) if isinstance(point, dict) else None
-            )
-            if time is None or "value" not in point:
-                return None
-            rows.setdefault(point[time], {"ts": point[time]})[name] = point["value"]
-    try:
-        return [rows[time] for time in sorted(rows)]  # type: ignore[type-var]
-    except TypeError:
-        return list(rows.values())

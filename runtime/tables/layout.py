@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from runtime.clock.names import time_name_rank
 from runtime.errors import InputError
 from runtime.tables.cells import is_number, is_stated
 from runtime.tables.formulas import from_text
@@ -15,6 +16,7 @@ __all__ = ["Layout", "find_layout"]
 _DELIMITERS = (",", ";", "\t", "|", SPACES)
 _PROBED = 200
 _TIMELIKE = re.compile(r"\d{1,4}([-./:])\d{1,2}|\d{1,2}[- ][A-Za-z]{3}|[A-Za-z]{3},? \d|\d+T\d")
+_PLAIN_NUMBER = re.compile(r"[+-]?\d[\d.,]*")
 _LONGEST_UNIT = 20
 
 
@@ -120,6 +122,8 @@ class _Split:
         Raises:
             InputError: There are no rows below the header.
         """
+        if not self.rows:
+            raise InputError(f"{name} must have rows below its header. Received: comments alone.")
         first = self._first_data(wanted)
         joins = False
         above = [row for row in self.rows[:first] if row[1]]
@@ -171,12 +175,18 @@ class _Split:
         numbers = [c for c in columns if c not in times and _most(self.body, c, is_number)]
         if not times and not numbers:
             return self._after_header(self._widest(0) + 1)
+        always = next((c for c in numbers if all(is_number(row[c]) for row in self.body)), None)
+
+        def is_begun(cells: Sequence[str]) -> bool:
+            # What counts the rows, or the time, has a number from the first row on.
+            return always is None or (always < len(cells) and is_number(cells[always]))
+
         for place, (_, cells) in enumerate(self.rows):
             if len(cells) < self.width - 1 or _is_count(cells):
                 continue
             if any(c < len(cells) and _is_timelike(cells[c]) for c in times):
                 return place
-            if not times and _is_data(cells, numbers):
+            if not times and _is_data(cells, numbers) and is_begun(cells):
                 return place
         return self._after_header(self._widest(0) + 1)
 
@@ -208,18 +218,18 @@ class _Split:
             return None
         # Those directly above the data.
         block = [p for p in fits if all(q in fits for q in range(p, fits[-1] + 1))]
-        place, *below = block
+        place = block[0] if named else min(block, key=lambda p: _no_header(above[p][1]))
         names = above[place][1]
+        groups = [p for p in block if p < place]
+        below = [p for p in block if p > place]
+        if groups and len(set(names)) < len(names):
+            names = _joined(above[groups[-1]][1], names)
+        elif below and _are_groups(names, above[below[0]][1]):
+            names = _joined(names, above[below[0]][1])
+            below = below[1:]
         units: tuple[str, ...] = ()
-        if below:
-            second = above[below[0]][1]
-            if len(set(names)) < len(names) and len(set(zip(names, second, strict=False))) == len(
-                names
-            ):
-                names = [" ".join(filter(None, pair)) for pair in zip(names, second, strict=False)]
-                below = below[1:]
         if below and _are_units(above[below[0]][1]):
-            units = tuple(above[below[0]][1])
+            units = tuple(map(_unit, above[below[0]][1]))
         return place, names, units
 
     def _commented(self, start: int, first: int, width: int) -> list[str] | None:
@@ -232,6 +242,36 @@ class _Split:
                 if len(cells) == width and width > 1:
                     return cells
         return None
+
+
+def _no_header(cells: Sequence[str]) -> tuple[bool, bool, bool]:
+    """Sorts rows above the data: those with a time's name, without times and numbers, come first."""
+    has_times = any(map(_is_timelike, cells))
+    has_name = any(time_name_rank(cell) is not None for cell in cells if cell)
+    return has_times, not has_name, any(map(_PLAIN_NUMBER.fullmatch, cells))
+
+
+def _are_groups(names: Sequence[str], below: Sequence[str]) -> bool:
+    """Whether names are those of groups, as of merged cells, and each row below tells them apart."""
+    pairs = list(zip(names, below, strict=False))
+    blanks = any(not name and second for name, second in pairs)
+    is_double = len(set(names)) < len(names)
+    return (blanks or is_double) and len(set(_joined(names, below))) == len(names) == len(pairs)
+
+
+def _joined(groups: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Returns `GROUP NAME` per column; a group goes on over the blank cells beside it."""
+    joined, last = [], ""
+    for group, name in zip(groups, names, strict=False):
+        last = group if group or not name else last
+        joined.append(" ".join(filter(None, (last if name else group, name))))
+        if not name:
+            last = ""
+    return joined
+
+
+def _unit(cell: str) -> str:
+    return cell[1:-1].strip() if re.fullmatch(r"\([^()]*\)|\[[^\[\]]*\]", cell) else cell
 
 
 def _stripped(cells: Sequence[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """A file or a pipe as whole lines of text, as many at a time as have arrived."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator, Sequence
 from typing import BinaryIO
 
 from runtime.errors import InputError
@@ -10,6 +11,9 @@ __all__ = ["Lines"]
 _READ_SIZE = 1 << 18
 _LINE_LIMIT = 1 << 24
 _PROBED = 2000
+_MOST_TITLES = 50
+_ROW = re.compile(r"\s*[\"'+-]?\d.*[,;\t|]|\{")
+_KEPT = re.compile(r'(^|[,;\t])="', re.MULTILINE)
 
 
 class Lines:
@@ -35,11 +39,15 @@ class Lines:
         self.is_whole = True
         """Whether the last line was ended; known at the end."""
         self._is_plain = True
+        self._begun = False
         self._live = live
         self._held = b""
 
-    def head(self) -> list[str]:
-        """Returns the first lines: up to two thousand of a file, at least two of a pipe.
+    def head(self, wanted: Collection[str] = ()) -> list[str]:
+        """Returns the first lines: up to two thousand of a file, of a pipe no more than needed.
+
+        Args:
+            wanted: Columns of the header; a pipe's first lines are taken until they have come.
 
         Raises:
             InputError: Nothing, or no lines.
@@ -50,8 +58,8 @@ class Lines:
         lines: list[str] = []
         for some in self._chunks(first=True):
             lines += some
-            stated = sum(bool(line.strip()) for line in lines)
-            if stated > (_PROBED if not self._live else not lines[0].lstrip().startswith("{")):
+            stated = [line for line in lines if line.strip()]
+            if len(stated) > _PROBED or (self._live and _is_begun(stated, wanted)):
                 break
         if not any(line.strip() for line in lines):
             raise InputError(
@@ -65,6 +73,7 @@ class Lines:
         Raises:
             InputError: A line without an end, or text in no encoding that is read.
         """
+        self._begun = True
         yield head
         yield from self._chunks(first=False)
 
@@ -116,6 +125,12 @@ class Lines:
         if "\0" in text:
             self.zeros += text.count("\0")
             text = text.replace("\0", "")
+        if "\ufeff" in text:
+            # Files that were put one behind the other begin with a mark each.
+            text = text.replace("\ufeff", "")
+        if '="' in text:
+            # How exports keep spreadsheets from changing a cell: ="20.1".
+            text = _KEPT.sub(r'\1"', text)
         if "\r" in text:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
         return text.removesuffix("\n").split("\n")
@@ -124,10 +139,12 @@ class Lines:
         try:
             text = raw.decode(self.encoding, "strict" if self.encoding == "utf-8" else "replace")
         except UnicodeDecodeError as error:
-            if self._live:
-                return raw.decode(self.encoding, "replace")
-            if self._is_plain and raw[: error.start].isascii():
+            plain = self._is_plain and raw[: error.start].isascii()
+            # One flipped byte, late in a stream, does not decide for all that follows.
+            if plain and not (self._live and self._begun):
                 self.encoding = "cp1252"
+                return raw.decode(self.encoding, "replace")
+            if self._live:
                 return raw.decode(self.encoding, "replace")
             row = self.row + raw.count(b"\n", 0, error.start)
             raise InputError(
@@ -136,6 +153,26 @@ class Lines:
             ) from error
         self._is_plain = self._is_plain and text.isascii()
         return text
+
+
+def _is_begun(stated: Sequence[str], wanted: Collection[str]) -> bool:
+    """Whether lines hold the header and what follows, or rows without one."""
+    if stated and stated[0].lstrip().startswith("{"):
+        return True
+    if len(stated) < 2:
+        return False
+    if len(stated) > _MOST_TITLES or not wanted or sum(map(_is_row, stated)) > 1:
+        return True
+    above = _letters("".join(stated[:-1]))
+    return all(_letters(name) in above for name in wanted)
+
+
+def _is_row(line: str) -> bool:
+    return _ROW.match(line) is not None
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text))
 
 
 def _encoding(head: bytes) -> tuple[str, int]:

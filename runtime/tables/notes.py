@@ -78,6 +78,14 @@ def notes_of(reader: TableReader) -> list[str]:
     if isinstance(rows, JsonRows) and rows.late_names:
         named = ", ".join(f"{name} (row {row})" for name, row in list(rows.late_names.items())[:10])
         notes.append(f"Keys that came too late to be columns were left out: {named}")
+    if isinstance(rows, JsonRows) and rows.titles:
+        shown = ", ".join(repr(title[:40]) for title in rows.titles[:3])
+        notes.append(f"{len(rows.titles)} lines before the first object were left out: {shown}")
+    if isinstance(rows, JsonRows) and rows.others:
+        shown = ", ".join(list(rows.other_names)[:10])
+        notes.append(
+            f"{rows.others} objects with none of the columns were left out; they have {shown}"
+        )
     suspects = reader.suspects
     if suspects.count:
         shown = ", ".join(f"{text[:40]!r} in row {row}" for row, text in suspects.texts[:5])

@@ -131,8 +131,8 @@ class TableReader:
         if self.rows is not None:
             return
         known = self.reading
-        head = self.lines.head()
         wanted = list(filter(None, (*(self.channels or ()), self._text)))
+        head = self.lines.head(() if known.id and not self._text else wanted)
         rows: CsvRows | JsonRows
         if is_json(head):
             # The first object of a pipe may be another message than a row.
@@ -164,6 +164,9 @@ class TableReader:
             taken.add(names.index(self._text))
         if self.channels is None:
             places = [i for i in range(len(names)) if i not in taken]
+            if isinstance(rows, JsonRows) and self.time is not None:
+                beside = rows.beside([names[i] for i in self.time.places])
+                places = [i for i in places if names[i] in beside]
             self.channels = tuple(names[i] for i in places)
         else:
             places = [names.index(name) for name in self.channels]
@@ -173,6 +176,7 @@ class TableReader:
             decimal=known.decimal,
             units={str(i): known.units[names[i]] for i in places if names[i] in known.units},
             switches=[str(i) for i in places if names[i] in known.switches],
+            names={str(i): names[i] for i in places},
             strict=not self.live,
         )
         self._places = places
@@ -239,7 +243,7 @@ class TableReader:
 
     def _parsed(self) -> Iterator[Block]:
         held: list[_Cells] = []
-        channels = Channels(self.cells)
+        channels = Channels(self.cells, is_text=isinstance(self.rows, CsvRows))
         clock: Clock | None = None
         for cells in self._cells():
             held.append(cells)

@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 
 __all__ = ["Records", "split_line"]
 
@@ -94,7 +95,7 @@ class Records:
         """
         delimiter = self._delimiter
         if not self._open and delimiter != SPACES:
-            if not any('"' in line for line in lines):
+            if '"' not in "".join(lines):
                 return [line.split(delimiter) for line in lines], range(row, row + len(lines))
             if all(line.count('"') % 2 == 0 for line in lines):
                 try:
@@ -110,6 +111,19 @@ class Records:
                 records.append(cells)
                 numbers.append(at)
         return records, numbers
+
+    def flat(self, lines: Sequence[str]) -> list[str] | None:
+        """Returns the cells of all lines, one row after the other.
+
+        `None`: a line is no plain row of all cells, and `split` must look at each.
+        """
+        delimiter = self._delimiter
+        if self._open or delimiter == SPACES or self._width < 2:
+            return None
+        if set(map(str.count, lines, repeat(delimiter))) != {self._width - 1}:
+            return None
+        text = delimiter.join(lines)
+        return None if '"' in text else text.split(delimiter)
 
     def finish(self) -> tuple[list[list[str]], list[int]]:
         """Returns what a quote that was never closed has held back."""

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 from runtime.errors import InputError
 from runtime.tables.cells import (
-    SWITCHES,
     CellStyle,
     Decimal,
     both_readings,
@@ -12,19 +11,9 @@ from runtime.tables.cells import (
     is_stated,
     unit_stated,
 )
+from runtime.tables.words import PLAIN_SWITCHES, SWITCH_PAIRS, SWITCHES
 
 __all__ = ["settle"]
-
-_PAIRS = (
-    {"on", "off"},
-    {"true", "false"},
-    {"yes", "no"},
-    {"open", "closed"},
-    {"opened", "closed"},
-    {"running", "stopped"},
-    {"active", "inactive"},
-    {"enabled", "disabled"},
-)
 
 
 def settle(
@@ -34,6 +23,7 @@ def settle(
     decimal: Decimal | None = None,
     units: Mapping[str, str] | None = None,
     switches: Sequence[str] = (),
+    names: Mapping[str, str] | None = None,
     strict: bool = True,
 ) -> dict[str, CellStyle]:
     """Returns how each column writes its numbers.
@@ -47,6 +37,7 @@ def settle(
         decimal: Decimal mark of cells that leave it open, as the user or the detector says.
         units: Units that columns are read in, where they are known.
         switches: Columns that are known to say on and off.
+        names: What to call the columns in messages, where that is not the key.
         strict: A column that leaves it open is an error; else such cells are, one by one.
 
     Raises:
@@ -61,7 +52,7 @@ def settle(
             unclear = _unclear(cells, evidence[name], certain)
             if unclear is not None and strict:
                 raise InputError(
-                    f"Column {name} of {table} must hold numbers that can be read in one way. "
+                    f"Column {(names or {}).get(name, name)} of {table} must hold numbers that can be read in one way. "
                     f"Received: {unclear!r}. {both_readings(unclear)}"
                 )
         is_switch = name in switches or _is_switch(cells)
@@ -90,6 +81,18 @@ def _unclear(cells: Sequence[str], own: set[str], certain: set[str]) -> str | No
 
 
 def _is_switch(cells: Sequence[str]) -> bool:
-    words = {cell.strip().lower() for cell in cells if is_stated(cell)}
+    known = SWITCHES.keys() | {"0", "1"}
+    words = set()
+    for cell in cells:
+        word = cell.strip().lower()
+        if word in known:
+            words.add(word)
+        elif is_stated(word):
+            return False
     said = words & SWITCHES.keys()
-    return bool(said) and words <= SWITCHES.keys() | {"0", "1"} and any(said <= p for p in _PAIRS)
+    if not said:
+        return False
+    if said == words and len(said) == 1 and not said <= PLAIN_SWITCHES:
+        # `non` or `zu` in every row may be any text.
+        return False
+    return any(said <= pair for pair in SWITCH_PAIRS)

@@ -19,6 +19,10 @@ __all__ = ["TimeColumn", "find_time"]
 JOINED = " + "
 """Between the names of a date and its time of day."""
 _PROBED = 2000
+_YEARS = frozenset(["year", "yr", "yy", "yyyy", "jahr", "année", "annee", "an", "año", "ano", "anno", "jaar", "år", "rok"])
+_PARTS = frozenset(
+    ["month", "mo", "mm", "mon", "monat", "mois", "mes", "mese", "maand", "måned", "doy", "dayofyear", "day_of_year", "julian", "day", "dd", "tag", "jour", "día", "dia", "giorno", "dag", "hour", "hr", "hh", "hhmm", "stunde", "heure", "hora", "ora", "uur", "time"]
+)
 _CERTAIN = 10
 """Ranks of names that nothing but times have."""
 
@@ -39,7 +43,9 @@ class TimeColumn:
     def cells(self, columns: Sequence[Sequence[object]]) -> list[str]:
         """Returns the times as text, of these columns."""
         if len(columns) == 1:
-            return [cell if type(cell) is str else _text(cell) for cell in columns[0]]
+            if set(map(type, columns[0])) <= {str}:
+                return list(columns[0])  # type: ignore[arg-type]
+            return list(map(_text, columns[0]))
         return [f"{_text(a)} {_text(b)}" for a, b in zip(*columns, strict=True)]
 
 
@@ -111,12 +117,10 @@ class _Finder:
             for i in ([date] if date is not None else self.free)
             if self.sample[i] and is_date_only(self.sample[i])
         ]
+        if not dates or (date is None and time_name_rank(self.names[dates[0]]) is None):
+            return None
         times = [i for i in self.free if self.sample[i] and is_time_of_day(self.sample[i])]
-        if (
-            not dates
-            or not times
-            or (date is None and time_name_rank(self.names[dates[0]]) is None)
-        ):
+        if not times:
             return None
         return self._column((dates[0], times[0]), "a date and its time")
 
@@ -151,6 +155,12 @@ class _Finder:
                     "Name one of them with --time."
                 )
             return self._column((found[0],), "by its cells")
+        if not numbered and (parts := self._parts()):
+            raise InputError(
+                f"{self.table} must have its times in one column, or in two with the date and the "
+                f"time of day. Received: {', '.join(parts)}. Join them, as in 2024-03-04 00:05, or "
+                "leave times out with grid = 'rows' in [data]."
+            )
         for place in self.free:
             cells = self.sample[place]
             if not numbered and _looks_dated(cells):
@@ -160,6 +170,16 @@ class _Finder:
                     "--time-format, or leave times out with grid = 'rows' in [data]."
                 )
         return None
+
+    def _parts(self) -> list[str]:
+        """Returns the columns of a year and of other parts of a time."""
+        years = [i for i in self.free if self._is_part(i, _YEARS) and _are_years(self.sample[i])]
+        others = [i for i in self.free if self._is_part(i, _PARTS)]
+        return [self.names[i] for i in (*years[:1], *others)] if years and others else []
+
+    def _is_part(self, place: int, words: Collection[str]) -> bool:
+        name = self.names[place].strip().lower().strip("_#[]().")
+        return name in words and all(map(str.isdigit, self.sample[place]))
 
     def _is_times(self, cells: Sequence[str], name: str) -> bool:
         try:
@@ -266,6 +286,10 @@ def _rises(cells: Sequence[str]) -> bool:
         return True
     steps = np.diff(values)
     return bool((steps >= 0).mean() > 0.9 and values[-1] > values[0])
+
+
+def _are_years(cells: Sequence[str]) -> bool:
+    return bool(cells) and all(len(cell) == 2 or 1900 <= int(cell) <= 2100 for cell in cells)
 
 
 def _looks_dated(cells: Sequence[str]) -> bool:
