@@ -51,6 +51,8 @@ class DataOptions(Options):
     """Of a long table: the column that names the channel."""
     value: str | None = None
     """Of a long table: the column of the readings."""
+    resample: Literal["mean"] | None = None
+    """`mean`: rows become the means of each `period`, where they come faster."""
     channels: tuple[str, ...] | None = None
     """Columns to watch; all that are measurements where not given."""
     units: dict[str, str] = {}
@@ -81,6 +83,7 @@ class DataOptions(Options):
             "missing",
             "id",
             "value",
+            "resample",
         )
         return Reading(**{name: getattr(self, name) for name in names})
 

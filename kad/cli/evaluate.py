@@ -11,6 +11,7 @@ from kad.cli.reading import (
     DecimalOption,
     FormatOption,
     MissingOption,
+    ResampleOption,
     TimeOption,
     UnitOption,
     ZoneOption,
@@ -49,6 +50,7 @@ def evaluate(
     timezone: ZoneOption = None,
     decimal: DecimalOption = None,
     missing: MissingOption = None,
+    resample: ResampleOption = None,
     backend: BackendOption = None,
 ) -> None:
     """Compare scores with labels, beside a random score and the moving Gaussian."""
@@ -70,6 +72,7 @@ def evaluate(
         timezone=timezone,
         decimal=decimal,
         missing=missing,
+        resample=resample,
     )
     result = evaluate_run(run, data, labels, test=test, training=training, reading=reading)
     for note in result.notes:

@@ -33,6 +33,11 @@ MissingOption = Annotated[
     typer.Option(help="What means no reading: -9999,X.", show_default="words such as NaN, Bad"),
 ]
 
+ResampleOption = Annotated[
+    str | None,
+    typer.Option(help="mean: of each period, where rows come faster.", show_default=False),
+]
+
 
 def reading_options(
     time: str | None = None,
@@ -41,6 +46,7 @@ def reading_options(
     timezone: str | None = None,
     decimal: str | None = None,
     missing: str | None = None,
+    resample: str | None = None,
 ) -> dict[str, Any]:
     """Returns the keys of `[data]` that the flags give.
 
@@ -49,6 +55,8 @@ def reading_options(
     """
     if decimal not in (None, ".", ","):
         raise InputError(f"--decimal takes . or a comma. Received: {decimal!r}.")
+    if resample not in (None, "mean"):
+        raise InputError(f"--resample takes mean. Received: {resample!r}.")
     words = None if missing is None else [_word(word) for word in missing.split(",")]
     given = {
         "time": time,
@@ -57,6 +65,7 @@ def reading_options(
         "timezone": timezone,
         "decimal": decimal,
         "missing": words,
+        "resample": resample,
     }
     return {name: value for name, value in given.items() if value is not None}
 

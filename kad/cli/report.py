@@ -11,6 +11,7 @@ from kad.cli.reading import (
     DecimalOption,
     FormatOption,
     MissingOption,
+    ResampleOption,
     TimeOption,
     UnitOption,
     ZoneOption,
@@ -40,6 +41,7 @@ def report(
     timezone: ZoneOption = None,
     decimal: DecimalOption = None,
     missing: MissingOption = None,
+    resample: ResampleOption = None,
     backend: BackendOption = None,
 ) -> None:
     """Write the HTML report of a run, with the scores of a CSV."""
@@ -53,6 +55,7 @@ def report(
         timezone=timezone,
         decimal=decimal,
         missing=missing,
+        resample=resample,
     )
     page = write_report(run, data, labels=labels, output=output, png=png, reading=reading)
     console.print(f"Wrote {page}.")

@@ -11,6 +11,7 @@ from kad.cli.reading import (
     DecimalOption,
     FormatOption,
     MissingOption,
+    ResampleOption,
     TimeOption,
     UnitOption,
     ZoneOption,
@@ -33,6 +34,7 @@ def score(
     timezone: ZoneOption = None,
     decimal: DecimalOption = None,
     missing: MissingOption = None,
+    resample: ResampleOption = None,
     predictions: Annotated[
         Path | None,
         typer.Option(help="Also write 1-step, n-step and mean predictions.", show_default=False),
@@ -59,6 +61,7 @@ def score(
         timezone=timezone,
         decimal=decimal,
         missing=missing,
+        resample=resample,
     )
     table = read_for(detector, data, reading=reading)
     say_read(table)

@@ -13,6 +13,7 @@ from kad.cli.reading import (
     DecimalOption,
     FormatOption,
     MissingOption,
+    ResampleOption,
     TimeOption,
     UnitOption,
     ZoneOption,
@@ -49,6 +50,10 @@ def train(
     timezone: ZoneOption = None,
     decimal: DecimalOption = None,
     missing: MissingOption = None,
+    period: Annotated[
+        float | None, typer.Option(help="Sampling period in seconds.", show_default="found")
+    ] = None,
+    resample: ResampleOption = None,
     long: Annotated[
         bool, typer.Option("--long", help="A row is one reading of one channel.")
     ] = False,
@@ -104,7 +109,9 @@ def train(
                 timezone=timezone,
                 decimal=decimal,
                 missing=missing,
+                resample=resample,
             ),
+            "period": period,
             "long": long or None,
             "channels": _names(channels),
             "train": rows,

@@ -17,8 +17,8 @@ _SHOWN = 5
 def without_absurd(placed: Placed, names: Sequence[str]) -> tuple[Placed, dict[str, Any]]:
     """Takes impossible readings for missing ones.
 
-    A reading is impossible that lies more than a thousand times the range of the middle nine tenths
-    of its channel away, where such are at most three in a hundred of its readings. Registers without
+    A reading is impossible that lies more than a thousand times the range of the middle nine
+    tenths of its channel away, where such are at most three in a hundred. Registers without
     a value give such numbers (65535, 2147483647, -9999 beside 0.02 bar).
 
     Args:

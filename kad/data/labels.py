@@ -9,6 +9,7 @@ import pandas as pd
 
 from kad.data.frames import times_ns
 from kad.data.tables import ROWS
+from runtime.clock.forms import TimeForm
 from runtime.clock.timestamps import TimestampParser, TimeStyle
 from runtime.errors import InputError
 from runtime.files import check_file
@@ -52,7 +53,7 @@ def read_labels(
         raise InputError(
             f"{path} must have the columns start and end. Received: {', '.join(rows[0])}."
         )
-    parser = TimestampParser()
+    parser = TimestampParser(_counted(rows))
     try:
         starts, ends = (
             parser.parse([row[side] or "" for row in rows], 2) for side in ("start", "end")
@@ -68,6 +69,13 @@ def read_labels(
         if end < start:
             raise InputError(f"Row {row} of {path} ends before it starts.")
     return list(zip(starts.tolist(), ends.tolist(), strict=True))
+
+
+def _counted(rows: list[dict[str, str]]) -> TimeForm | None:
+    """Returns the form of row numbers: those of Excel's days could be either."""
+    cells = [(row[side] or "").strip() for row in rows for side in ("start", "end")]
+    whole = all(cell.isdigit() and len(cell) < 8 for cell in cells)
+    return TimeForm("elapsed") if cells and whole else None
 
 
 def labels_in_time(windows: list[tuple[int, int]], frame: pd.DataFrame) -> list[tuple[int, int]]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kad.data.survey import Column, survey
-from runtime.errors import InputError
+from runtime.errors import InputError, MissingExtraError
 from runtime.tables.opened import PARQUET_MAGICS
 from runtime.tables.reader import TableReader
 from runtime.tables.reading import Reading
@@ -34,13 +34,14 @@ def read_parquet(
         As `kad.data.long_tables.read_long`.
 
     Raises:
-        InputError: pyarrow is missing, or the file is damaged.
+        InputError: The file is damaged.
+        MissingExtraError: pyarrow is missing.
     """
     try:
         from pyarrow import ArrowException, csv, feather, parquet
     except ImportError as error:
-        raise InputError(
-            f"Reading {path} needs pyarrow. Install it with pip install pyarrow, or write CSV."
+        raise MissingExtraError(
+            f"Reading {path} needs pyarrow: pip install 'kad-anomaly[parquet]'. Or write CSV."
         ) from error
     try:
         with path.open("rb") as file:

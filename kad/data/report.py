@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from kad.data.survey import Column
-from runtime.clock.forms import KINDS, TimeStyle
+from runtime.clock.forms import TimeStyle
 from runtime.clock.timestamps import format_times
-from runtime.tables.notes import notes_of
+from runtime.tables.notes import notes_of, time_line
 from runtime.tables.reader import TableReader
 
 __all__ = ["ReadReport", "report_of"]
@@ -26,6 +26,8 @@ class ReadReport:
     last: str = ""
     time: str = "no time column: rows are numbered"
     """The time column, how it was found and how it is written."""
+    period: str = ""
+    """The sampling period and how it was found, where that was asked for."""
     columns: list[Column] = field(default_factory=list)
     """All columns beside the times."""
     notes: list[str] = field(default_factory=list)
@@ -53,6 +55,8 @@ class ReadReport:
             f"Read {self.file}: {self.rows} rows{span}; {self.time}.",
             f"Channels: {', '.join(map(_named, (c for c in self.columns if c.why is None)))}.",
         ]
+        if self.period:
+            lines.append(f"Period: {self.period}.")
         if self.left_out:
             left = "; ".join(f"{name} ({why})" for name, why in self.left_out.items())
             lines.append(f"Left out: {left}.")
@@ -74,6 +78,7 @@ class ReadReport:
             "first": self.first,
             "last": self.last,
             "time": self.time,
+            "period": self.period,
             "channels": self.channels,
             "left_out": self.left_out,
             "missing": {c.name: c.missing for c in self.columns if c.why is None and c.missing},
@@ -100,8 +105,6 @@ def report_of(
     if reader.time is not None:
         ends = np.array([times_ns.min(), times_ns.max()])
         report.first, report.last = format_times(ends, style)
-        form = reader.parser.form if reader.parser else None
-        written = f", {KINDS[form.kind]}" if form is not None else ""
-        report.time = f"times from {reader.time.name!r}, found {reader.time.how}{written}"
+    report.time = time_line(reader)
     report.notes = notes_of(reader)
     return report

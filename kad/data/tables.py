@@ -16,7 +16,9 @@ from kad.data.long_tables import is_annotated, read_long, refuse_long, telling_c
 from kad.data.parquet import is_parquet, read_parquet
 from kad.data.report import ReadReport, report_of
 from kad.data.survey import Column, survey
+from runtime.clock.durations import nanoseconds
 from runtime.clock.forms import TimeStyle
+from runtime.clock.resample import Resampler
 from runtime.errors import InputError
 from runtime.tables.opened import open_table
 from runtime.tables.reader import TableReader
@@ -169,6 +171,9 @@ def _finished(
             "times. Rename one of them."
         )
     style = reader.style
+    if reading_of(wanted).resample is not None and reader.has_times:
+        times, values = _resampled(path, wanted, times, values)
+        report.notes.append(f"{report.rows} rows became the means of {len(times)} periods")
     index: pd.Index
     if not reader.has_times and wanted.period_s in (None, 1.0):
         index = pd.RangeIndex(len(times), name=ROWS)
@@ -179,6 +184,20 @@ def _finished(
         index = index.tz_localize("UTC") if style.kind == "aware" else index
     frame = pd.DataFrame(values[:, taken], index=index, columns=names)
     return Table(frame, style, _reading(reader, columns), report)
+
+
+def _resampled(
+    path: Path, wanted: Wanted, times: np.ndarray, values: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    if wanted.period_s is None:
+        raise InputError(
+            f"The rows of {path} become means of a period that must be known. Received: resample "
+            "without period. Say period = SECONDS in [data] (--period)."
+        )
+    resampler = Resampler(nanoseconds(wanted.period_s), values.shape[1])
+    parts = [resampler.place(times, values), resampler.flush()]
+    joined = tuple(np.concatenate(pair) for pair in zip(*parts, strict=True))
+    return joined[0], joined[1]
 
 
 def _reading(reader: TableReader, columns: list[Column]) -> Reading:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from math import inf
 from typing import Any, ClassVar
 
+from kad.detector.footprint import Needed, needed
 from kad.detector.own import Own
 from kad.graph.calibration import Calibration
 from kad.graph.scaler import Scaler
@@ -127,6 +128,18 @@ class Described(Own):
     def state_size(self) -> int:
         """Length of one stream's state row."""
         return self.layout.size
+
+    def memory_needed(self, rows: int) -> Needed:
+        """Estimates the peak memory of training on some rows, of export and of scoring."""
+        return needed(
+            rows=rows,
+            inputs=len(self.channels) + len(self.context),
+            max_steps=self.max_steps,
+            step_numbers=self.step_numbers,
+            row_numbers=self.row_numbers,
+            state_size=self.state_size,
+            weights=self.count_params(),
+        )
 
     @property
     def max_gap_steps(self) -> int:

@@ -92,6 +92,7 @@ class Fitting(Calibrating):
             InputError: Rows that cannot be learnt from; nothing was written yet.
         """
         severity_threshold(false_alarms, self.period_s)
+        frame = frames.pandas_frame(frame)
         placed, counts = frames.to_grid(self.columns_of(frame), self.make_grid(reorder=reorder))
         placed, absurd = without_absurd(placed, self.channels)
         segments = frames.to_segments(placed)

@@ -79,7 +79,7 @@ def evaluate_run(
     """
     subject = subject_of(Path(run))
     meta = subject.metadata
-    frame, style = read(data, subject, reading)
+    frame, style, said = read(data, subject, reading)
     scores = subject.scores(frame)
     ranges = label_ranges(read_labels(labels, style=style), labels, frame, scores, subject)
     trained = training_rows(frame, subject)
@@ -89,7 +89,7 @@ def evaluate_run(
         notes.append(f"{lost} of {len(ranges)} labelled windows lie in rows that do not count.")
     source = None if trained is None else frame.iloc[trained]
     if training is not None:
-        other, _ = read(training, subject, reading)
+        other, _, _ = read(training, subject, reading)
         rows = training_rows(other, subject)
         if rows is None:
             raise InputError(
@@ -103,7 +103,7 @@ def evaluate_run(
         figures[BASELINE] = judge.of_baseline(source, frame)
     except InputError as error:
         notes.append(str(error))
-    return Evaluation(_table(figures), tuple(notes), meta.threshold, meta.false_alarms)
+    return Evaluation(_table(figures), (*said, *notes), meta.threshold, meta.false_alarms)
 
 
 class _Judge(NamedTuple):

@@ -6,7 +6,7 @@ from contextlib import suppress
 import numpy as np
 import pandas as pd
 
-from kad.data.frames import times_ns, to_grid, to_segments
+from kad.data.frames import pandas_frame, times_ns, to_grid, to_segments
 from kad.data.labels import labels_in_time
 from kad.data.rows import select_rows
 from kad.data.tables import read_table
@@ -24,9 +24,9 @@ Data = str | os.PathLike[str] | pd.DataFrame
 
 def read(
     data: Data, subject: Subject, reading: Reading | None
-) -> tuple[pd.DataFrame, TimeStyle | None]:
-    """Returns the detector's channels, and how the file writes times."""
-    if not isinstance(data, pd.DataFrame):
+) -> tuple[pd.DataFrame, TimeStyle | None, list[str]]:
+    """Returns the detector's channels, how the file writes times, and what was read, in words."""
+    if isinstance(data, str | os.PathLike):
         table = read_table(
             data,
             reading=reading,
@@ -37,14 +37,15 @@ def read(
             ),
             numbered=subject.metadata.grid == "rows",
         )
-        return table.frame, table.style
+        return table.frame, table.style, table.report.lines()
+    data = pandas_frame(data)
     absent = [name for name in subject.metadata.channels if name not in data.columns]
     if absent or data.empty:
         raise InputError(
             f"The data must have rows, and the columns {', '.join(subject.metadata.channels)}. "
             f"Received: {len(data)} rows, the columns {', '.join(map(str, data.columns))}."
         )
-    return data[list(subject.metadata.channels)], None
+    return data[list(subject.metadata.channels)], None, []
 
 
 def label_ranges(

@@ -1,7 +1,7 @@
 """The page of a report: what stands where, in which words."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -224,6 +224,19 @@ def _facts(detector: Detector) -> list[tuple[str, str]]:
             f"{meta.warmup_steps:,} steps, again after {meta.max_gap_steps:,} missing",
         ),
         ("Training data", f"sha256 {training['data_sha256'][:16]}…"),
+        *_read(training.get("read", {})),
+    ]
+
+
+def _read(read: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Says what was read of the table that it was trained on."""
+    if not read:
+        return []
+    left = "; ".join(f"{name} ({why})" for name, why in read["left_out"].items())
+    return [
+        ("Read", f"{read['file']}, {read['rows']:,} rows, {read['time']}"),
+        *([("Left out", left)] if left else []),
+        *([("Noticed", "; ".join(read["notes"]))] if read["notes"] else []),
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kad.data.frames import times_ns
+from kad.data.frames import pandas_frame, times_ns
 from kad.data.labels import labels_in_time, read_labels
 from kad.detector import Detector
 from kad.detector.diagnostics import AROUND, Diagnostic
@@ -100,8 +100,8 @@ def _path_of(data: object) -> str | os.PathLike[str] | None:
 
 
 def _frame(data: Data, detector: Detector, reading: Reading | None) -> pd.DataFrame:
-    if isinstance(data, pd.DataFrame):
-        return data
+    if not isinstance(data, str | os.PathLike):
+        return pandas_frame(data)
     return read_for(detector, data, reading=reading).frame
 
 

@@ -41,7 +41,7 @@ def build_detector(
         )
     for name in names:
         try:
-            check_column(name, config.data.units.get(name))
+            check_column(name, units.get(name))
         except ValueError as error:
             raise InputError(
                 f"A channel needs a name that a detector file can hold: {error}. Rename the column."

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pandas as pd
 
 from kad.config import Config
+from kad.data.frames import pandas_frame, times_ns
+from kad.data.period import find_period
 from kad.data.rows import select_rows
-from kad.data.tables import Table, read_table
+from kad.data.tables import ROWS, Table, read_table
 from kad.detector import Detector
 from kad.detector.series import Prepared
 from kad.runs.construct import build_detector
@@ -26,15 +29,17 @@ from kad.runs.folder import (
     remove_outputs,
 )
 from kad.runs.lock import check_unlocked
+from kad.runs.memory import check_training
 from kad.runs.pretrained import take_weights
 from kad.training.session import Progress, TrainingInterruptedError
+from runtime.clock.timestamps import format_times
 from runtime.errors import ConfigError, InputError
 from runtime.files import check_outputs, replacing, write_atomically
 
 
 def train(
     config: Config,
-    data: str | os.PathLike[str] | pd.DataFrame,
+    data: str | os.PathLike[str] | Any,
     *,
     out: str | os.PathLike[str],
     resume: bool = False,
@@ -51,7 +56,7 @@ def train(
 
     Args:
         config: From `build_config`.
-        data: A CSV or JSON-lines file, or a frame indexed by time.
+        data: A table, or a frame: of pandas, indexed by time, or see `pandas_frame`.
         out: The run folder; its parents are made.
         resume: Continue the training that stopped in `out`.
         overwrite: Replace a finished run.
@@ -62,7 +67,8 @@ def train(
 
     Raises:
         InputError: Data that cannot be used, a finished run in `out`, nothing to resume, data or
-            `pretrained` in a place that the run writes, or another training into `out`.
+            `pretrained` in a place that the run writes, another training into `out`, or too
+            little memory.
         ConfigError: The networks of `pretrained` are others.
         TrainingInterruptedError: Ctrl+C; what was learnt so far is kept in `out`.
     """
@@ -72,16 +78,18 @@ def train(
     check_outputs(
         {f"{name} of --out": folder / name for name in FILES},
         inputs={
-            "the data": None if isinstance(data, pd.DataFrame) else data,
+            "the data": data if isinstance(data, str | os.PathLike) else None,
             "the model of --pretrained": None if pretrained is None else _model_of(pretrained),
         },
         advice="Choose another --out.",
     )
     frame, names, table = _read(config, data)
-    if table is not None and say is not None:
-        for line in table.report.lines():
-            say(line)
     rows = select_rows(frame, config.data.train)
+    if table is not None:
+        table.report.period = _period(config, rows, table)
+        if say is not None:
+            for line in table.report.lines():
+                say(line)
     config = config.for_channels(len(names))
 
     keras.utils.set_random_seed(config.training.seed)
@@ -90,6 +98,7 @@ def train(
     )
     if pretrained:
         take_weights(detector, Path(pretrained))
+    check_training(detector, len(rows))
     prepared = detector.prepare(
         rows,
         training=config.training,
@@ -164,6 +173,21 @@ def _write(detector: Detector, history: pd.DataFrame, folder: Path) -> None:
         model.unlink(missing_ok=True)
 
 
+def _period(config: Config, rows: pd.DataFrame, table: Table) -> str:
+    """Says the sampling period, and how it was found."""
+    if config.data.period is not None:
+        return f"{config.data.period:.10g} s, as it was said"
+    if rows.index.name == ROWS:
+        return "1 s, for there are no times"
+    found = find_period(times_ns(rows), mixed=config.data.grid == "rows")
+    changes = "".join(
+        f"; from {change.before_s:g} to {change.after_s:g} s at "
+        f"{format_times(np.array([change.time_ns]), table.style)[0]}"
+        for change in found.changes
+    )
+    return f"{found.seconds:.10g} s, {found.how}{changes}"
+
+
 def about(table: Table) -> dict[str, Any]:
     """Returns what a detector file says of how its training rows were read."""
     return {"reading": table.reading.to_dict(), "read": table.report.to_dict()}
@@ -186,11 +210,12 @@ def _check_folder(folder: Path, *, resume: bool, overwrite: bool, pretrained: bo
 
 
 def _read(
-    config: Config, data: str | os.PathLike[str] | pd.DataFrame
+    config: Config, data: str | os.PathLike[str] | Any
 ) -> tuple[pd.DataFrame, tuple[str, ...], Table | None]:
     """Returns the whole series, the names of its channels, and the table where it was one."""
-    if isinstance(data, pd.DataFrame):
-        return data, config.data.channels or tuple(data.columns), None
+    if not isinstance(data, str | os.PathLike):
+        frame = pandas_frame(data)
+        return frame, config.data.channels or tuple(map(str, frame.columns)), None
     table = read_table(
         data,
         channels=config.data.channels,

@@ -59,7 +59,7 @@ def run_score(args: argparse.Namespace) -> int:
             events_output=stack.enter_context(open_output(args.events)) if args.events else None,
             form=args.format,
         )
-        for block in breaker.iterate(blocks_of(reader, detector, args.resample)):
+        for block in breaker.iterate(blocks_of(reader, detector)):
             if job.started is None:
                 job.start(detector.channels, reader.style)
             job.take(stream.push_many(*block))

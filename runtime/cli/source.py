@@ -12,8 +12,7 @@ from runtime.errors import InputError
 from runtime.files import check_file
 from runtime.model.detector import Detector
 from runtime.tables.columns import Block
-from runtime.tables.json_rows import JsonRows
-from runtime.tables.notes import cell_notes, notes_of
+from runtime.tables.notes import cell_notes, notes_of, read_lines
 from runtime.tables.opened import open_table
 from runtime.tables.reader import TableReader
 from runtime.tables.reading import Reading, learnt_reading
@@ -41,6 +40,7 @@ def open_rows(args: argparse.Namespace, detector: Detector) -> Iterator[TableRea
         timezone=args.timezone,
         decimal=args.decimal,
         missing=tuple(args.missing or ()),
+        resample=args.resample,
     )
     with ExitStack() as stack:
         if not live:
@@ -57,10 +57,10 @@ def open_rows(args: argparse.Namespace, detector: Detector) -> Iterator[TableRea
         )
 
 
-def blocks_of(reader: TableReader, detector: Detector, resample: str | None) -> Iterator[Block]:
+def blocks_of(reader: TableReader, detector: Detector) -> Iterator[Block]:
     """Yields the rows, or the means of each period; what a live stream loses is said."""
     resampler = None
-    if resample is not None:
+    if reader.reading.resample is not None:
         resampler = Resampler(detector.metadata.period_ns, len(detector.channels))
     lost, said = 0, -_MINUTE
     for block in reader:
@@ -75,20 +75,9 @@ def blocks_of(reader: TableReader, detector: Detector, resample: str | None) -> 
 
 
 def say_read(reader: TableReader) -> None:
-    """Says what of a table was no row and no number.
-
-    Raises:
-        InputError: A key that no object of a JSON file has.
-    """
-    if isinstance(reader.rows, JsonRows) and not reader.live:
-        seen, wanted = reader.rows.seen, reader.channels or ()
-        never = [name for name in wanted if name not in seen]
-        if never:
-            raise InputError(
-                f"The objects of {reader.name} must have the keys {', '.join(wanted)}. "
-                f"Received: {', '.join(sorted(seen))[:500]}; {', '.join(never)} never came. "
-                "Rename the keys, or use a detector made for these."
-            )
+    """Says how a table was read, and what of it was no row and no number."""
+    for line in read_lines(reader):
+        say(line)
     for note in notes_of(reader):
         say(f"note: {note}.")
     for cells in reader.cells:

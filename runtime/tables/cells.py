@@ -7,7 +7,8 @@ block by block, and counts what was no number.
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -23,7 +24,15 @@ from runtime.tables.words import (
     is_word,
 )
 
-__all__ = ["CellStyle", "ColumnCells", "Decimal", "decimal_evidence", "is_number", "is_stated"]
+__all__ = [
+    "CellStyle",
+    "ColumnCells",
+    "Decimal",
+    "decimal_evidence",
+    "is_number",
+    "is_stated",
+    "unit_stated",
+]
 
 Decimal = Literal[".", ","]
 
@@ -31,7 +40,8 @@ _SPACES = "\u0020\u00a0\u2009\u202f'\u2019"
 _GROUPED = re.compile(rf"[+-]?\d{{1,3}}(?:[{_SPACES}]\d{{3}})+(?:[.,]\d*)?")
 _NUMBER = r"[+-]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][+-]?\d+)?"
 _WHOLE = re.compile(_NUMBER)
-_UNIT = r"(?![xX]\d)[^\W\d_][^\s,;]*(?: [^\s\d,;]+)?|[°%µμΩ‰€$£¥]\S*(?: ?[A-Za-z]+)?"
+_WORDS = r"(?:[^\W\d_]{1,8}|[°%‰€$£¥])[23²³]?"
+_UNIT = rf"°?{_WORDS}(?:[/·*^.]-?{_WORDS})*(?: [^\W\d_]{{1,8}})?"
 _WITH_UNIT = re.compile(rf"({_NUMBER})\s?({_UNIT})")
 _EXPONENT = re.compile(r"([^eE]*)((?:[eE].*)?)")
 _FIRST = re.compile(r"([+-]?(?:\d[\d.,]*|[.,]\d+))((?:[eE][+-]?\d+)?)")
@@ -39,8 +49,6 @@ _LIMIT = re.compile(rf"(?:[<>≤≥]=?)\s*({_NUMBER})")
 _POINTS = re.compile(r"\.[^.\n]*\.")
 _CERTAIN_POINT = re.compile(r"^[+-]?\d+\.(?:\d\d?|\d{4,})?$", re.MULTILINE)
 _MOST_WORDS = 50
-_MANY = 20
-"""Numbers without a unit after which none is believed."""
 _CURRENCIES = frozenset("€$£¥")
 _MULTIPLES = {"k": 1e3, "M": 1e6, "G": 1e9}
 """Behind numbers without a unit, as dashboards write them: 940, 1.02k."""
@@ -113,7 +121,6 @@ class ColumnCells:
         self.bad: tuple[str, int] | None = None
         """The first cell that could not be read, and its row."""
         self._advice = ""
-        self._unitless = 0
         self.bad_cells = 0
         self.units: dict[str, tuple[str, int]] = {}
         """Units that cells stated, each with its first cell and row."""
@@ -136,8 +143,6 @@ class ColumnCells:
         values = None if self.style.switch else self._fast(cells)
         if values is None:
             values = np.fromiter(map(self._cell, cells, rows), np.float64, len(cells))
-        else:
-            self._unitless += len(values)
         return self.take(values)
 
     def take(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -179,7 +184,6 @@ class ColumnCells:
             self.counts.limits += is_limit
             if unit is not None:
                 return self._in_unit(number, unit, cell, row)
-            self._unitless += 1
             return number
         return self._worded(cell, text, row)
 
@@ -200,14 +204,10 @@ class ColumnCells:
 
     def _in_unit(self, number: float, unit: str, cell: str, row: int) -> float:
         base = self.style.unit
-        if base is None and self._unitless >= _MANY:
-            advice = "It seems to state a unit, which no cell before it does. Correct the cell."
-            return self._refused(cell, row, advice)
         self.units.setdefault(unit, (cell, row))
+        factor = None if base is None else unit_factor(unit, base)
         if base is None:
-            base = unit
-            self.style = replace(self.style, unit=base)
-        factor = unit_factor(unit, base)
+            return self._refused(cell, row, _advice(cell.strip()))
         if factor is None:
             first = next(iter(self.units.values()))[0] if len(self.units) > 1 else base
             advice = (
@@ -356,6 +356,20 @@ def decimal_evidence(cells: Iterable[str]) -> set[str]:
 
 def _bare(cell: str) -> str:
     return cell.strip().lstrip("(<>≤≥=− ").rstrip(") ")
+
+
+def unit_stated(cells: Iterable[str]) -> str | None:
+    """Returns the unit that most cells state, the first of them; `None`: most state none."""
+    units = []
+    count = 0
+    for cell in cells:
+        text = cell.strip()
+        if is_stated(text):
+            count += 1
+            with suppress(UnclearNumberError):
+                units.append(parse_cell(text, ".")[1])
+    stated = [unit for unit in units if unit is not None]
+    return stated[0] if stated and 2 * len(stated) > count else None
 
 
 def is_stated(cell: str) -> bool:

@@ -95,7 +95,8 @@ class _Split:
         half = self.rows[len(self.rows) // 2 :] or self.rows
         counts = Counter(len(_trimmed(cells)) for _, cells in half)
         full = Counter(len(cells) for _, cells in half)
-        self.width = max(full, key=lambda n: (full[n], n), default=0)
+        every = Counter(len(cells) for _, cells in self.rows)
+        self.width = max(full, key=lambda n: (full[n], every[n], n), default=0)
         self.filled = max(counts, default=0)
         self.body = [cells for _, cells in half if len(cells) == self.width]
         self.share = len(self.body) / max(len(half), 1)
@@ -250,14 +251,14 @@ class _Split:
 
 
 def _no_header(cells: Sequence[str]) -> tuple[bool, bool, bool]:
-    """Sorts rows above the data: those with a time's name, without times and numbers, come first."""
+    """Sorts rows above the data: those with a time's name, without numbers, come first."""
     has_times = any(map(_is_timelike, cells))
     has_name = any(time_name_rank(cell) is not None for cell in cells if cell)
     return has_times, not has_name, any(map(_PLAIN_NUMBER.fullmatch, cells))
 
 
 def _are_groups(names: Sequence[str], below: Sequence[str]) -> bool:
-    """Whether names are those of groups, as of merged cells, and each row below tells them apart."""
+    """Whether names are those of groups, as of merged cells; the row below tells them apart."""
     pairs = list(zip(names, below, strict=False))
     blanks = any(not name and second for name, second in pairs)
     is_double = len(set(names)) < len(names)

@@ -139,9 +139,9 @@ class Lines:
         try:
             text = raw.decode(self.encoding, "strict" if self.encoding == "utf-8" else "replace")
         except UnicodeDecodeError as error:
+            plain = self._is_plain and raw[: error.start].isascii()
             # One flipped byte, late in a stream, does not decide for all that follows.
-            is_other = self._is_plain and raw.decode("utf-8", "ignore").isascii()
-            if is_other and not (self._live and self._begun):
+            if plain and not (self._live and self._begun):
                 self.encoding = "cp1252"
                 return raw.decode(self.encoding, "replace")
             if self._live:

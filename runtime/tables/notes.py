@@ -1,11 +1,40 @@
 """What of a table was no row, and what was guessed, in sentences."""
 
+from runtime.clock.forms import KINDS
 from runtime.tables.cells import CellCounts
 from runtime.tables.csv_rows import CsvRows
 from runtime.tables.json_rows import JsonRows
 from runtime.tables.reader import TableReader
 
-__all__ = ["cell_notes", "notes_of"]
+__all__ = ["cell_notes", "notes_of", "read_lines", "time_line"]
+
+_MUCH = 0.05
+"""Share of missing readings from which on it is said."""
+
+
+def time_line(reader: TableReader) -> str:
+    """Says where the times of a table are, how they were found and how they are written."""
+    if reader.time is None:
+        return "no time column: rows are numbered"
+    form = reader.parser.form if reader.parser else None
+    written = f", {KINDS[form.kind]}" if form is not None else ""
+    return f"times from {reader.time.name!r}, found {reader.time.how}{written}"
+
+
+def read_lines(reader: TableReader) -> list[str]:
+    """Says how a table was read: times, channels, columns that were not read."""
+    channels = reader.channels or ()
+    lines = [f"read {reader.name}: {time_line(reader)}; channels {', '.join(channels)}"]
+    times = reader.time.places if reader.time else ()
+    others = [
+        name
+        for place, name in enumerate(reader.names)
+        if place not in times and name not in channels and name
+    ]
+    if others and not reader.is_long:
+        more = f" and {len(others) - 20} more" if len(others) > 20 else ""
+        lines.append(f"not read: {', '.join(others[:20])}{more}")
+    return [" ".join(line.split()) for line in lines]
 
 
 def cell_notes(counts: CellCounts, bad: tuple[str, int] | None, bad_cells: int) -> list[str]:
@@ -19,6 +48,9 @@ def cell_notes(counts: CellCounts, bad: tuple[str, int] | None, bad_cells: int) 
     notes = []
     if counts.cells and not counts.numbers:
         notes.append("no reading in any row: it cannot alarm")
+    elif counts.missing > _MUCH * counts.cells:
+        share = counts.missing / counts.cells
+        notes.append(f"{counts.missing} of {counts.cells} readings are missing ({share:.0%})")
     if counts.worded:
         most = ", ".join(f"{word!r} {n} times" for word, n in counts.words.most_common(5))
         share = counts.worded / max(counts.cells, 1)

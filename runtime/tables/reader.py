@@ -112,6 +112,11 @@ class TableReader:
         return () if self.rows is None else tuple(self.rows.names)
 
     @property
+    def is_long(self) -> bool:
+        """Whether a row is one reading of one channel; known once it is open."""
+        return self._text is not None
+
+    @property
     def units(self) -> list[str | None]:
         """Units of the channels, from a row below the header; known once it is open."""
         return [] if self.rows is None else [self.rows.units[place] for place in self._places]
@@ -130,7 +135,8 @@ class TableReader:
         head = self.lines.head(() if known.id and not self._text else wanted)
         rows: CsvRows | JsonRows
         if is_json(head):
-            asked = [name for name in (known.time,) if name and wanted]
+            # The first object of a pipe may be another message than a row.
+            asked = [name for name in (known.time,) if name and wanted and self.live]
             rows = JsonRows(self.lines, head, self.suspects, [*wanted, *asked])
         else:
             rows = CsvRows(self.lines, head, self.suspects, wanted)
@@ -214,11 +220,25 @@ class TableReader:
             empty = empty and not len(block.times_ns)
             yield block
         self.suspects.finish()
+        self._check_seen()
         if empty:
             if self.suspects.errors:
                 raise self.suspects.errors[0]
             raise InputError(
                 f"{self.name} must have rows below its header. Received: a header alone."
+            )
+
+    def _check_seen(self) -> None:
+        """Refuses a JSON file of which no object has one of the channels."""
+        if not isinstance(self.rows, JsonRows) or self.live:
+            return
+        seen, wanted = self.rows.seen, [cells.name for cells in self.cells]
+        never = [name for name in wanted if name not in seen]
+        if never:
+            raise InputError(
+                f"The objects of {self.name} must have the keys {', '.join(wanted)}. "
+                f"Received: {', '.join(sorted(seen))[:500]}; {', '.join(never)} never came. "
+                "Rename the keys, or use a detector made for these."
             )
 
     def _parsed(self) -> Iterator[Block]:

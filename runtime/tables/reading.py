@@ -34,6 +34,8 @@ class Reading:
     """Of a long table: the column that names the channel."""
     value: str | None = None
     """Of a long table: the column of the readings."""
+    resample: str | None = None
+    """`mean`: rows become the means of each period of the detector."""
     units: Mapping[str, str] = field(default_factory=dict)
     """Units that the cells of channels state: what the detector takes its numbers in."""
     registers: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
@@ -69,7 +71,10 @@ class Reading:
         Raises:
             InputError: Another field, or a wrong value.
         """
-        texts = ("time", "time_format", "time_unit", "timezone", "decimal", "id", "value")
+        texts = (
+            *("time", "time_format", "time_unit", "timezone", "decimal", "id", "value"),
+            "resample",
+        )
         sound = set(raw) <= {f.name for f in fields(cls)} and all(
             raw.get(name) is None or isinstance(raw[name], str) for name in texts
         )
@@ -78,6 +83,7 @@ class Reading:
         sound = (
             sound
             and raw.get("decimal") in (None, ".", ",")
+            and raw.get("resample") in (None, "mean")
             and isinstance(missing, list | tuple)
             and all(_is_word(word) for word in missing)
             and isinstance(units, Mapping)

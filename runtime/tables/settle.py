@@ -9,6 +9,7 @@ from runtime.tables.cells import (
     both_readings,
     decimal_evidence,
     is_stated,
+    unit_stated,
 )
 from runtime.tables.words import PLAIN_SWITCHES, SWITCH_PAIRS, SWITCHES
 
@@ -51,11 +52,13 @@ def settle(
             unclear = _unclear(cells, evidence[name], certain)
             if unclear is not None and strict:
                 raise InputError(
-                    f"Column {(names or {}).get(name, name)} of {table} must hold numbers that can be read in one way. "
+                    f"Column {(names or {}).get(name, name)} of {table} must hold numbers that can "
+                    "be read in one way. "
                     f"Received: {unclear!r}. {both_readings(unclear)}"
                 )
         is_switch = name in switches or _is_switch(cells)
-        styles[name] = CellStyle(mark, (units or {}).get(name), is_switch)
+        unit = (units or {}).get(name) or unit_stated(cells)
+        styles[name] = CellStyle(mark, unit, is_switch)
     return styles
 
 

@@ -19,10 +19,59 @@ __all__ = ["TimeColumn", "find_time"]
 JOINED = " + "
 """Between the names of a date and its time of day."""
 _PROBED = 2000
-_YEARS = frozenset("year yr yy yyyy jahr année annee an año ano anno jaar år rok".split())
+_YEARS = frozenset(
+    [
+        "year",
+        "yr",
+        "yy",
+        "yyyy",
+        "jahr",
+        "année",
+        "annee",
+        "an",
+        "año",
+        "ano",
+        "anno",
+        "jaar",
+        "år",
+        "rok",
+    ]
+)
 _PARTS = frozenset(
-    "month mo mm mon monat mois mes mese maand måned doy dayofyear day_of_year julian day dd tag "
-    "jour día dia giorno dag hour hr hh hhmm stunde heure hora ora uur time".split()
+    [
+        "month",
+        "mo",
+        "mm",
+        "mon",
+        "monat",
+        "mois",
+        "mes",
+        "mese",
+        "maand",
+        "måned",
+        "doy",
+        "dayofyear",
+        "day_of_year",
+        "julian",
+        "day",
+        "dd",
+        "tag",
+        "jour",
+        "día",
+        "dia",
+        "giorno",
+        "dag",
+        "hour",
+        "hr",
+        "hh",
+        "hhmm",
+        "stunde",
+        "heure",
+        "hora",
+        "ora",
+        "uur",
+        "time",
+    ]
 )
 _CERTAIN = 10
 """Ranks of names that nothing but times have."""
@@ -238,12 +287,27 @@ def form_of(
         if final:
             raise InputError(f"Column {header} of {table}: {error}") from error
         return None
+    form = form or _form_of_most(cells, header)
     if form is None:
         raise InputError(
             f"Column {header!r} of {table} must hold times. Received: {cells[0][:60]!r}. Say how "
             "it is written with --time-format, or name the time column with --time."
         )
     return form
+
+
+def _form_of_most(cells: Sequence[str], header: str) -> TimeForm | None:
+    """Returns the form of the first cells where most have it: the parser names the others."""
+    for cell in cells[:3]:
+        try:
+            form = find_form([cell], header=header)
+        except AmbiguousTimeError:
+            continue
+        if form is not None:
+            times = TimestampParser(form).parse(cells, strict=False)
+            if 2 * int((times != NO_TIME).sum()) > len(cells):
+                return form
+    return None
 
 
 def _fits(form: TimeForm, cells: Sequence[str]) -> bool:
@@ -280,7 +344,7 @@ def _are_years(cells: Sequence[str]) -> bool:
 
 def _looks_dated(cells: Sequence[str]) -> bool:
     """Whether text has digits as dates have, and differs from row to row."""
-    if len(cells) < 3 or len(set(cells)) < 0.9 * len(cells):
+    if len(cells) < 3 or len(set(cells)) < 0.9 * len(cells) or any(map(is_number, cells)):
         return False
     return all(
         sum(map(str.isdigit, cell)) >= 4 and any(mark in cell for mark in ":/.-") and len(cell) < 60

@@ -112,9 +112,7 @@ def is_missing_word(lower: str) -> bool:
 def is_beyond(lower: str) -> bool:
     """Whether text in lower case says that a reading is beyond what a sensor can show."""
     bare = lower.strip(_EDGES)
-    return (
-        lower in _BEYOND_WORDS or bare in _BEYOND_WORDS or _BEYOND.fullmatch(lower) is not None
-    )
+    return lower in _BEYOND_WORDS or bare in _BEYOND_WORDS or _BEYOND.fullmatch(lower) is not None
 
 
 def is_word(lower: str) -> bool:

@@ -11,7 +11,16 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 START = datetime(2024, 3, 14, 22, tzinfo=UTC)
 NAMES = (
     *("flow", "Druck (bar)", "Temp, °C", "a;b", "P1 'main'", "=1+1", "@x", "Überlauf", "x|y"),
-    *("  padded", "col\nbreak", 'say "no"', "Störgröße", "1st", "signal_7", "流量", "vibration.rms"),
+    *(
+        "  padded",
+        "col\nbreak",
+        'say "no"',
+        "Störgröße",
+        "1st",
+        "signal_7",
+        "流量",
+        "vibration.rms",
+    ),
 )
 MISSING = ("", "NaN", "Bad", "N/A", "---", "#N/A", "No Data", "k. A.")
 TIMES = {

@@ -1,6 +1,5 @@
 """What was written in any dialect is what is read: in training, as a file and as a pipe."""
 
-import io
 import random
 
 import numpy as np

@@ -36,3 +36,9 @@ def test_devices_are_no_labels():
     """They may have no end."""
     with pytest.raises(InputError, match="must be a file. Received: /dev/zero, a device"):
         read_labels("/dev/zero")
+
+
+def test_row_numbers_are_no_days_of_excel(tmp_path):
+    """45355 is a row here, though it could be a day elsewhere."""
+    path = write(tmp_path, "start,end\n45355,45360\n")
+    assert read_labels(path) == [(45_355 * 10**9, 45_360 * 10**9)]

@@ -247,3 +247,24 @@ def test_dates_and_times_in_two_columns_are_known():
     for cells in (["34:55:00"], ["2024-03-04 00:05"], ["7"], [], [""], ["flow"]):
         assert not is_date_only(cells)
         assert not is_time_of_day(cells)
+
+
+WORDS = st.text(st.sampled_from("0123456789 :/.-,TZ+eE_naMarPp()[]é\u202f\x00日"), max_size=30)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    cells=st.lists(WORDS | st.text(max_size=12) | st.integers().map(str), max_size=12),
+    header=st.none() | st.sampled_from(["time", "Date", "t (s)"]) | st.text(max_size=12),
+)
+def test_whatever_is_in_a_column_is_read_or_refused(cells, header):
+    """Never another error; a stream gets a mark for what is no time."""
+    try:
+        form = find_form(cells, header=header)
+    except InputError as error:
+        assert "\n" not in str(error)  # noqa: PT017
+        form = None
+    for kind in ("iso", "day-first", "month-name", "digits", "epoch", "excel", "clock"):
+        times = TimestampParser(form or TimeForm(kind)).parse(cells, strict=False)
+        assert len(times) == len(cells)
+        assert ((times == NO_TIME) | (np.abs(times) < 2**62)).all()

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from runtime.errors import InputError
-from runtime.tables.cells import CellStyle, ColumnCells, is_number, parse_cell
+from runtime.tables.cells import CellStyle, ColumnCells, is_number, parse_cell, unit_stated
 from runtime.tables.settle import settle
 
 
 def one(text, decimal=None, **options):
-    cells = ColumnCells("a", "t.csv", style=CellStyle(decimal), **options)
+    style = CellStyle(decimal, unit_stated([text]))
+    cells = ColumnCells("a", "t.csv", style=style, **options)
     return float(cells.read([text], [2])[0])
 
 
@@ -109,13 +110,14 @@ def test_missing_numbers_that_were_said():
 
 def test_units_with_prefixes_are_scaled():
     """940 W and 1.02 kW are one unit; W and bar are not."""
-    cells = ColumnCells("a", "t.csv")
+    cells = ColumnCells("a", "t.csv", style=CellStyle(unit="W"))
     np.testing.assert_allclose(cells.read(["940 W", "1.02 kW", "0.001 MW"], [2, 3, 4]),
                                [940, 1020, 1000])  # fmt: skip
     with pytest.raises(InputError, match="another unit than '940 W'"):
         cells.read(["1 bar"], [5])
     for first, second in (("20 °C", "68 °F"), ("1.5 m", "90 min")):
-        other = ColumnCells("a", "t.csv")
+        style = settle({"a": [first] * 9 + [second]}, table="t.csv")["a"]
+        other = ColumnCells("a", "t.csv", style=style)
         with pytest.raises(InputError, match="another unit"):
             other.read([first, second], [2, 3])
 
@@ -154,9 +156,10 @@ def test_the_other_columns_tell_the_decimal_mark():
 
 def test_a_lone_unit_is_no_unit():
     """Among numbers without a unit, 12a7 is damage, and the cell is named."""
-    cells = ColumnCells("a", "t.csv")
+    texts = [*map(str, range(30)), "12a7"]
+    cells = ColumnCells("a", "t.csv", style=settle({"a": texts}, table="t.csv")["a"])
     with pytest.raises(InputError, match="'12a7' in row 32"):
-        cells.read([*map(str, range(30)), "12a7"], range(2, 33))
+        cells.read(texts, range(2, 33))
 
 
 def test_points_between_thousands():

@@ -22,7 +22,8 @@ def columns():
 
 def series():
     return {
-        name: [{"ts": row["time"], "value": str(row[name])} for row in FLAT] for name in ("a", "b.c")
+        name: [{"ts": row["time"], "value": str(row[name])} for row in FLAT]
+        for name in ("a", "b.c")
     }
 
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from runtime.clock.timestamps import TimeStyle
 from runtime.errors import InputError
 from runtime.tables.reader import TableReader
-from runtime.tables.reading import Reading
 from toys.tables import read
 
 MINUTE = 60 * 10**9
@@ -45,9 +44,7 @@ def test_columns_are_taken_by_name():
     """Order follows the detector; other columns and their text do not matter."""
     _, values, _ = read("b,note,time,a\n1,_x_,0,2\n", ("a", "b"))
     assert values.tolist() == [[2, 1]]
-    times, _, style = read(
-        "when,time,a\n2024-01-01 00:00:00,7,1\n", reading=Reading(time="when")
-    )
+    times, _, style = read("when,time,a\n2024-01-01 00:00:00,7,1\n", time="when")
     assert times.tolist() == [1_704_067_200 * 10**9]
     assert style == TimeStyle("naive")
 
@@ -72,41 +69,44 @@ def test_infinite_and_null_cells():
     [
         ("", "empty file"),
         ("\n \n", "empty file"),
-        ("# nothing\n# at all\n", "comments alone"),
         ("time,a\n", "a header alone"),
         ("time,a\n\n\n", "a header alone"),
         ("time,b\n0,1\n", r"columns a\. Received: time, b; a missing"),
         ("time,a,a\n0,1,2\n", "a 2 times"),
-        ("time,a\n0,1\n60,2x3\n", r"Column a of data\.csv .*'2x3' in row 3"),
-        ("time,a\n0,1\n\n60,2x3\n", "'2x3' in row 4"),
+        ("time,a\n0,1\n60,2o1\n", r"Column a of data\.csv .*'2o1' in row 3"),
+        ("time,a\n0,1\n\n60,2o1\n", "'2o1' in row 4"),
         ("time,a\n0,1_0\n", "'1_0' in row 2"),
-        ("time,a\n0,1\n60,over range\n", "'over range' in row 3.*beyond what the sensor"),
-        ("time,a\n0,1\n60\n120,3\n", "1 in row 3"),
-        ("time,a\n0,1\n60,1,2\n120,3\n180,4\n", "3 in row 3"),
-        ("a\n1\n2,3\n4\n5\n6\n", "2 in row 3"),
-        ("time,a\n0,1\n60,3\nlater,2\n120,2\n" + "180,1\n" * 9, "'later' in row 4"),
-        ("time,a\n0,1\n,2\n60,2\n", "'' in row 3"),
-        ("time,a\n0,1\n\n,2\n60,2\n", "'' in row 4"),
-        ('{"time": 0, "b": 1}\n', r"columns a|never came|a missing"),
-        ('{"time": 0, "a": 1}\n{"time": 60, "a": "2x3"}\n', "'2x3' in row 2"),
+        ("time;a\n0;1,234\n60;1,235\n", "'1,234'.*1234 where.*1.234 where"),
+        ("time,a\n0,1\n60\n120,1\n", "1 in row 3"),
+        ("time,a\n0,1\n60,1,2\n120,1\n", "3 in row 3"),
+        ("time,a\n0,1\nlater,2\n60,1\n", "'later' in row 3"),
+        ("time,a\n0,1\n,2\n60,1\n", "'' in row 3"),
+        ("time,a\n0,1\n\n,2\n60,1\n", "'' in row 4"),
+        (
+            "time,a\n2024-01-01,1\n2024-01-01T00:01Z,2\n2024-01-01 00:02,3\n",
+            "time zone.*in row 3",
+        ),
+        ("time,a,é\n0,1,\n".encode() + b"60,1,\xff\n", "byte 0xff in row 3"),
+        ('time,a\n0,"1\n60,2\n', "'\"1' in row 2"),
+        ('{"time": 0, "b": 1}\n', r"keys a\. Received: b, time; a never came"),
+        ('{"time": 0, "a": 1}\n{"time": 60, "a": "2o1"}\n', "'2o1' in row 2"),
         ('{"time": 0, "a": 1}\nnothing\n{"time": 60, "a": 1}\n', "'nothing' in row 2"),
         ('{"time": 0, "a": 1}\n{"a": 1}\n{"time": 60, "a": 1}\n', "'' in row 2"),
     ],
 )
 def test_bad_tables_name_the_place(text, message):
-    """Each fault among rows is one line that says where it is."""
+    """Each fault is one line that says where it is."""
     with pytest.raises(InputError, match=message) as error:
-        blocks = read(text)
-        never = text.startswith('{"time": 0, "b"') and np.isnan(blocks[1]).all()
-        if never:
-            raise InputError("a never came.")
+        read(text)
     assert "\n" not in str(error.value)
 
 
 def test_an_unknown_time_column_is_named():
-    """`time` must be in the header."""
+    """`time=` must be in the header."""
     with pytest.raises(InputError, match="time column when"):
-        read("time,a\n0,1\n", reading=Reading(time="when"))
+        read("time,a\n0,1\n", time="when")
+    with pytest.raises(InputError, match="time column when"):
+        read('{"time": 0, "a": 1}', time="when")
 
 
 class Trickle(io.RawIOBase):
@@ -122,18 +122,17 @@ class Trickle(io.RawIOBase):
 @settings(deadline=None)
 @given(size=st.integers(1, 40), form=st.sampled_from(["csv", "jsonl"]))
 def test_any_block_size_reads_the_same(size, form):
-    """Rows do not depend on how the bytes arrive; from a pipe they come line by line."""
+    """Rows do not depend on how the bytes arrive, and come as soon as their line is complete."""
     rows = [(60 * i, i / 3) for i in range(20)]
     if form == "csv":
         text = 'time,a,"no\nte"\n' + "".join(f'{t},{a!r},"x\ny"\n' for t, a in rows)
     else:
         text = "".join(json.dumps({"time": t, "a": a, "s": 'q"'}) + "\n" for t, a in rows)
-    for live in (False, True):
-        reader = TableReader(Trickle(text.encode(), size), ["a"], period_s=60, live=live)
-        blocks = list(reader)
-        assert np.concatenate([b.times_ns for b in blocks]).tolist() == [t * 10**9 for t, _ in rows]
-        assert np.concatenate([b.values for b in blocks])[:, 0].tolist() == [a for _, a in rows]
-        assert len(blocks) > live
+    reader = TableReader(Trickle(text.encode(), size), ["a"], period_s=60, live=True)
+    blocks = list(reader)
+    assert np.concatenate([b.times_ns for b in blocks]).tolist() == [t * 10**9 for t, _ in rows]
+    assert np.concatenate([b.values for b in blocks])[:, 0].tolist() == [a for _, a in rows]
+    assert len(blocks) > 1
 
 
 def peak_memory(lines):
