@@ -80,11 +80,13 @@ def read_long(
     times, places, kept = times[order], places[order], kept[order]
     if not len(times):
         raise InputError(f"Column {pair[1]} of {name} must hold numbers. Received: none.")
-    period = period_s or min(
-        infer_period(times[places == place], mixed=True)
-        for place in range(len(names))
-        if len(np.unique(times[places == place])) > 1
-    )
+    several = [t for i in range(len(names)) if len(np.unique(t := times[places == i])) > 1]
+    if period_s is None and not several:
+        raise InputError(
+            f"{name} must have a channel with two times for its period to be found. Received: one "
+            "time each. Say period = SECONDS in [data]."
+        )
+    period = period_s or min(infer_period(one, mixed=True) for one in several)
     block = widened(
         times,
         places,

@@ -159,7 +159,7 @@ def _finished(
     taken = [place for place, column in enumerate(columns) if column.why is None]
     report = report_of(str(path), times, reader.style, reader, columns)
     if not taken:
-        said = "; ".join(f"{name} ({why})" for name, why in report.left_out.items())
+        said = "; ".join(f"{name} ({why})" for name, why in report.left_out.items())[:500]
         raise InputError(
             f"{path} must have at least one numeric column besides the time. Received: {said}."
         )

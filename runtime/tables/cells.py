@@ -167,8 +167,11 @@ class ColumnCells:
         text = "\n".join(cells)
         if "." in text or "_" in text:
             return None
+        plain = text.replace(",", ".").split("\n")
+        if len(plain) != len(cells):
+            return None
         try:
-            return np.fromiter(map(float, text.replace(",", ".").split("\n")), np.float64)
+            return np.fromiter(map(float, plain), np.float64, len(cells))
         except ValueError:
             return None
 

@@ -73,6 +73,8 @@ _PARTS = frozenset(
         "time",
     ]
 )
+_MOST_TEXTS = 100
+"""Columns of text that are tried as times under other names."""
 _CERTAIN = 10
 """Ranks of names that nothing but times have."""
 
@@ -165,9 +167,10 @@ class _Finder:
         dates = [
             i
             for i in ([date] if date is not None else self.free)
+            if date is not None or time_name_rank(self.names[i]) is not None
             if self.sample[i] and is_date_only(self.sample[i])
         ]
-        if not dates or (date is None and time_name_rank(self.names[dates[0]]) is None):
+        if not dates:
             return None
         times = [i for i in self.free if self.sample[i] and is_time_of_day(self.sample[i])]
         if not times:
@@ -187,7 +190,7 @@ class _Finder:
         return None
 
     def by_content(self, *, numbered: bool) -> TimeColumn | None:
-        texts, numbers = [], []
+        texts, numbers, probed = [], [], 0
         for place in self.free:
             cells = self.sample[place]
             if not cells:
@@ -195,8 +198,10 @@ class _Finder:
             if sum(map(is_number, cells)) > len(cells) / 2:
                 if could_be_times(_floats(cells)) and _rises(cells):
                     numbers.append(place)
-            elif self._is_times(cells, self.names[place]):
-                texts.append(place)
+            elif probed < _MOST_TEXTS and _has_digits(cells):
+                probed += 1
+                if self._is_times(cells, self.names[place]):
+                    texts.append(place)
         if found := texts or numbers:
             if len(found) > 1 and not numbered:
                 named = ", ".join(repr(self.names[i]) for i in found)
@@ -336,6 +341,11 @@ def _rises(cells: Sequence[str]) -> bool:
         return True
     steps = np.diff(values)
     return bool((steps >= 0).mean() > 0.9 and values[-1] > values[0])
+
+
+def _has_digits(cells: Sequence[str]) -> bool:
+    """Whether text has as many digits as the shortest times, such as 0:05."""
+    return all(sum(map(str.isdigit, cell[:100])) >= 3 for cell in cells[:3])
 
 
 def _are_years(cells: Sequence[str]) -> bool:

@@ -27,7 +27,7 @@ from runtime.tables.opened import open_table
 from runtime.tables.reader import TableReader
 
 PATIENCE_S = 20
-"""A file that takes longer hangs."""
+"""A file that takes more seconds of the processor hangs."""
 MEMORY_KB = 200_000
 """More than any of these small files may take."""
 CASES = Path(__file__).parents[3] / "shared" / "cases"
@@ -228,14 +228,14 @@ def fuzz(files, seed=1, *, tables=None, progress=lambda _: None):
     """
     tables = tables or intact()
     counts, bad = Counter(), {}
-    before = signal.signal(signal.SIGALRM, _hangs)
+    before = signal.signal(signal.SIGPROF, _hangs)
     try:
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("error")
             for number in range(files):
                 rng = random.Random(f"{seed}/{number}")  # noqa: S311
                 name, content = mutated(tables, rng)
-                signal.alarm(PATIENCE_S)
+                signal.setitimer(signal.ITIMER_PROF, PATIENCE_S)
                 try:
                     counts[judge(content, folder, rng)] += 1
                 except Exception as error:  # noqa: BLE001
@@ -246,10 +246,10 @@ def fuzz(files, seed=1, *, tables=None, progress=lambda _: None):
                     where = f"{Path(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno}"
                     bad[number] = f"{name}: {type(error).__name__} at {where}: {str(error)[:150]}"
                 finally:
-                    signal.alarm(0)
+                    signal.setitimer(signal.ITIMER_PROF, 0)
                 progress(number + 1)
     finally:
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGPROF, before)
     return counts, bad
 
 

@@ -169,6 +169,14 @@ def test_points_between_thousands():
     assert values.tolist() == [1234567.0, 1234.0]
 
 
+def test_cells_with_line_breaks():
+    """Between other cells they change nothing."""
+    cells = ColumnCells("a", "t.csv", style=CellStyle(","), lenient=True)
+    values = cells.read(["20,5", "1\n2", "21,5"], [2, 3, 5])
+    np.testing.assert_array_equal(values, [20.5, np.nan, 21.5])
+    assert cells.bad == ("1\n2", 3)
+
+
 def test_headers_are_no_switches():
     """Words that say on in another language do not make a header a row of data."""
     assert is_number("ON")
