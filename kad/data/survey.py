@@ -15,13 +15,87 @@ from runtime.tables.units import plain_unit, unit_factor
 __all__ = ["Column", "survey"]
 
 _LABELS = frozenset(
-    ["anomaly", "anomalies", "anomalous", "label", "labels", "target", "class", "outlier", "outliers", "attack", "attacks", "fault", "faults", "faulty", "failure", "failures", "defect", "defects", "störung", "stoerung", "störungen", "fehler", "ausfall", "ausfälle", "anomalie", "anomalien", "panne", "pannes", "défaut", "defaut", "défauts", "fallo", "falla", "avería", "averia", "anomalía", "guasto", "anomalia", "falha", "fejl", "awaria", "groundtruth", "changepoint", "changepoints"]
+    [
+        "anomaly",
+        "anomalies",
+        "anomalous",
+        "label",
+        "labels",
+        "target",
+        "class",
+        "outlier",
+        "outliers",
+        "attack",
+        "attacks",
+        "fault",
+        "faults",
+        "faulty",
+        "failure",
+        "failures",
+        "defect",
+        "defects",
+        "störung",
+        "stoerung",
+        "störungen",
+        "fehler",
+        "ausfall",
+        "ausfälle",
+        "anomalie",
+        "anomalien",
+        "panne",
+        "pannes",
+        "défaut",
+        "defaut",
+        "défauts",
+        "fallo",
+        "falla",
+        "avería",
+        "averia",
+        "anomalía",
+        "guasto",
+        "anomalia",
+        "falha",
+        "fejl",
+        "awaria",
+        "groundtruth",
+        "changepoint",
+        "changepoints",
+    ]
 )
 """Words of columns that say what was wrong."""
 _WITH_LABELS = frozenset(
-    ["is", "has", "id", "flag", "flags", "type", "class", "code", "no", "nr", "y", "true", "ground", "truth", "change", "point", "points", "normal", "machine", "gt", "binary", "bin", "ist", "kennung", "typ", "art"]
+    [
+        "is",
+        "has",
+        "id",
+        "flag",
+        "flags",
+        "type",
+        "class",
+        "code",
+        "no",
+        "nr",
+        "y",
+        "true",
+        "ground",
+        "truth",
+        "change",
+        "point",
+        "points",
+        "normal",
+        "machine",
+        "gt",
+        "binary",
+        "bin",
+        "ist",
+        "kennung",
+        "typ",
+        "art",
+    ]
 )
-_PERHAPS_LABELS = frozenset(["alarm", "alarms", "event", "events", "gt", "y", "truth", "abnormal", "broken"])
+_PERHAPS_LABELS = frozenset(
+    ["alarm", "alarms", "event", "events", "gt", "y", "truth", "abnormal", "broken"]
+)
 _QUALITY = re.compile(
     r"(^|.*[_\W])(quality|qual|qc|q|validity|valid|opcquality|quality[ _]?code|qualität|qualitaet|güte|"
     r"guete|qualité|calidad|qualità|qualidade|kvalitet|kwaliteit|jakość)$",

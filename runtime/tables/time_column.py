@@ -19,9 +19,59 @@ __all__ = ["TimeColumn", "find_time"]
 JOINED = " + "
 """Between the names of a date and its time of day."""
 _PROBED = 2000
-_YEARS = frozenset(["year", "yr", "yy", "yyyy", "jahr", "année", "annee", "an", "año", "ano", "anno", "jaar", "år", "rok"])
+_YEARS = frozenset(
+    [
+        "year",
+        "yr",
+        "yy",
+        "yyyy",
+        "jahr",
+        "année",
+        "annee",
+        "an",
+        "año",
+        "ano",
+        "anno",
+        "jaar",
+        "år",
+        "rok",
+    ]
+)
 _PARTS = frozenset(
-    ["month", "mo", "mm", "mon", "monat", "mois", "mes", "mese", "maand", "måned", "doy", "dayofyear", "day_of_year", "julian", "day", "dd", "tag", "jour", "día", "dia", "giorno", "dag", "hour", "hr", "hh", "hhmm", "stunde", "heure", "hora", "ora", "uur", "time"]
+    [
+        "month",
+        "mo",
+        "mm",
+        "mon",
+        "monat",
+        "mois",
+        "mes",
+        "mese",
+        "maand",
+        "måned",
+        "doy",
+        "dayofyear",
+        "day_of_year",
+        "julian",
+        "day",
+        "dd",
+        "tag",
+        "jour",
+        "día",
+        "dia",
+        "giorno",
+        "dag",
+        "hour",
+        "hr",
+        "hh",
+        "hhmm",
+        "stunde",
+        "heure",
+        "hora",
+        "ora",
+        "uur",
+        "time",
+    ]
 )
 _CERTAIN = 10
 """Ranks of names that nothing but times have."""
