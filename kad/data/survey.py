@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from kad.data.label_names import is_label, is_quality_name, sounds_like_label
 from runtime.clock.find_numbers import could_be_times
 from runtime.tables.cells import ColumnCells
 from runtime.tables.notes import cell_notes
@@ -14,95 +15,6 @@ from runtime.tables.units import plain_unit, unit_factor
 
 __all__ = ["Column", "survey"]
 
-_LABELS = frozenset(
-    [
-        "anomaly",
-        "anomalies",
-        "anomalous",
-        "label",
-        "labels",
-        "target",
-        "class",
-        "outlier",
-        "outliers",
-        "attack",
-        "attacks",
-        "fault",
-        "faults",
-        "faulty",
-        "failure",
-        "failures",
-        "defect",
-        "defects",
-        "störung",
-        "stoerung",
-        "störungen",
-        "fehler",
-        "ausfall",
-        "ausfälle",
-        "anomalie",
-        "anomalien",
-        "panne",
-        "pannes",
-        "défaut",
-        "defaut",
-        "défauts",
-        "fallo",
-        "falla",
-        "avería",
-        "averia",
-        "anomalía",
-        "guasto",
-        "anomalia",
-        "falha",
-        "fejl",
-        "awaria",
-        "groundtruth",
-        "changepoint",
-        "changepoints",
-    ]
-)
-"""Words of columns that say what was wrong."""
-_WITH_LABELS = frozenset(
-    [
-        "is",
-        "has",
-        "id",
-        "flag",
-        "flags",
-        "type",
-        "class",
-        "code",
-        "no",
-        "nr",
-        "y",
-        "true",
-        "ground",
-        "truth",
-        "change",
-        "point",
-        "points",
-        "normal",
-        "machine",
-        "gt",
-        "binary",
-        "bin",
-        "ist",
-        "kennung",
-        "typ",
-        "art",
-    ]
-)
-_PERHAPS_LABELS = frozenset(
-    ["alarm", "alarms", "event", "events", "gt", "y", "truth", "abnormal", "broken"]
-)
-_QUALITY = re.compile(
-    r"(^|.*[_\W])(quality|qual|qc|q|validity|valid|opcquality|quality[ _]?code|qualität|qualitaet|güte|"
-    r"guete|qualité|calidad|qualità|qualidade|kvalitet|kwaliteit|jakość)$",
-    re.IGNORECASE,
-)
-_OPC = frozenset({0.0, 4, 8, 12, 16, 20, 24, 28, 64, 68, 80, 84, 88, 192, 216})
-"""Quality codes of OPC: 192 is good."""
 _NUMBERING = re.compile(
     r"|unnamed.*|index|idx|record|rec|row|rows?_?(id|no|nr|number)?|id|no\.?|nr\.?|#|seq|sequence|"
     r"counter|sample|lfd\.?[ _]?nr\.?|zeile",
@@ -113,6 +25,8 @@ SENTINELS = (-9999.0, -999.0, -99999.0, 9999.0, 99999.0, 999.25, -999.25, 65535.
              -32768.0, 2147483647.0, 2147483648.0, -2147483648.0, 4294967295.0, 1e30, -1e30, 1e20,
              3.4028234663852886e38, -3.4028234663852886e38)  # fmt: skip
 """What registers and loggers write in the place of a reading."""
+_OPC = frozenset({0.0, 4, 8, 12, 16, 20, 24, 28, 64, 68, 80, 84, 88, 192, 216})
+"""Quality codes of OPC: 192 is good."""
 IMPOSSIBLE = 1000.0
 """So many times the middle nine tenths of its readings away, no sensor has another."""
 _FEW = 10
@@ -213,12 +127,11 @@ def _no_measurement(
 ) -> str | None:
     """Returns what numbers are that nobody measured."""
     distinct = np.unique(known)
-    if _is_label(name) and _are_codes(distinct):
+    if is_label(name) and _are_codes(distinct):
         return "looks like a label"
-    if _QUALITY.fullmatch(name) and _are_codes(distinct) and len(distinct) <= _FEW:
+    is_quality = is_quality_name(name) and _are_codes(distinct) and len(distinct) <= _FEW
+    if is_quality or (_CODES.fullmatch(name) and _are_opc(known, distinct)):
         return "looks like quality codes"
-    if _CODES.fullmatch(name) and _are_opc(known, distinct):
-        return "looks like quality codes of OPC"
     if alone or len(numbers) < 3:
         return None
     is_whole = bool((known == np.rint(known)).all())
@@ -271,24 +184,8 @@ def notes_of(reader: ColumnCells, numbers: np.ndarray, known: np.ndarray) -> lis
     return notes
 
 
-def _words_of(name: str) -> list[str]:
-    split = re.sub(r"(?<=[a-zäöü])(?=[A-ZÄÖÜ])", " ", name).lower()
-    return [word for word in re.split(r"[\W_]+", split) if word]
-
-
-def _is_label(name: str) -> bool:
-    """Whether every word of a name is one of labels."""
-    words = _words_of(name)
-    is_known = all(word in _LABELS or word in _WITH_LABELS for word in words)
-    is_truth = words in (["y", "true"], ["ground", "truth"], ["change", "point"],
-                         ["change", "points"])  # fmt: skip
-    return is_truth or (is_known and not _LABELS.isdisjoint(words))
-
-
 def _may_be_label(name: str, distinct: np.ndarray) -> bool:
-    words = _words_of(name)
-    known = _LABELS | _PERHAPS_LABELS
-    return len(distinct) <= 3 and _are_codes(distinct) and not known.isdisjoint(words)
+    return len(distinct) <= 3 and _are_codes(distinct) and sounds_like_label(name)
 
 
 def _are_opc(known: np.ndarray, distinct: np.ndarray) -> bool:

@@ -182,7 +182,9 @@ class ColumnCells:
             return self._refused(cell, row, both_readings(text))
         if number is not None:
             self.counts.limits += is_limit
-            return number if unit is None else self._in_unit(number, unit, cell, row)
+            if unit is not None:
+                return self._in_unit(number, unit, cell, row)
+            return number
         return self._worded(cell, text, row)
 
     def _worded(self, cell: str, text: str, row: int) -> float:
@@ -201,8 +203,8 @@ class ColumnCells:
         return np.nan
 
     def _in_unit(self, number: float, unit: str, cell: str, row: int) -> float:
-        self.units.setdefault(unit, (cell, row))
         base = self.style.unit
+        self.units.setdefault(unit, (cell, row))
         factor = None if base is None else unit_factor(unit, base)
         if base is None:
             return self._refused(cell, row, _advice(cell.strip()))

@@ -88,12 +88,10 @@ class CsvRows:
         self, rows: list[list[str]], numbers: Sequence[int], places: Sequence[int]
     ) -> Iterator[tuple[Sequence[Sequence[object]], Sequence[int]]]:
         width = self.layout.width
-        # Looking into one long text is many times faster than into each cell.
-        firsts = "\n".join(map(itemgetter(0), rows))
-        if set(map(len, rows)) - {width} or "#" in firsts:
+        if set(map(len, rows)) - {width} or any(row[0].startswith("#") for row in rows):
             rows, numbers = self._regular(rows, numbers)
         header = self.names[0]
-        if header in firsts and any(row[0].strip() == header for row in rows):
+        if any(row[0].strip() == header for row in rows):
             kept = [i for i, row in enumerate(rows) if not self._is_header(row)]
             self.repeated_headers += len(rows) - len(kept)
             rows, numbers = [rows[i] for i in kept], [numbers[i] for i in kept]

@@ -87,14 +87,14 @@ class JsonRows:
         for batch in self._rest():
             if not batch:
                 continue
-            batch = self._with_columns(batch, names)
-            for row, number in batch:
+            rows = self._with_columns(batch, names)
+            for row, number in rows:
                 if not row.keys() <= self.seen:
                     self.seen |= row.keys()
                     for name in row.keys() - known:
                         self.late_names.setdefault(name, number)
-            if batch:
-                yield [[row.get(name) for row, _ in batch] for name in names], [n for _, n in batch]
+            if rows:
+                yield [[row.get(name) for row, _ in rows] for name in names], [n for _, n in rows]
 
     def beside(self, names: Sequence[str]) -> set[str]:
         """Returns the names of the first rows that have any of these."""
@@ -135,7 +135,7 @@ class JsonRows:
                 row = self._row(text, number)
                 if row is not None:
                     begun = True
-                    rows += [(one, number) for one in rows_of(row)]
+                    rows += [(_flat(one), number) for one in rows_of(row)]
             self._lines.row += len(batch)
             yield rows
 
@@ -219,7 +219,7 @@ def _are_lines(head: Sequence[str]) -> bool:
 
 
 def _object_of(line: str) -> dict[str, object] | None:
-    """Returns the object of a line, which may be one of the lines of an array; `None`: there is none.
+    """Returns the object of a line, perhaps one of an array's; `None`: there is none.
 
     Raises:
         RecursionError: Objects too deep in each other.

@@ -1,4 +1,4 @@
-"""JSON documents of other shapes than a row an object: lists of values per channel, wrapped rows."""
+"""JSON of other shapes than an object a row: lists of values per channel, wrapped rows."""
 
 from collections.abc import Mapping, Sequence
 from itertools import chain

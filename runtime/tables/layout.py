@@ -82,8 +82,7 @@ class _Split:
                 continue
             text = "\n".join([*held, line])
             cells, is_open = split_line(text, delimiter)
-            # Only a header has names of several lines; a quote in the rows may be a character.
-            if is_open and len(held) < 9 and len(self.rows) < 9 and number + 1 < len(lines):
+            if is_open and len(held) < 9 and number + 1 < len(lines) and self._goes_on(number):
                 held.append(line)
                 continue
             if is_open and held:
@@ -101,6 +100,13 @@ class _Split:
         self.filled = max(counts, default=0)
         self.body = [cells for _, cells in half if len(cells) == self.width]
         self.share = len(self.body) / max(len(half), 1)
+
+    def _goes_on(self, number: int) -> bool:
+        """Whether a quote that a line leaves open closes later: the next line is no row itself."""
+        if len(self.rows) < 9:
+            return True
+        after = split_line(self.lines[number + 1], self.delimiter)[0]
+        return len(after) != len(self.rows[-1][1])
 
     def quality(self, wanted: Collection[str]) -> float:
         """Returns how well the delimiter fits the lines."""
@@ -245,14 +251,14 @@ class _Split:
 
 
 def _no_header(cells: Sequence[str]) -> tuple[bool, bool, bool]:
-    """Sorts rows above the data: those with a time's name, without times and numbers, come first."""
+    """Sorts rows above the data: those with a time's name, without numbers, come first."""
     has_times = any(map(_is_timelike, cells))
     has_name = any(time_name_rank(cell) is not None for cell in cells if cell)
     return has_times, not has_name, any(map(_PLAIN_NUMBER.fullmatch, cells))
 
 
 def _are_groups(names: Sequence[str], below: Sequence[str]) -> bool:
-    """Whether names are those of groups, as of merged cells, and each row below tells them apart."""
+    """Whether names are those of groups, as of merged cells; the row below tells them apart."""
     pairs = list(zip(names, below, strict=False))
     blanks = any(not name and second for name, second in pairs)
     is_double = len(set(names)) < len(names)

@@ -52,7 +52,8 @@ def settle(
             unclear = _unclear(cells, evidence[name], certain)
             if unclear is not None and strict:
                 raise InputError(
-                    f"Column {(names or {}).get(name, name)} of {table} must hold numbers that can be read in one way. "
+                    f"Column {(names or {}).get(name, name)} of {table} must hold numbers that can "
+                    "be read in one way. "
                     f"Received: {unclear!r}. {both_readings(unclear)}"
                 )
         is_switch = name in switches or _is_switch(cells)

@@ -66,39 +66,41 @@ def small_tables():
     clock = [f"2024-03-{4 + i // 24:02d} {i % 24:02d}:05:00" for i in range(40)]
     german = [f"{4 + i // 24:02d}.03.2024 {i % 24:02d}:05" for i in range(40)]
 
+    dated = list(zip(clock, rows, strict=True))
+
     def lines(head, body, end="\n"):
         return (head + end + end.join(body) + end).encode()
 
     tables = {
         "plain": lines("time,a,b", [f"{t},{a},{b}" for t, a, b in rows]),
-        "dated": lines("time,a,b", [f"{c},{a},{b}" for c, (_, a, b) in zip(clock, rows)]),
+        "dated": lines("time,a,b", [f"{c},{a},{b}" for c, (_, a, b) in dated]),
         "german": lines(
             "Datum;Fluss, m3/h;Druck",
             [f"{c};{a:.2f};{b:.2f}".replace(".", ",").replace(",03,2024", ".03.2024")
-             for c, (_, a, b) in zip(german, rows)],
+             for c, (_, a, b) in zip(german, rows, strict=True)],
             "\r\n",
         ),
         "units": lines(
             "time;power;pump",
-            [f"{c};{a * 60:.0f} W;{'ON' if a > 20 else 'OFF'}" for c, (_, a, _) in zip(clock, rows)],
+            [f"{c};{a * 60:.0f} W;{'ON' if a > 20 else 'OFF'}" for c, (_, a, _) in dated],
         ),
         "quoted": lines(
-            '"time","a","note"', [f'"{c}","{a}","x ""y"", z"' for c, (_, a, _) in zip(clock, rows)]
+            '"time","a","note"', [f'"{c}","{a}","x ""y"", z"' for c, (_, a, _) in dated]
         ),
         "titled": b"# made by hand\nPlant 7\n\n" + lines(
             "TIMESTAMP,RECORD,a,b", [f'"{c}",{i},{a},{b}' for i, (c, (_, a, b)) in
-                                     enumerate(zip(clock, rows))]),
-        "spaces": lines("time  a  b", [f"{c}  {a}   {b}" for c, (_, a, b) in zip(clock, rows)]),
+                                     enumerate(dated)]),
+        "spaces": lines("time  a  b", [f"{c}  {a}   {b}" for c, (_, a, b) in dated]),
         "words": lines("time\ta\tb", [f"{c}\t{a}\t{'Bad' if i % 3 else b}" for i, (c, (_, a, b)) in
-                                      enumerate(zip(clock, rows))]),
+                                      enumerate(dated)]),
         "jsonl": lines('{"boot": 1}', [json.dumps({"time": c, "a": a, "o": {"b": b}})
-                                       for c, (_, a, b) in zip(clock, rows)]),
+                                       for c, (_, a, b) in dated]),
         "array": json.dumps([{"time": c, "a": str(a), "b": b} for c, (_, a, b) in
-                             zip(clock, rows)], indent=1).encode(),
+                             dated], indent=1).encode(),
         "series": json.dumps({n: [{"ts": 1709510400000 + 60000 * i, "value": str(r[k])}
                                   for i, r in enumerate(rows)]
                               for k, n in ((1, "a"), (2, "b"))}).encode(),
-        "long": lines("time,tag,value", [f"{c},{n},{v}" for c, (_, a, b) in zip(clock, rows)
+        "long": lines("time,tag,value", [f"{c},{n},{v}" for c, (_, a, b) in dated
                                          for n, v in (("a", a), ("b", b))]),
         "none": lines("1;2,5", [f"{i};{a}".replace(".", ",") for i, (_, a, _) in enumerate(rows)]),
     }  # fmt: skip

@@ -10,9 +10,9 @@ from toys.table_damage import fuzz, judge, small_tables
 
 def test_damaged_tables_read_or_are_refused():
     """In training, as a file and as a pipe: no other error, no warning, no file that hangs."""
-    counts, bad = fuzz(250, seed=3)
+    counts, bad = fuzz(200, seed=3, tables=small_tables())
     assert not bad, bad
-    assert sum(counts.values()) == 250
+    assert sum(counts.values()) == 200
     assert counts["read/read/read"] > 25
     assert counts["refused/refused/refused"] > 25
 
