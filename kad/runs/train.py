@@ -87,9 +87,6 @@ def train(
     rows = select_rows(frame, config.data.train)
     if table is not None:
         table.report.period = _period(config, rows, table)
-        if say is not None:
-            for line in table.report.lines():
-                say(line)
     config = config.for_channels(len(names))
 
     keras.utils.set_random_seed(config.training.seed)
@@ -108,6 +105,8 @@ def train(
         about={} if table is None else about(table),
     )
     if say is not None:
+        for line in table.report.lines() if table is not None else ():
+            say(line)
         for name, found in prepared.about.get("absurd", {}).items():
             shown = ", ".join(f"{value:.6g}" for value in found["values"])
             say(f"{name}: {found['count']} impossible readings were not trained on: {shown}.")

@@ -71,8 +71,8 @@ def run_score(args: argparse.Namespace) -> int:
         job.take(stream.flush())
         job.finish()
         if not (breaker.interrupted or job.reader_gone):
-            say_read(reader)
             _judge(stream.counts, job.longest, detector, live=live, name=reader.name)
+            say_read(reader)
     for sentence in describe(stream.counts, stream.incidents):
         say(f"note: {sentence}")
     say(job.summary())

@@ -158,7 +158,7 @@ def _content(fact, scores):
     values = {n: [float(r[keys[n]] or "nan") for r in scores] for n in names if n in keys}
     for name, (least, most) in (json.loads(fact["ranges"]) if fact["ranges"] else {}).items():
         found = np.array(values[name])
-        if not np.isclose([np.nanmin(found), np.nanmax(found)], [least, most], atol=0.0051).all():
+        if not np.isclose([np.nanmin(found), np.nanmax(found)], [least, most], atol=0.051).all():
             problems.append(f"{name} from {np.nanmin(found):g} to {np.nanmax(found):g}")
     if fact["missing"]:
         missing = sum(int(np.isnan(column).sum()) for column in values.values())
