@@ -23,7 +23,7 @@ def time_line(reader: TableReader) -> str:
 
 def read_lines(reader: TableReader) -> list[str]:
     """Says how a table was read: times, channels, columns that were not read."""
-    channels = reader.channels or ()
+    channels = reader.wanted
     lines = [f"read {reader.name}: {time_line(reader)}; channels {', '.join(channels)}"]
     times = reader.time.places if reader.time else ()
     others = [
@@ -94,7 +94,8 @@ def notes_of(reader: TableReader) -> list[str]:
     if reader.parser is not None and (first := reader.parser.repeats.first) is not None:
         notes.append(
             f"The clock goes back by about an hour at {first[1]!r} in row {first[0]}, as local "
-            "clocks do in autumn: say timezone, such as 'Europe/Berlin', in [data] (--timezone)"
+            "clocks do in autumn, or where exports overlap: say timezone, such as "
+            "'Europe/Berlin', in [data] (--timezone)"
         )
     return notes
 

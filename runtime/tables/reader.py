@@ -112,6 +112,11 @@ class TableReader:
         return () if self.rows is None else tuple(self.rows.names)
 
     @property
+    def wanted(self) -> tuple[str, ...]:
+        """The channels that its rows have; known once it is open."""
+        return self._wide or self.channels or ()
+
+    @property
     def is_long(self) -> bool:
         """Whether a row is one reading of one channel; known once it is open."""
         return self._text is not None
@@ -151,6 +156,7 @@ class TableReader:
             table=self.name,
             channels=wanted,
             asked=self._asked(names),
+            why="as it was said" if self._said.time else "as in training",
             reading=known,
             numbered=self._numbered,
         )

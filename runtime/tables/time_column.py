@@ -108,6 +108,7 @@ def find_time(
     table: str,
     channels: Collection[str] = (),
     asked: str | None = None,
+    why: str = "as it was said",
     reading: Reading,
     numbered: bool = False,
 ) -> TimeColumn | None:
@@ -119,6 +120,7 @@ def find_time(
         table: What to call it in messages.
         channels: Columns that are read as channels.
         asked: The column that the user, or the detector, names.
+        why: Why it is that one, in words.
         reading: How it is written, where that was said or the detector knows.
         numbered: A table without times is meant: what looks like times is no error.
 
@@ -128,7 +130,7 @@ def find_time(
     """
     finder = _Finder(names, sample, table, channels, reading)
     if asked is not None:
-        return finder.asked(asked)
+        return finder.asked(asked, why)
     return finder.pair() or finder.by_name() or finder.by_content(numbered=numbered)
 
 
@@ -148,7 +150,7 @@ class _Finder:
         self.reading = reading
         self.free = [i for i, name in enumerate(names) if name not in channels]
 
-    def asked(self, name: str) -> TimeColumn:
+    def asked(self, name: str, why: str) -> TimeColumn:
         parts = name.split(JOINED) if name not in self.names else [name]
         if not all(part in self.names for part in parts):
             raise InputError(
@@ -160,7 +162,7 @@ class _Finder:
             pair = self.pair(date=places[0])
             if pair is not None:
                 return pair
-        return self._column(tuple(places), "as it was said")
+        return self._column(tuple(places), why)
 
     def pair(self, date: int | None = None) -> TimeColumn | None:
         """Finds a date and, in another column, its time of day."""
