@@ -97,6 +97,10 @@ BENCHMARKS = {
         "benchmarks.cost.memory",
         "Peak memory for long series and large files.",
     ),
+    "reading": Entry(
+        "benchmarks.cost.reading",
+        "Reading and writing tables: rows a second, and their share of scoring.",
+    ),
     "report": Entry(
         "benchmarks.cost.report",
         "Long series in a report: seconds to write it, its size, how fast a browser is with it.",

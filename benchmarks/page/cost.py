@@ -159,11 +159,25 @@ def channels(wide: pd.DataFrame) -> Iterable[str]:
     )
 
 
+def _read_speeds(reading: pd.DataFrame) -> str:
+    pairs = zip(reading["table"], reading["read_rows_s"], strict=True)
+    shown = ", ".join(f"{rows / 1e3:.0f},000 ({table})" for table, rows in pairs)
+    share = reading["read_share"].max()
+    return (
+        f"rows of three channels read in a second: {shown}; at most {share:.0%} of the time of "
+        "reading, scoring with the moving Gaussian and writing"
+    )
+
+
 @section("Room, memory, reports, parity", footprint="python -m benchmarks footprint",
          memory="python -m benchmarks memory", report="python -m benchmarks report",
-         parity="python -m benchmarks parity")  # fmt: skip
+         parity="python -m benchmarks parity", reading="python -m benchmarks reading")  # fmt: skip
 def rest(
-    footprint: pd.DataFrame, memory: pd.DataFrame, report: pd.DataFrame, parity: pd.DataFrame
+    footprint: pd.DataFrame,
+    memory: pd.DataFrame,
+    report: pd.DataFrame,
+    parity: pd.DataFrame,
+    reading: pd.DataFrame,
 ) -> Iterable[str]:
     """One figure or two of everything else."""
     size = dict(zip(footprint["what"], footprint["value"], strict=True))
@@ -180,6 +194,7 @@ def rest(
             f"{size['RSS with a detector, MB']} MB with a detector.\n"
             f"- `python -m benchmarks memory`: `runtime score` peaks at {peaks}; training on "
             f"{trained['rows']:,} rows at {trained['peak_mb_above_idle']:.0f} MB above idle.\n"
+            f"- `python -m benchmarks reading`: {_read_speeds(reading)}.\n"
             f"- `python -m benchmarks parity`: backends and ONNX agree within "
             f"{gap.replace('e-0', 'e-')} relative on every output, NaN and inf in the input.\n"
             f"- `python -m benchmarks report`: {longest['rows']:,.0f} rows of three channels are a "
