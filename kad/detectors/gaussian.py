@@ -10,6 +10,7 @@ from pydantic import Field
 
 from kad.detector import Detector
 from kad.detector.footprint import chunk_steps
+from kad.graph.rolling import is_one_step
 from kad.graph.scoring import ErrorStream, Measured, Samples
 from kad.options import FitOptions, Positive
 
@@ -91,7 +92,7 @@ class MovingGaussian(Detector):
         """
         history, filled = old["history"], old["filled"]
         observed = _swap(samples.observed)
-        if samples.z.shape[1] == 1:
+        if is_one_step(samples.z):
             newer = ops.concatenate([history[..., 1:], _swap(samples.z)], axis=-1)
             kept = ops.where(_swap(samples.is_observed), newer, history)
             now = ops.minimum(filled + observed, float(self.window))

@@ -16,7 +16,7 @@ from kad.detector import Detector, TrainingSeries
 from kad.detector.diagnostics import Diagnostic
 from kad.detector.footprint import chunk_steps
 from kad.graph.missing import ENOUGH
-from kad.graph.rolling import extended, rolling
+from kad.graph.rolling import extended, is_one_step, rolling
 from kad.graph.scoring import ErrorStream, Measured, Samples
 from kad.networks.memory.pictures import nearest_windows
 from kad.options import Count, FitOptions
@@ -167,7 +167,7 @@ class Memory(Detector):
 
     def _numbers(self, z: Any, first: int) -> Any:
         """Numbers the steps of a chunk: `(1, steps, 1)`, or one number."""
-        if z.shape[1] == 1:
+        if is_one_step(z):
             return float(first)
         return ops.arange(first, ops.shape(z)[1] + first, dtype="float32")[None, :, None]
 
@@ -188,7 +188,7 @@ class Memory(Detector):
             new)`, or None where it knows all; the next `patterns` and `wait`.
         """
         wait, stride = old["wait"], self.stride
-        if now.shape[1] == 1:
+        if is_one_step(now):
             is_due = ops.less(wait, 0.5)
             new = ops.reshape(old["young"][..., : now.shape[-1]], (-1, now.shape[-1], 1))
             with_new = ops.concatenate([old["patterns"][..., 1:], new], axis=-1)
@@ -265,7 +265,7 @@ class Memory(Detector):
             age: `(streams, steps, 1)`: samples of the stream so far, each step's own among them, at
                 most one more than the span.
         """
-        if z.shape[1] == 1:
+        if is_one_step(z):
             apart = ops.abs(ops.transpose(z, (0, 2, 1)) - before)
             since = np.arange(self._span, 0, -1, dtype="float32")
             known = ops.where(ops.less(since, age), apart, ops.full_like(apart, FAR))

@@ -4,6 +4,8 @@ from typing import Any
 
 from keras import ops
 
+from kad.graph.rolling import is_one_step
+
 LARGEST = 1e30
 """Readings of this magnitude and above count as missing: their square is no float32."""
 LARGEST_CONTEXT = 2.0
@@ -41,7 +43,7 @@ def hold_last(x: Any, observed: Any, last: Any) -> Any:
     Returns:
         float32 `(streams, steps, channels)` without missing samples.
     """
-    if x.shape[1] == 1:
+    if is_one_step(x):
         return ops.where(observed, x, last)
     known = ops.transpose(ops.where(observed, x, ops.zeros_like(x)), (0, 2, 1))
     seen = ops.cumsum(ops.transpose(ops.cast(observed, "float32"), (0, 2, 1)), axis=-1)

@@ -65,7 +65,7 @@ def newest_sum(rows: Any, steps: Any, length: int) -> Any:
 
 def running_sum(x: Any) -> Any:
     """Sums over the steps up to each: `(streams, steps, ...)`."""
-    return x if _is_one(x.shape[1]) else ops.cumsum(x, axis=1)
+    return x if is_one_step(x) else ops.cumsum(x, axis=1)
 
 
 def steps_first(x: Any) -> Any:
@@ -73,6 +73,10 @@ def steps_first(x: Any) -> Any:
     return ops.transpose(x, (1, 0, *range(2, len(x.shape))))
 
 
+def is_one_step(x: Any) -> bool:
+    """Whether a chunk `(streams, steps, ...)` is known to be one step while it is traced."""
+    return _is_one(x.shape[1])
+
+
 def _is_one(steps: Any) -> bool:
-    """Whether a chunk is known to be one step while it is traced."""
     return isinstance(steps, int) and steps == 1

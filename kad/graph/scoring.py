@@ -8,7 +8,7 @@ import numpy as np
 from keras import layers, ops
 
 from kad.backend.scan import scan
-from kad.graph.rolling import extended, newest_sum, rolling, steps_first
+from kad.graph.rolling import extended, is_one_step, newest_sum, rolling, steps_first
 from kad.options import ScoringOptions
 from runtime.errors import ConfigError
 
@@ -315,7 +315,7 @@ class Scoring(layers.Layer):
         sizes = [value.shape[0] for value in self.statistics.values()]
         parts = ops.split(start, np.cumsum(sizes)[:-1].tolist(), axis=-1)
         past = dict(zip(self.statistics, parts, strict=True))
-        if by_step["z"].shape[1] == 1:
+        if is_one_step(by_step["z"]):
             last, out = self._follow(past, by_step, memory)
             return _joined([last[name] for name in self.statistics]), out
         last, out = scan(

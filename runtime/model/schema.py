@@ -120,6 +120,11 @@ class Metadata:
         return self.step_of or self.graph_sha256
 
     @property
+    def restarts_keep(self) -> bool:
+        """Whether a stream that restarts keeps what it has learnt: from schema 2 on."""
+        return self.schema > OLDEST_SCHEMA
+
+    @property
     def channels(self) -> tuple[str, ...]:
         """Names of the measured columns, in order."""
         return tuple(column.name for column in self.inputs if column.role == "channel")

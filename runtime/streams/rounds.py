@@ -13,8 +13,6 @@ from runtime.model.outputs import Array, StepOutput, concatenated, nothing
 
 __all__ = ["Rounds"]
 
-_KEEPS = 2
-"""The first schema in which a stream that restarts keeps what it has learnt."""
 _ONLY = np.zeros(1, np.intp)
 _MOST = float(np.finfo(np.float32).max)
 
@@ -44,7 +42,7 @@ class Rounds:
         self._inputs = len(meta.inputs)
         names = [c.name for c in meta.inputs if c.role == "context"]
         self._context = ContextColumns(names) if names else None
-        self._keeps = meta.schema >= _KEEPS
+        self._keeps = meta.restarts_keep
         self._warm = _warm_state(detector) if warm else None
         self._fits_one = detector.fixed_streams in (None, 1)
         self._x = np.empty((1, 1, self._inputs), np.float32)

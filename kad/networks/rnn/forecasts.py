@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from kad.backend.scan import scan
-from kad.graph.rolling import extended, steps_first
+from kad.graph.rolling import extended, is_one_step, steps_first
 from kad.graph.scoring import Samples
 from kad.networks.rnn.predictor import Predictor
 from kad.networks.rnn.states import state_parts, states_of
@@ -88,7 +88,7 @@ def _predict(
     made = ops.reshape(rows, (-1, (steps + horizon) * horizon, features))
     ahead = np.arange(1, horizon + 1)
     place = (horizon - ahead) * horizon + ahead - 1
-    if z.shape[1] == 1:
+    if is_one_step(z):
         forecasts = ops.take(made, place, axis=1)[:, None]
         before = states[-1][0][:, None]
     else:

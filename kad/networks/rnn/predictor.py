@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from kad.graph.rolling import is_one_step
 from kad.networks.rnn.recurrent import Activation, Cell, Recurrent, kernel_initializers
 
 Head = Literal["recursive", "direct"]
@@ -156,7 +157,7 @@ class Predictor(layers.Layer):
         """
         recursive = self.head == "recursive" and self.horizon > 1
         seen, steps = self._limited(x), ops.shape(x)[1]
-        if x.shape[1] == 1:
+        if is_one_step(x):
             flat = self._flat(seen, self.channels)
             first = self._advance(flat, self._encode(flat, context[:, 0]), states)
             hidden, last, every = first.hidden[:, None], first.states, first.states
