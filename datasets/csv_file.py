@@ -44,7 +44,8 @@ def load(
         InputError: A file is missing, empty or broken, a cell is not a number (row and column are
             named), a time stamp cannot be read, or the labels' times are of another kind.
     """
-    frame, style = read_table(path, time=time)
+    table = read_table(path, time=time)
+    frame, style = table.frame, table.style
     timed = not isinstance(frame.index, pd.RangeIndex)
     ends_ns = read_labels(labels, style=style) if labels is not None else []
     starts, ends = (

@@ -3,8 +3,6 @@
 import importlib.util
 import sys
 
-from runtime.errors import KadError
-
 
 def main() -> None:
     """Runs the command line."""
@@ -17,8 +15,10 @@ def main() -> None:
     import typer
 
     from export.exporter import export
+    from kad.cli.command import VersionOption, command, run_app
 
-    def command(
+    @command
+    def export_run(
         run: Annotated[Path, typer.Argument(help="Run folder, or .keras file.")],
         output: Annotated[
             Path | None, typer.Option("--output", "-o", help="Detector file.")
@@ -34,21 +34,18 @@ def main() -> None:
         step: Annotated[  # noqa: FBT002
             bool, typer.Option("--step", help="Also write a file of single steps, .step.onnx.")
         ] = False,
+        version: VersionOption = False,  # noqa: ARG001, FBT002
     ) -> None:
         """Export a trained run to one .onnx file that is the whole detector."""
-        try:
-            done = export(
-                run,
-                output,
-                streams=streams,
-                steps=steps,
-                components=components,
-                metadata=metadata,
-                step=step,
-            )
-        except KadError as error:
-            sys.stderr.write(f"kad: error: {error}\n")
-            raise typer.Exit(error.exit_code) from error
+        done = export(
+            run,
+            output,
+            streams=streams,
+            steps=steps,
+            components=components,
+            metadata=metadata,
+            step=step,
+        )
         worst = max(gap for gaps in done.gaps.values() for gap in gaps.values())
         size = done.path.stat().st_size / 1e6
         typer.echo(
@@ -58,4 +55,6 @@ def main() -> None:
         for path in filter(None, (*done.components, done.metadata, done.step)):
             typer.echo(f"Wrote {path}.")
 
-    typer.run(command)
+    app = typer.Typer(name="python -m export", pretty_exceptions_enable=False, add_completion=False)
+    app.command()(export_run)
+    run_app(app)

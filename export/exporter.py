@@ -59,13 +59,14 @@ def export(
 
     Raises:
         InputError: Not a run, not a fitted detector, steps beyond the detector's `max_steps`, or
-            an output in the place of one of the run's files.
+            an output in the place of one of the run's files, or too little memory.
         VerificationError: ONNX and Keras disagree; no file was written.
         MissingExtraError: TensorFlow or tf2onnx is not installed.
     """
     _need_tensorflow()
     from export.detector_file import detector_file
     from kad.runs.folder import EXPORTED, files_of, load
+    from kad.runs.memory import check_export
     from runtime.files import check_outputs, write_atomically
     from runtime.model.detector import Detector as OnnxDetector
     from runtime.model.detector import step_path
@@ -105,6 +106,7 @@ def export(
     frozen = {
         name: value for name, value in (("streams", streams), ("steps", steps)) if value is not None
     }
+    check_export(detector)
     made = detector_file(detector, frozen)
     gaps, single = made.gaps, None
     if step:

@@ -11,7 +11,7 @@ from runtime.clock.durations import nanoseconds
 from runtime.errors import ModelFileError, VerificationError
 from runtime.model.compare import relative_gap
 from runtime.model.detector import Detector as OnnxDetector
-from runtime.model.outputs import OUTPUTS
+from runtime.model.outputs import OUTPUTS, PER_STEP
 from runtime.model.verify import TOLERANCE
 
 if TYPE_CHECKING:
@@ -67,18 +67,17 @@ def run(step: Step, x: Array, state: Array, lengths: Iterator[int]) -> dict[str,
     Returns:
         The outputs over all steps, and the last `next_state`.
     """
-    parts: list[dict[str, Array]] = []
+    parts: dict[str, list[Array]] = {name: [] for name in PER_STEP}
     start = 0
     while start < x.shape[1]:
         stop = start + next(lengths)
         out = step(x[:, start:stop], state)
         state = out["next_state"]
-        parts.append(out)
+        for name, several in parts.items():
+            several.append(out[name])
         start = stop
-    return {
-        name: np.concatenate([p[name] for p in parts], axis=1) if name != "next_state" else state
-        for name in OUTPUTS
-    }
+    joined = {name: np.concatenate(several, axis=1) for name, several in parts.items()}
+    return {name: joined.get(name, state) for name in OUTPUTS}
 
 
 def always(length: int) -> Iterator[int]:

@@ -12,8 +12,6 @@ does no work: Keras and its backend load with the first name that needs them.
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from kad.version import __version__
-
 if TYPE_CHECKING:
     from kad.backend import select_backend
     from kad.config import build_config
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from kad.runs.api import save, score
     from kad.runs.folder import load
     from kad.runs.train import train
+    from kad.version import __version__
 
 __all__ = [
     "Detector",
@@ -35,6 +34,7 @@ __all__ = [
 
 _HOME = {
     "Detector": "kad.detector",
+    "__version__": "kad.version",
     "build_config": "kad.config",
     "load": "kad.runs.folder",
     "save": "kad.runs.api",
@@ -48,7 +48,7 @@ def __getattr__(name: str) -> Any:
     # Only a detector's class has a capital: other names need not load Keras to be unknown.
     if name not in _HOME and not name[0].isupper():
         raise AttributeError(f"module 'kad' has no attribute {name!r}")
-    if name != "select_backend":
+    if name not in {"select_backend", "__version__"}:
         from kad.backend import select_backend
 
         select_backend()

@@ -1,5 +1,5 @@
 """`python -m kad`."""
 
-from kad.cli.app import main
+from kad.cli import main
 
 main()

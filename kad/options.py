@@ -9,7 +9,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 from runtime.alarms.budget import parse_false_alarms
 from runtime.clock.durations import parse_duration
 from runtime.clock.grid import FILE_REORDER, GridKind
+from runtime.model.limits import PERIOD_S, STEPS
 from runtime.model.policy import OPTIONS, AlarmPolicy
+from runtime.tables.reading import Reading
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -30,23 +32,60 @@ class DataOptions(Options):
 
     time: str | None = None
     """Column of the timestamps; found by its name where not given."""
+    time_format: str | None = None
+    """How times are written, where the cells leave it open or are of another form: `day-first`,
+    `month-first`, or a format of `strptime` such as `%d.%m.%Y %H:%M`."""
+    time_unit: str | None = None
+    """What numbers of a time column count: s, ms, us, ns, min, h, d or excel; found from their size
+    and the column's name where not given."""
+    timezone: str | None = None
+    """Zone of local times without an offset, such as `Europe/Berlin`; they are read as UTC where
+    not given."""
+    decimal: Literal[".", ","] | None = None
+    """Decimal mark, where cells such as `1,204` leave it open."""
+    missing: tuple[float | str, ...] = ()
+    """Numbers and words that mean no reading, beside those that always do."""
+    long: bool = False
+    """A row is one reading of one channel."""
+    id: str | None = None
+    """Of a long table: the column that names the channel."""
+    value: str | None = None
+    """Of a long table: the column of the readings."""
+    resample: Literal["mean"] | None = None
+    """`mean`: rows become the means of each `period`, where they come faster."""
     channels: tuple[str, ...] | None = None
-    """Columns to watch; all numeric ones where not given."""
+    """Columns to watch; all that are measurements where not given."""
     units: dict[str, str] = {}
     """Physical unit of a channel, for reports and the detector file."""
     train: str | None = None
     """Training rows `START:END`, half-open, as row numbers or timestamps; all where not given."""
-    period: Positive | None = None
+    period: Annotated[float, Field(ge=PERIOD_S[0], le=PERIOD_S[1])] | None = None
     """Sampling period in seconds; the median step where not given."""
-    max_gap: Annotated[int, Field(ge=0)] | None = None
+    max_gap: Annotated[int, Field(ge=0, le=STEPS)] | None = None
     """A gap of more missing rows than this restarts the warm-up; the detector's where not given."""
-    reorder: Annotated[int, Field(ge=0)] = FILE_REORDER
+    reorder: Annotated[int, Field(ge=0, le=STEPS)] = FILE_REORDER
     """Rows may arrive this many sampling periods late."""
     context: bool | None = None
     """Give the detector the time of day and the day of the week; where not given, when it takes
     them, the period is between one minute and six hours, and there are two days to train on."""
     grid: GridKind = "time"
     """`time`: place rows on a regular time grid. `rows`: every row is one step."""
+
+    @property
+    def reading(self) -> Reading:
+        """How the data are read, as far as it is said."""
+        names = (
+            "time",
+            "time_format",
+            "time_unit",
+            "timezone",
+            "decimal",
+            "missing",
+            "id",
+            "value",
+            "resample",
+        )
+        return Reading(**{name: getattr(self, name) for name in names})
 
 
 class FitOptions(Options):

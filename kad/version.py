@@ -1,3 +1,5 @@
 """The version of kad."""
 
-__version__ = "0.1.0"
+from runtime.version import __version__
+
+__all__ = ["__version__"]

@@ -18,6 +18,7 @@ from runtime.alarms.budget import (
 from runtime.alarms.events import Event, EventDetector
 from runtime.clock.grid import GridCounts, Placed, RowGrid, TimeGrid
 from runtime.errors import (
+    AmbiguousTimeError,
     ConfigError,
     InputError,
     KadError,
@@ -38,6 +39,7 @@ from runtime.streams.stream import Stream
 
 __all__ = [
     "AlarmPolicy",
+    "AmbiguousTimeError",
     "BatchScores",
     "BudgetThreshold",
     "ConfigError",

@@ -2,6 +2,7 @@
 
     KadError
     ├── InputError (ValueError)      the caller's data, arguments or files are wrong: exit code 2
+    │   ├── AmbiguousTimeError       times with two readings: a person must say which
     │   ├── ConfigError              a configuration key or value
     │   └── ModelFileError           not a kad detector, truncated, or made for other channels
     │       └── SchemaError          a detector of another schema version
@@ -12,6 +13,7 @@ Each message is one line that says what was expected, what was received and what
 """
 
 __all__ = [
+    "AmbiguousTimeError",
     "ConfigError",
     "InputError",
     "KadError",
@@ -25,15 +27,27 @@ _SHOWN = 200
 
 
 class KadError(Exception):
-    """Base of everything kad raises on purpose. `exit_code` is what a command line returns."""
+    """Base of everything kad raises on purpose. `exit_code` is what a command line returns.
+
+    Names from users' files may have line breaks; the message is one line all the same.
+    """
 
     exit_code = 1
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(
+            *(" ".join(arg.splitlines()) if isinstance(arg, str) else arg for arg in args)
+        )
 
 
 class InputError(KadError, ValueError):
     """Data, arguments or files that cannot be used as they are."""
 
     exit_code = 2
+
+
+class AmbiguousTimeError(InputError):
+    """Times that can be read in two ways; the message has both, and what to say."""
 
 
 class ConfigError(InputError):

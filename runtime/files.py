@@ -10,7 +10,14 @@ from typing import Any, BinaryIO
 
 from runtime.errors import InputError
 
-__all__ = ["check_outputs", "open_output", "replacing", "write_atomically"]
+__all__ = [
+    "check_file",
+    "check_outputs",
+    "explained",
+    "open_output",
+    "replacing",
+    "write_atomically",
+]
 
 Paths = Mapping[str, str | os.PathLike[str] | None]
 """Files by what a user calls them, `-o` or `the data`; `None`: not given."""
@@ -60,9 +67,11 @@ def open_output(path: str) -> Iterator[BinaryIO]:
     """Opens an output of the command line: `-` is stdout; for the rest see `replacing`.
 
     Raises:
-        InputError: The file cannot be created.
+        InputError: The file cannot be created, or stdout is closed.
     """
     if path == "-":
+        if sys.stdout is None:
+            raise InputError("stdout must be open. Received: a closed one. Name a file with -o.")
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
@@ -74,6 +83,39 @@ def open_output(path: str) -> Iterator[BinaryIO]:
                 f"The output {path} must be a file that can be written. Received: {error.strerror}."
             ) from error
         yield file
+
+
+def check_file(path: str | os.PathLike[str], *, name: str, pipes: bool = True) -> None:
+    """Refuses what has no end, such as a device, before it is read to its end.
+
+    Args:
+        path: What is going to be read; whoever opens it says what else is wrong with it.
+        name: What a user calls it.
+        pipes: Whether it may be a pipe, which can be read once.
+
+    Raises:
+        InputError: It is a device, or a pipe where none is taken.
+    """
+    try:
+        mode = Path(path).stat().st_mode
+    except (OSError, ValueError):
+        return
+    if stat.S_ISFIFO(mode) and not pipes:
+        raise InputError(
+            f"{name} must be a file: it is read more than once. Received: {path}, a pipe. "
+            "Write it to a file first."
+        )
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or stat.S_ISSOCK(mode):
+        raise InputError(f"{name} must be a file. Received: {path}, a device. Name a file.")
+
+
+def explained(error: OSError) -> str:
+    """Returns the one line for what the system refused in the middle of the work."""
+    where = f" at {error.filename}" if error.filename else ""
+    return (
+        "Files must be readable and writable to the end. "
+        f"Received: {error.strerror or error}{where}. Free space, or check the rights and the disk."
+    )
 
 
 def check_outputs(outputs: Paths, *, inputs: Paths, advice: str = "Name another file.") -> None:
@@ -104,7 +146,7 @@ def check_outputs(outputs: Paths, *, inputs: Paths, advice: str = "Name another 
 
 def _identity(path: str | os.PathLike[str] | None, standard: Any) -> object:
     """Returns what is equal for two names of one file; None for what cannot be overwritten."""
-    if path is None:
+    if path is None or (os.fspath(path) == "-" and standard is None):
         return None
     try:
         status = os.fstat(standard.fileno()) if os.fspath(path) == "-" else Path(path).stat()

@@ -119,7 +119,7 @@ def test_stdin_to_stdout(folder):
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (("kad", "train", "none.csv"), "cannot be read"),
+        (("kad", "train", "none.csv"), "can be read. Received: none.csv"),
         (("kad", "train", "data.csv", "--channels", "c", "--out", "new"), "c missing"),
         (("kad", "train", "data.csv", "--train", "0:50", "--out", "new"), "at least .* rows"),
         (("kad", "train", "data.csv", "--false-alarms", "often", "--out", "new"), "often"),

@@ -40,7 +40,7 @@ def test_readme_commands_and_code(folder):
     """train → export → score as printed, then both Python examples."""
     path_block = next(b for b in blocks("README.md", "sh") if "kad train" in b)
     commands = [line for line in path_block.splitlines() if line.strip()]
-    assert len(commands) == 3
+    assert len(commands) == 4
     for line in commands:
         # Two epochs show that the line works; the demo shows that it learns.
         command = line + (" --epochs 2" if line.startswith("kad train") else "")

@@ -1,4 +1,4 @@
-"""Memory of long series: training windows and embeddings of 10 million rows, files of any size."""
+"""Memory of long series, files of any size, and many channels: every step of every detector."""
 
 import tempfile
 from pathlib import Path
@@ -9,23 +9,36 @@ import pandas as pd
 from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session
 from benchmarks.protocol.processes import measured_apart
 from benchmarks.protocol.run import show_whole
+from kad.detectors import detector_names
 
 TRAINED_ROWS = (1_000_000, 10_000_000)
 SCORED_ROWS = (100_000, 2_000_000)
+CHANNELS = (1, 8, 40, 220)
+WIDE_ROWS = 1000
+"""Of a series with many channels; the preset is the one for their number, of one epoch."""
 
 
 def plan(session: Session) -> list[Planned]:
-    """Returns what has two lengths each."""
+    """Returns every detector on few and many channels, and what has two lengths each."""
     lengths = (("train", TRAINED_ROWS), ("score", SCORED_ROWS))
     return [
-        Planned(keys={"what": what, "rows": rows}, again=True)
-        for what, several in lengths
-        for rows in several
+        *(
+            Planned(keys={"detector": detector, "channels": channels})
+            for channels in CHANNELS
+            for detector in detector_names()
+        ),
+        *(
+            Planned(keys={"what": what, "rows": rows}, again=True)
+            for what, several in lengths
+            for rows in several
+        ),
     ]
 
 
 def measure(one: Planned, session: Session) -> Rows:
-    """Measures the peak memory of a process of its own."""
+    """Measures the peak memory of processes of their own."""
+    if "channels" in one.keys:
+        return {"memory_wide": _wide(**one.keys)}
     length = one.keys["rows"]
     if one.keys["what"] == "train":
         return {"memory": [_child("train", str(length))]}
@@ -41,8 +54,52 @@ def measure(one: Planned, session: Session) -> Rows:
         return {"memory": [_child("score", str(file), str(data), str(length))]}
 
 
+def _wide(detector: str, channels: int) -> list[dict[str, object]]:
+    """Trains, exports and scores a detector as a user would, each step in its own process."""
+    from kad.detectors import detector_class
+    from kad.runs.folder import load
+
+    with tempfile.TemporaryDirectory() as name:
+        data, run = Path(name) / "data.csv", Path(name) / "run"
+        _frame(channels).to_csv(data, index_label="time")
+        epochs = ("--epochs", "1") if detector_class(detector).has_networks else ()
+        command = ("--detector", detector, "--out", str(run), *epochs)
+        steps = {
+            "train": _child("command", "train", str(data), *command),
+            "export": _child("export", str(run)),
+            "score": _child("rows", str(run / "detector.onnx"), str(data)),
+        }
+        needed = load(run).memory_needed(WIDE_ROWS)._asdict()
+        return [
+            {
+                "detector": detector,
+                "channels": channels,
+                "what": what,
+                "rows": WIDE_ROWS,
+                "seconds": answer["seconds"],
+                "peak_mb": answer["peak_mb"],
+                "estimated_mb": round(needed[what] / 1e6),
+            }
+            for what, answer in steps.items()
+        ]
+
+
+def _frame(channels: int) -> pd.DataFrame:
+    rng, rows = np.random.default_rng(0), np.arange(WIDE_ROWS)
+    waves = np.sin(rows[:, None] / rng.uniform(5, 50, channels))
+    values = waves + 0.1 * rng.normal(size=waves.shape)
+    names = [f"c{i}" for i in range(channels)]
+    return pd.DataFrame(values.round(3), columns=names, index=rows * 60)
+
+
 def _child(*arguments: str) -> dict[str, object]:
     return dict(measured_apart("benchmarks.cost.peak_memory", *arguments))
 
 
-BENCHMARK = Benchmark(plan=plan, measure=measure, show=show_whole, tables={"memory": ()})
+BENCHMARK = Benchmark(
+    plan=plan,
+    measure=measure,
+    show=show_whole,
+    tables={"memory": (), "memory_wide": ("detector", "channels", "what")},
+    trains_here=True,
+)

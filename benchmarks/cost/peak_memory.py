@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 
 
 def _peak_mb() -> float:
-    """Peak memory of this process; ru_maxrss would start at the parent's."""
+    """Peak memory of this process in MiB; ru_maxrss would start at the parent's."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
@@ -59,6 +60,48 @@ def _score(file: str, data: str, length: str) -> dict[str, object]:
     }
 
 
+def _command(*arguments: str) -> dict[str, object]:
+    from kad.cli.app import main
+
+    start = time.perf_counter()
+    sys.argv = ["kad", *arguments]
+    try:
+        main()
+    except SystemExit as ended:
+        if ended.code:
+            raise RuntimeError(f"kad {arguments[0]} ended with {ended.code}") from ended
+    return _since(start)
+
+
+def _export(run: str) -> dict[str, object]:
+    from export.exporter import export
+
+    start = time.perf_counter()
+    export(run)
+    return _since(start)
+
+
+def _rows(file: str, data: str) -> dict[str, object]:
+    start = time.perf_counter()
+    _score(file, data, "0")
+    return _since(start)
+
+
+def _since(start: float) -> dict[str, object]:
+    return {
+        "seconds": round(time.perf_counter() - start, 1),
+        "peak_mb": round(_peak_mb() * 1.048576),
+    }
+
+
+STEPS: dict[str, Callable[..., dict[str, object]]] = {
+    "train": lambda length: _train(int(length)),
+    "score": _score,
+    "command": _command,
+    "export": _export,
+    "rows": _rows,
+}
+
 if __name__ == "__main__":
     kind, *rest = sys.argv[1:]
-    print(json.dumps(_train(int(rest[0])) if kind == "train" else _score(*rest)))
+    print(json.dumps(STEPS[kind](*rest)))

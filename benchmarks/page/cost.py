@@ -133,6 +133,32 @@ def training(vae_lstm: pd.DataFrame, predictor: pd.DataFrame) -> Iterable[str]:
     )
 
 
+@section("Many channels", memory_wide="python -m benchmarks memory")
+def channels(wide: pd.DataFrame) -> Iterable[str]:
+    """Peak memory of every step, and rows scored a second, by detector and channels."""
+    steps = ("train", "export", "score")
+    rows = []
+    for (detector, number), cases in wide.groupby(["detector", "channels"], sort=True):
+        by = {case["what"]: case for case in cases.to_dict("records")}
+        peaks = (
+            f"{by[what]['peak_mb']:.0f} ({by[what]['estimated_mb']:.0f})" if what in by else ""
+            for what in steps
+        )
+        score = by.get("score")
+        speed = f"{score['rows'] / score['seconds']:.0f}" if score else ""
+        rows.append((detector, number, *peaks, speed))
+    length = int(wide["rows"].iloc[0])
+    return (
+        (
+            f"`python -m benchmarks memory`: {length:,} rows, the preset for the number of "
+            "channels, one epoch. Peak MB of each process, its libraries included; in brackets "
+            "what `Detector.memory_needed` says beforehand. Rows a second are those of `runtime "
+            "score`, which also loads the file, reads the CSV and writes one."
+        ),
+        table(("detector", "channels", "train", "export", "score", "rows/s"), rows),
+    )
+
+
 @section("Room, memory, reports, parity", footprint="python -m benchmarks footprint",
          memory="python -m benchmarks memory", report="python -m benchmarks report",
          parity="python -m benchmarks parity")  # fmt: skip

@@ -38,6 +38,7 @@ def write() -> str:
         cost.samples(),
         cost.single_step(),
         cost.training(),
+        cost.channels(),
         cost.rest(),
     )
     page = "\n\n".join(part.strip() for part in parts) + "\n"

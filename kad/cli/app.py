@@ -1,11 +1,9 @@
 """The `kad` program."""
 
-import sys
-from typing import Any
-
 import typer
 
-from kad.cli.command import console
+from kad.cli.check import check
+from kad.cli.command import VersionOption, run_app
 from kad.cli.demo import demo
 from kad.cli.evaluate import evaluate
 from kad.cli.report import report
@@ -21,22 +19,18 @@ app = typer.Typer(
     add_completion=False,
 )
 
-_UsageError: Any = typer.BadParameter.__base__  # typer brings its own copy of click
-
-for _command in (train, report, score, evaluate, demo):
+for _command in (check, train, report, score, evaluate, demo):
     app.command()(_command)
 
 
+@app.callback()
+def _options(version: VersionOption = False) -> None:
+    pass
+
+
 def main() -> None:
-    """Runs the command line; a usage error is one line, as every other error."""
-    try:
-        code = app(standalone_mode=False)
-    except _UsageError as error:
-        console.print(f"kad: error: {error.format_message()}", markup=False, soft_wrap=True)
-        sys.exit(2)
-    except (typer.Abort, KeyboardInterrupt):
-        sys.exit(130)
-    sys.exit(code or 0)
+    """Runs the command line."""
+    run_app(app)
 
 
 if __name__ == "__main__":

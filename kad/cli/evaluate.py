@@ -4,10 +4,19 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from kad.backend import select_backend
-from kad.cli.command import BackendOption, DataFile, command, console
+from kad.cli.command import BackendOption, DataFile, command, console, results
+from kad.cli.reading import (
+    DecimalOption,
+    FormatOption,
+    MissingOption,
+    ResampleOption,
+    TimeOption,
+    UnitOption,
+    ZoneOption,
+    reading_of,
+)
 
 
 @command
@@ -35,12 +44,19 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
-    time: Annotated[str | None, typer.Option(help="Time column.", show_default=False)] = None,
+    time: TimeOption = None,
+    time_format: FormatOption = None,
+    time_unit: UnitOption = None,
+    timezone: ZoneOption = None,
+    decimal: DecimalOption = None,
+    missing: MissingOption = None,
+    resample: ResampleOption = None,
     backend: BackendOption = None,
 ) -> None:
     """Compare scores with labels, beside a random score and the moving Gaussian."""
     select_backend(backend)
     from kad.cli.figures import as_text
+    from kad.data.csv_text import csv_text
     from kad.evaluation.judge import evaluate_run
     from kad.runs.folder import files_of
     from runtime.files import check_outputs, write_atomically
@@ -49,10 +65,19 @@ def evaluate(
         {"--output": output},
         inputs={"the data": data, "--labels": labels, "--training": training, **files_of(run)},
     )
-    result = evaluate_run(run, data, labels, test=test, training=training, time=time)
+    reading = reading_of(
+        time=time,
+        time_format=time_format,
+        time_unit=time_unit,
+        timezone=timezone,
+        decimal=decimal,
+        missing=missing,
+        resample=resample,
+    )
+    result = evaluate_run(run, data, labels, test=test, training=training, reading=reading)
     for note in result.notes:
         console.print(note, markup=False, soft_wrap=True)
-    Console(highlight=False).print(as_text(result))
     if output is not None:
-        write_atomically(output, result.table.to_csv(index=False))
+        write_atomically(output, csv_text(result.table))
         console.print(f"Wrote {output}.")
+    results.print(as_text(result))

@@ -7,6 +7,17 @@ import typer
 
 from kad.backend import select_backend
 from kad.cli.command import BackendOption, DataFile, RunFolder, command, console, say_counts
+from kad.cli.reading import (
+    DecimalOption,
+    FormatOption,
+    MissingOption,
+    ResampleOption,
+    TimeOption,
+    UnitOption,
+    ZoneOption,
+    reading_of,
+    say_read,
+)
 from runtime.errors import InputError
 
 
@@ -17,7 +28,13 @@ def score(
     output: Annotated[Path, typer.Option("--output", "-o", help="Scores as CSV.")] = Path(
         "scores.csv"
     ),
-    time: Annotated[str | None, typer.Option(help="Time column.", show_default=False)] = None,
+    time: TimeOption = None,
+    time_format: FormatOption = None,
+    time_unit: UnitOption = None,
+    timezone: ZoneOption = None,
+    decimal: DecimalOption = None,
+    missing: MissingOption = None,
+    resample: ResampleOption = None,
     predictions: Annotated[
         Path | None,
         typer.Option(help="Also write 1-step, n-step and mean predictions.", show_default=False),
@@ -26,8 +43,9 @@ def score(
 ) -> None:
     """Score a CSV with a trained run, in Keras."""
     select_backend(backend)
-    from kad.data.tables import read_table
+    from kad.data.csv_text import csv_text
     from kad.runs.folder import files_of, load
+    from kad.runs.reading import read_for
     from runtime.files import check_outputs, open_output, write_atomically
     from runtime.tables.writers import ScoreWriter
 
@@ -36,12 +54,22 @@ def score(
         inputs={"the data": data, **files_of(run)},
     )
     detector = load(run)
-    table = read_table(data, time=time, channels=detector.channels, period_s=detector.period_s)
+    reading = reading_of(
+        time=time,
+        time_format=time_format,
+        time_unit=time_unit,
+        timezone=timezone,
+        decimal=decimal,
+        missing=missing,
+        resample=resample,
+    )
+    table = read_for(detector, data, reading=reading)
+    say_read(table)
     if predictions is not None:
         if not hasattr(detector, "predictions"):
             raise InputError(f"The detector {detector.detector_name} makes no predictions.")
         predicted = detector.predictions(table.frame)
-        write_atomically(predictions, predicted.to_csv(index_label="time"))
+        write_atomically(predictions, csv_text(predicted, index_label="time"))
     scores, counts = detector.scores(table.frame)
     with open_output(str(output)) as file:
         writer = ScoreWriter(file, detector.channels, table.style)

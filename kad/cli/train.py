@@ -9,6 +9,16 @@ import typer
 
 from kad.backend import select_backend
 from kad.cli.command import BackendOption, DataFile, command, console, say_counts
+from kad.cli.reading import (
+    DecimalOption,
+    FormatOption,
+    MissingOption,
+    ResampleOption,
+    TimeOption,
+    UnitOption,
+    ZoneOption,
+    reading_options,
+)
 from kad.detectors import detector_names
 from runtime.errors import InputError, KadError
 
@@ -34,7 +44,19 @@ def train(
     config: Annotated[
         Path | None, typer.Option(help="TOML or JSON; flags win.", show_default=False)
     ] = None,
-    time: Annotated[str | None, typer.Option(help="Time column.", show_default=False)] = None,
+    time: TimeOption = None,
+    time_format: FormatOption = None,
+    time_unit: UnitOption = None,
+    timezone: ZoneOption = None,
+    decimal: DecimalOption = None,
+    missing: MissingOption = None,
+    period: Annotated[
+        float | None, typer.Option(help="Sampling period in seconds.", show_default="found")
+    ] = None,
+    resample: ResampleOption = None,
+    long: Annotated[
+        bool, typer.Option("--long", help="A row is one reading of one channel.")
+    ] = False,
     channels: Annotated[
         str | None, typer.Option(help="Columns to watch: A,B.", show_default="all numeric")
     ] = None,
@@ -80,7 +102,17 @@ def train(
 
     overrides: dict[str, dict[str, Any]] = {
         "data": {
-            "time": time,
+            **reading_options(
+                time=time,
+                time_format=time_format,
+                time_unit=time_unit,
+                timezone=timezone,
+                decimal=decimal,
+                missing=missing,
+                resample=resample,
+            ),
+            "period": period,
+            "long": long or None,
             "channels": _names(channels),
             "train": rows,
         },
@@ -146,12 +178,17 @@ def run_training(
 
     file = data if series is None else series.data
     try:
-        run = run_train(settings, file, out=folder, progress=ProgressBar(console), **options)
+        run = run_train(
+            settings, file, out=folder, progress=ProgressBar(console), say=_say, **options
+        )
     except TrainingInterruptedError as error:
         kept = "The best weights so far are in the run. " if error.usable else ""
         again = " ".join(["kad train", str(data), "--out", str(folder), "--resume"])
         raise TrainingInterruptedError(
-            f"{error} {kept}Continue with: {again}", usable=error.usable, history=error.history
+            f"{error} {kept}Continue with: {again}",
+            usable=error.usable,
+            history=error.history,
+            exit_code=error.exit_code,
         ) from error
     if series is not None:
         labels = series.keep(folder)
@@ -164,6 +201,10 @@ def run_training(
     )
     if note := run.detector.budget.note:
         console.print(f"Note: {note}.")
+
+
+def _say(line: str) -> None:
+    console.print(line, markup=False, soft_wrap=True)
 
 
 def _configured_backend(config: Path | None) -> str | None:

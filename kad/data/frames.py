@@ -3,11 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 
 from runtime.clock.grid import GridCounts, Placed, RowGrid, TimeGrid
+from runtime.clock.names import time_name_rank
 from runtime.errors import InputError
 
 
@@ -19,6 +22,34 @@ class Segment:
     """int64 `(rows,)`: nanoseconds since the epoch, one period apart."""
     values: np.ndarray
     """float64 `(rows, channels)` in raw units; NaN where missing."""
+
+
+def pandas_frame(data: Any) -> pd.DataFrame:
+    """Returns a frame of Polars, PyArrow or pandas as one of pandas.
+
+    Args:
+        data: A frame of pandas stays as it is. Of any other that narwhals knows, the first
+            column of timestamps, or else the one that is called a time, becomes the index; rows
+            are numbered where there is none.
+
+    Raises:
+        InputError: It is no frame.
+    """
+    if isinstance(data, pd.DataFrame):
+        return data
+    try:
+        frame = nw.from_native(data, eager_only=True)
+    except TypeError as error:
+        raise InputError(
+            "Rows must be a frame of pandas, Polars or PyArrow, or the path of a table. "
+            f"Received: {type(data).__name__}."
+        ) from error
+    schema = frame.schema
+    stamped = [name for name, kind in schema.items() if kind.is_temporal()]
+    ranks = {n: rank for n in frame.columns if (rank := time_name_rank(n)) is not None}
+    time = stamped[0] if stamped else min(ranks, key=lambda name: ranks[name], default=None)
+    table: pd.DataFrame = frame.to_pandas()
+    return table if time is None else table.set_index(time)
 
 
 def times_ns(frame: pd.DataFrame) -> np.ndarray:
@@ -43,33 +74,6 @@ def times_ns(frame: pd.DataFrame) -> np.ndarray:
         "The index of a frame must hold timestamps or numbers. "
         f"Received: {index.dtype}. Use frame.set_index(...) with pandas.to_datetime."
     )
-
-
-def infer_period(times: np.ndarray, *, mixed: bool = False) -> float:
-    """Returns the median step in seconds.
-
-    Args:
-        times: int64 nanoseconds `(rows,)`.
-        mixed: Whether several periods are acceptable.
-
-    Raises:
-        InputError: Fewer than two distinct times, or several sampling periods are mixed.
-    """
-    steps = np.diff(np.unique(times))
-    if not steps.size:
-        raise InputError(
-            f"The series needs at least two rows at different times. Received: {len(times)} rows."
-        )
-    period = float(np.median(steps))
-    multiples = steps / period
-    off = (multiples < 0.75) | (np.abs(multiples - np.rint(multiples)) > 0.25)
-    if not mixed and off.mean() > 0.1:
-        raise InputError(
-            f"The series mixes sampling periods: the median step is {period / 1e9:g} s, but "
-            f"{off.mean():.0%} of the steps are no multiple of it. Resample it, or give the "
-            "period with [data] period, or ignore the timestamps with [data] grid = 'rows'."
-        )
-    return period / 1e9
 
 
 def to_grid(frame: pd.DataFrame, grid: TimeGrid | RowGrid) -> tuple[Placed, GridCounts]:

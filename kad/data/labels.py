@@ -9,8 +9,10 @@ import pandas as pd
 
 from kad.data.frames import times_ns
 from kad.data.tables import ROWS
+from runtime.clock.forms import TimeForm
 from runtime.clock.timestamps import TimestampParser, TimeStyle
 from runtime.errors import InputError
+from runtime.files import check_file
 
 _KINDS = {
     "naive": "times without a time zone",
@@ -33,19 +35,25 @@ def read_labels(
         Both ends of each window, inside, in nanoseconds since the epoch.
 
     Raises:
-        InputError: The file cannot be read, lacks a column, has a time that cannot be read or is
-            of another kind, or a window ends before it starts.
+        InputError: The file cannot be read, has no window, lacks a column, has a time that cannot
+            be read or is of another kind, or a window ends before it starts.
     """
+    check_file(path, name="The labels")
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"The labels {path} cannot be read: {error}.") from error
-    if rows and not {"start", "end"} <= rows[0].keys():
+    if not rows:
+        raise InputError(
+            f"The labels {path} must have at least one window. Received: no rows below the header. "
+            "Leave them out, or add a row with start and end."
+        )
+    if not {"start", "end"} <= rows[0].keys():
         raise InputError(
             f"{path} must have the columns start and end. Received: {', '.join(rows[0])}."
         )
-    parser = TimestampParser()
+    parser = TimestampParser(_counted(rows))
     try:
         starts, ends = (
             parser.parse([row[side] or "" for row in rows], 2) for side in ("start", "end")
@@ -61,6 +69,13 @@ def read_labels(
         if end < start:
             raise InputError(f"Row {row} of {path} ends before it starts.")
     return list(zip(starts.tolist(), ends.tolist(), strict=True))
+
+
+def _counted(rows: list[dict[str, str]]) -> TimeForm | None:
+    """Returns the form of row numbers: those of Excel's days could be either."""
+    cells = [(row[side] or "").strip() for row in rows for side in ("start", "end")]
+    whole = all(cell.isdigit() and len(cell) < 8 for cell in cells)
+    return TimeForm("elapsed") if cells and whole else None
 
 
 def labels_in_time(windows: list[tuple[int, int]], frame: pd.DataFrame) -> list[tuple[int, int]]:

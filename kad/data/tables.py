@@ -1,27 +1,31 @@
-"""Reading a user's CSV or JSON lines into a frame, by the reader that the gateway uses."""
+"""Reading a user's table into a frame, by the reader that the gateway uses."""
 
-import csv
-import io
-import json
 import os
-from collections.abc import Iterable, Sequence
-from itertools import islice
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from runtime.clock.timestamps import TimestampParser, TimeStyle
+from kad.data.long_tables import is_annotated, read_long, refuse_long, telling_column
+from kad.data.parquet import is_parquet, read_parquet
+from kad.data.report import ReadReport, report_of
+from kad.data.survey import Column, survey
+from runtime.clock.durations import nanoseconds
+from runtime.clock.forms import TimeStyle
+from runtime.clock.resample import Resampler
 from runtime.errors import InputError
-from runtime.tables.columns import TIME_COLUMNS
-from runtime.tables.csv_rows import find_delimiter
+from runtime.tables.opened import open_table
 from runtime.tables.reader import TableReader
+from runtime.tables.reading import Reading
 
 ROWS = "row"
 """Name of the index of a table without times."""
-
-_PROBED_ROWS = 1000
 
 
 class Table(NamedTuple):
@@ -33,6 +37,22 @@ class Table(NamedTuple):
     column."""
     style: TimeStyle
     """How the file writes times."""
+    reading: Reading
+    """How it was read: what a detector file keeps."""
+    report: ReadReport
+    """What was read, and what was not."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to read of a table."""
+
+    channels: tuple[str, ...] | None = None
+    period_s: float | None = None
+    reading: Reading = field(default_factory=Reading)
+    learnt: Reading = field(default_factory=Reading)
+    long: bool = False
+    numbered: bool = False
 
 
 def read_table(
@@ -41,125 +61,178 @@ def read_table(
     time: str | None = None,
     channels: Sequence[str] | None = None,
     period_s: float | None = None,
+    reading: Reading | None = None,
+    learnt: Reading | None = None,
+    long: bool = False,
+    numbered: bool = False,
 ) -> Table:
-    """Reads a CSV or JSON-lines file.
+    """Reads a table: CSV, JSON, Parquet or Arrow.
 
     Args:
-        path: The file. CSV needs a header; the delimiter is found there.
-        time: The time column; `time`, `timestamp`, `date`, `datetime` or `ts` where not given.
-        channels: Columns to read; all numeric ones where not given. A column is numeric when most
-            of its first cells are numbers.
+        path: The file.
+        time: The time column; found where not given.
+        channels: Columns to read. Where not given, all that are measurements: what is text, a
+            label, a row number or quality codes is left out, and said in the report.
         period_s: Seconds between the rows of a file without a time column; 1 where not given.
+        reading: How it is read, as far as the user says.
+        learnt: How the rows of the training were read: it decides what the file leaves open.
+        long: A row is one reading of one channel.
+        numbered: A table without times is meant: what looks like times is no error.
 
     Raises:
         InputError: A file, header, column, cell or timestamp that cannot be read; the message
             names the row and the column.
     """
     path = Path(path)
-    columns = _first_cells(path)
-    if time is None:
-        _check_time_column(path, columns)
-    if channels is None:
-        channels = _numeric_columns(path, columns, time)
-    try:
-        with path.open("rb") as file:
-            reader = TableReader(
-                file, channels, period_s=period_s or 1.0, time=time, name=str(path)
-            )
-            blocks = list(reader)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    said = reading or Reading()
+    if time is not None:
+        said = replace(said, time=time)
+    wanted = Wanted(
+        channels=None if channels is None else tuple(channels),
+        period_s=period_s,
+        reading=said,
+        learnt=learnt or Reading(),
+        long=long,
+        numbered=numbered,
+    )
+    if is_parquet(path):
+        return _finished(path, wanted, *read_parquet(path, wanted.channels, reading_of(wanted)))
+    with _rereadable(path) as file:
+        if long or (reading_of(wanted).is_long and not _has_channels(file, path, wanted)):
+            return _long(path, wanted, file)
+        return _wide(path, wanted, file)
+
+
+def reading_of(wanted: Wanted) -> Reading:
+    """Returns how a table is read, as far as that is said or known."""
+    return wanted.reading.over(wanted.learnt)
+
+
+def _wide(path: Path, wanted: Wanted, file: BinaryIO) -> Table:
+    reader = TableReader(
+        file,
+        wanted.channels,
+        period_s=wanted.period_s or 1.0,
+        reading=wanted.reading,
+        learnt=wanted.learnt,
+        name=str(path),
+        numbered=wanted.numbered,
+    )
+    reader.open()
+    if wanted.channels is None and is_annotated(reader.names):
+        file.seek(0)
+        return _long(path, wanted, file)
+    blocks = list(reader)
     times = np.concatenate([block.times_ns for block in blocks])
     values = np.concatenate([block.values for block in blocks])
+    columns = survey(reader.cells, values, reader.units, chosen=wanted.channels is not None)
+    if wanted.channels is None:
+        if (text := telling_column(times, reader)) is not None:
+            file.seek(0)
+            refuse_long(file, path, text, wanted.reading)
+        for column, cells in zip(columns, reader.cells, strict=True):
+            if column.why is None and (error := cells.error()) is not None:
+                raise error
+    return _finished(path, wanted, reader, times, values, columns)
+
+
+def _long(path: Path, wanted: Wanted, file: BinaryIO) -> Table:
+    reader, times, values, columns = read_long(
+        file,
+        str(path),
+        reading=wanted.reading,
+        learnt=wanted.learnt,
+        channels=wanted.channels,
+        period_s=wanted.period_s,
+    )
+    return _finished(path, wanted, reader, times, values, columns)
+
+
+def _finished(
+    path: Path,
+    wanted: Wanted,
+    reader: TableReader,
+    times: np.ndarray,
+    values: np.ndarray,
+    columns: list[Column],
+) -> Table:
+    taken = [place for place, column in enumerate(columns) if column.why is None]
+    report = report_of(str(path), times, reader.style, reader, columns)
+    if not taken:
+        said = "; ".join(f"{name} ({why})" for name, why in report.left_out.items())
+        raise InputError(
+            f"{path} must have at least one numeric column besides the time. Received: {said}."
+        )
+    names = [columns[place].name for place in taken]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise InputError(
+            f"{path} must have each column once. Received: {twice[0]} {names.count(twice[0])} "
+            "times. Rename one of them."
+        )
     style = reader.style
+    if reading_of(wanted).resample is not None and reader.has_times:
+        times, values = _resampled(path, wanted, times, values)
+        report.notes.append(f"{report.rows} rows became the means of {len(times)} periods")
     index: pd.Index
-    if not reader.has_times and period_s in (None, 1.0):
+    if not reader.has_times and wanted.period_s in (None, 1.0):
         index = pd.RangeIndex(len(times), name=ROWS)
     elif style.kind == "number":
         index = pd.Index(times / 1e9, name="time" if reader.has_times else ROWS)
     else:
         index = pd.DatetimeIndex(times.view("M8[ns]"), name="time")
         index = index.tz_localize("UTC") if style.kind == "aware" else index
-    return Table(pd.DataFrame(values, index=index, columns=list(channels)), style)
+    frame = pd.DataFrame(values[:, taken], index=index, columns=names)
+    return Table(frame, style, _reading(reader, columns), report)
 
 
-def _first_cells(path: Path) -> dict[str, list[str]]:
-    """Returns the first cells of every column."""
-    try:
-        with path.open("rb") as file:
-            head = [line.decode("utf-8-sig") for line in islice(file, _PROBED_ROWS)]
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} must be UTF-8. Save it as CSV with UTF-8.") from error
-    lines = [line for line in head if line.strip()]
-    if not lines:
+def _resampled(
+    path: Path, wanted: Wanted, times: np.ndarray, values: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    if wanted.period_s is None:
         raise InputError(
-            f"{path} must be CSV with a header, or JSON lines. Received: an empty file."
+            f"The rows of {path} become means of a period that must be known. Received: resample "
+            "without period. Say period = SECONDS in [data] (--period)."
         )
-    if lines[0].lstrip().startswith("{"):
-        return _json_columns(lines)
-    rows = list(csv.reader(io.StringIO("".join(lines)), delimiter=find_delimiter(lines[0])))
-    header = [cell.strip() for cell in rows[0]]
-    return {name: [row[i] for row in rows[1:] if i < len(row)] for i, name in enumerate(header)}
+    resampler = Resampler(nanoseconds(wanted.period_s), values.shape[1])
+    parts = [resampler.place(times, values), resampler.flush()]
+    joined = tuple(np.concatenate(pair) for pair in zip(*parts, strict=True))
+    return joined[0], joined[1]
 
 
-def _time_column(columns: Iterable[str]) -> str | None:
-    return next((c for name in TIME_COLUMNS for c in columns if c.lower() == name), None)
+def _reading(reader: TableReader, columns: list[Column]) -> Reading:
+    """Returns how a table was read, for those that come after it."""
+    marks = {cells.style.decimal for cells in reader.cells}
+    stated = {cells.name: cells.style.unit for cells in reader.cells}
+    return replace(
+        reader.reading,
+        time=None if reader.time is None else reader.time.name,
+        form=None if reader.parser is None else reader.parser.form,
+        time_format=None,
+        time_unit=None,
+        decimal="," if "," in marks else reader.reading.decimal,
+        units={c.name: c.unit for c in columns if c.why is None and c.unit and stated.get(c.name)},
+        registers={c.name: c.registers for c in columns if c.why is None and c.registers},
+        switches=tuple(c.name for c in columns if c.why is None and c.is_switch),
+    )
 
 
-def _check_time_column(path: Path, columns: dict[str, list[str]]) -> None:
-    """Refuses a file whose times would be ignored because of their column's name."""
-    if _time_column(columns) is not None:
-        return
-    for name, cells in columns.items():
-        stated = [cell for cell in cells if cell.strip()][:3]
-        if not stated or _is_numeric(stated):
-            continue
-        try:
-            TimestampParser().parse(stated, 2)
-        except InputError:
-            continue
-        raise InputError(
-            f"{path} has no column called {', '.join(TIME_COLUMNS)}, but {name!r} looks like "
-            f"times. Say --time {name!r}, or rename the column."
-        )
+def _has_channels(file: BinaryIO, path: Path, wanted: Wanted) -> bool:
+    """Whether a table has a column per channel, though that of the training was long."""
+    reader = TableReader(file, None, period_s=1.0, name=str(path), numbered=True)
+    reader.open()
+    file.seek(0)
+    return wanted.channels is not None and set(wanted.channels) <= set(reader.names)
 
 
-def _numeric_columns(path: Path, columns: dict[str, list[str]], time: str | None) -> list[str]:
-    time = time or _time_column(columns)
-    numeric = [
-        name for name, cells in columns.items() if name and name != time and _is_numeric(cells)
-    ]
-    if not numeric:
-        raise InputError(
-            f"{path} must have at least one numeric column besides the time. "
-            f"Received: {', '.join(columns)}."
-        )
-    return numeric
-
-
-def _json_columns(lines: list[str]) -> dict[str, list[str]]:
-    columns: dict[str, list[str]] = {}
-    for line in lines:
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        for name, value in row.items() if isinstance(row, dict) else ():
-            columns.setdefault(name, []).append("" if value is None else str(value))
-    return columns
-
-
-def _is_numeric(cells: list[str]) -> bool:
-    stated = [cell for cell in cells if cell.strip().lower() not in ("", "null", "none", "na")]
-    numbers = sum(_is_number(cell) for cell in stated)
-    return not stated or numbers > len(stated) / 2
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+@contextmanager
+def _rereadable(path: Path) -> Iterator[BinaryIO]:
+    """Opens a table that may be read twice: what cannot go back is copied first."""
+    with open_table(path) as file:
+        if file.seekable():
+            yield file
+            return
+        with tempfile.TemporaryFile() as copy:
+            shutil.copyfileobj(file, copy)
+            copy.seek(0)
+            yield copy

@@ -135,7 +135,7 @@ class Calibrating(Running):
             training: Summary of the training for the card.
         """
         stretches = [inputs for inputs, _ in prepared.calibrating]
-        runs = self.run_segments(self.step, stretches, only="score")
+        runs = self.run_segments(self.step, stretches, only=["score"])
         scores = [run["score"] for run in runs]
         masks = [mask for _, mask in prepared.calibrating]
         self.calibration_scores = np.concatenate([s[m] for s, m in zip(scores, masks, strict=True)])

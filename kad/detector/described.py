@@ -7,6 +7,7 @@ from functools import lru_cache
 from math import inf
 from typing import Any, ClassVar
 
+from kad.detector.footprint import Needed, needed
 from kad.detector.own import Own
 from kad.graph.calibration import Calibration
 from kad.graph.scaler import Scaler
@@ -15,7 +16,14 @@ from kad.graph.state import Layout, StateLayout
 from kad.options import ScoringOptions
 from runtime.alarms.budget import BudgetThreshold, event_threshold
 from runtime.clock.context import CONTEXT_COLUMNS
-from runtime.clock.grid import FILE_REORDER, GridKind, RowGrid, TimeGrid, make_grid
+from runtime.clock.grid import (
+    FILE_REMEMBER,
+    FILE_REORDER,
+    GridKind,
+    RowGrid,
+    TimeGrid,
+    make_grid,
+)
 from runtime.errors import ConfigError, InputError
 from runtime.model.outputs import score_columns
 from runtime.model.policy import AlarmPolicy
@@ -121,6 +129,18 @@ class Described(Own):
         """Length of one stream's state row."""
         return self.layout.size
 
+    def memory_needed(self, rows: int) -> Needed:
+        """Estimates the peak memory of training on some rows, of export and of scoring."""
+        return needed(
+            rows=rows,
+            inputs=len(self.channels) + len(self.context),
+            max_steps=self.max_steps,
+            step_numbers=self.step_numbers,
+            row_numbers=self.row_numbers,
+            state_size=self.state_size,
+            weights=self.count_params(),
+        )
+
     @property
     def max_gap_steps(self) -> int:
         """A gap of more missing rows than this restarts the warm-up."""
@@ -199,6 +219,7 @@ class Described(Own):
             channels=len(self.channels),
             max_gap=self.max_gap_steps,
             reorder=self.reorder if reorder is None else reorder,
+            remember=FILE_REMEMBER,
         )
 
     @property

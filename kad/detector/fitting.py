@@ -1,7 +1,9 @@
 """Learning a detector from normal rows."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,6 +11,7 @@ import pandas as pd
 
 from kad.backend.select import backend_versions
 from kad.data import frames
+from kad.data.absurd import without_absurd
 from kad.data.frames import Segment
 from kad.detector.calibrating import Calibrating
 from kad.detector.series import Prepared, TrainingSeries, data_sha256, finite
@@ -18,6 +21,7 @@ from kad.training.session import Progress, TrainingInterruptedError, TrainingSes
 from kad.version import __version__
 from runtime.alarms.budget import severity_threshold
 from runtime.clock.grid import FILE_REORDER, GridCounts
+from runtime.clock.said import judge
 from runtime.errors import InputError
 from runtime.interrupt import Interruptible
 from runtime.model.policy import AlarmPolicy
@@ -72,6 +76,7 @@ class Fitting(Calibrating):
         false_alarms: str = "1/week",
         policy: AlarmPolicy | None = None,
         reorder: int = FILE_REORDER,
+        about: Mapping[str, Any] | None = None,
     ) -> Prepared:
         """Checks everything that training needs, and fits the scaler.
 
@@ -81,12 +86,15 @@ class Fitting(Calibrating):
             false_alarms: See `fit`.
             policy: See `fit`.
             reorder: Rows may arrive this many periods late.
+            about: What else the detector file shall say of the training.
 
         Raises:
             InputError: Rows that cannot be learnt from; nothing was written yet.
         """
         severity_threshold(false_alarms, self.period_s)
+        frame = frames.pandas_frame(frame)
         placed, counts = frames.to_grid(self.columns_of(frame), self.make_grid(reorder=reorder))
+        placed, absurd = without_absurd(placed, self.channels)
         segments = frames.to_segments(placed)
         self._check_rows(segments, counts, training)
         self.scaler.fit(
@@ -109,17 +117,14 @@ class Fitting(Calibrating):
             false_alarms,
             policy or AlarmPolicy(),
             reorder,
+            {**(about or {}), **({"absurd": absurd} if absurd else {})},
         )
 
     def _check_rows(
         self, segments: list[Segment], counts: GridCounts, training: FitOptions
     ) -> None:
-        if counts.is_unsorted:
-            raise InputError(
-                f"Training rows must be sorted by time. Received: timestamps that are not sorted, "
-                f"{counts.unsorted} of {counts.received} rows come too late. Sort the file, or "
-                "raise [data] reorder, or ignore the timestamps with [data] grid = 'rows'."
-            )
+        if problem := judge(counts, period_s=self.period_s, name="the training"):
+            raise InputError(f"{problem} Or ignore the times with grid = 'rows' in [data].")
         longest = max((len(s.values) for s in segments), default=0)
         needed = self.rows_needed(training)
         if longest < needed:
@@ -152,38 +157,38 @@ class Fitting(Calibrating):
         """Does the work of `fit` on what `prepare` returned; see there."""
         segments = prepared.segments
         fingerprint = data_sha256(segments)
-        with Interruptible() as breaker:
-            session = TrainingSession(
-                self,
-                prepared.training,
-                fingerprint=fingerprint,
-                checkpoint=checkpoint,
-                resume=resume,
-                progress=progress,
-                breaker=breaker,
-            )
-            interrupted: TrainingInterruptedError | None = None
-            try:
-                self.fit_networks(prepared.series, session)
-            except TrainingInterruptedError as error:
-                if not error.usable:
-                    raise
-                interrupted = error
-            self.fit_statistics(prepared.series)
-            self._fit_scoring(segments)
-            summary = {
-                "rows": int(sum(len(s.values) for s in segments)),
-                "grid": prepared.counts,
-                "segments": len(segments),
-                "epochs": session.epochs,
-                "seed": prepared.training.seed,
-                "backend": keras.backend.backend(),
-                "versions": {"kad": __version__, **backend_versions()},
-                "start_ns": int(segments[0].times_ns[0]),
-                "end_ns": int(segments[-1].times_ns[-1]),
-                "data_sha256": fingerprint,
-            }
-            self._calibrate_as_new(prepared, training=summary)
-            if interrupted:
-                raise interrupted
+        session = TrainingSession(
+            self,
+            prepared.training,
+            fingerprint=fingerprint,
+            checkpoint=checkpoint,
+            resume=resume,
+            progress=progress,
+            breaker=Interruptible(),
+        )
+        interrupted: TrainingInterruptedError | None = None
+        try:
+            self.fit_networks(prepared.series, session)
+        except TrainingInterruptedError as error:
+            if not error.usable:
+                raise
+            interrupted = error
+        self.fit_statistics(prepared.series)
+        self._fit_scoring(segments)
+        summary = {
+            **prepared.about,
+            "rows": int(sum(len(s.values) for s in segments)),
+            "grid": prepared.counts,
+            "segments": len(segments),
+            "epochs": session.epochs,
+            "seed": prepared.training.seed,
+            "backend": keras.backend.backend(),
+            "versions": {"kad": __version__, **backend_versions()},
+            "start_ns": int(segments[0].times_ns[0]),
+            "end_ns": int(segments[-1].times_ns[-1]),
+            "data_sha256": fingerprint,
+        }
+        self._calibrate_as_new(prepared, training=summary)
+        if interrupted:
+            raise interrupted
         return session.history

@@ -49,6 +49,12 @@ class Own(keras.Model):
     max_steps: int
     """Longest chunk that `step` takes."""
 
+    step_numbers: int = 0
+    """Numbers of the largest array that one step of one stream makes; see `chunk_steps`."""
+
+    row_numbers: int = 0
+    """Numbers that training holds of a row beside its cells."""
+
     own_loops: int = 0
     """Recurrences of its own that become control flow nodes in the exported graph."""
 

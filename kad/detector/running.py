@@ -1,6 +1,6 @@
 """`step` over whole series, compiled, chunk by chunk."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -52,14 +52,14 @@ class Running(Stepping):
         return next(self.run_segments(step, [inputs]))
 
     def run_segments(
-        self, step: Step, segments: Sequence[np.ndarray], *, only: str | None = None
+        self, step: Step, segments: Sequence[np.ndarray], *, only: Collection[str] = ()
     ) -> Iterator[dict[str, np.ndarray]]:
         """Runs over the segments of one stream, which restarts at each; see `run_segment`.
 
         Args:
             step: The method.
             segments: Each `(rows, inputs)`.
-            only: Name of the only output that is kept.
+            only: Names of the outputs that are kept; all where none are given.
         """
         state = self.new_state()
         for i, inputs in enumerate(segments):
@@ -67,7 +67,7 @@ class Running(Stepping):
             for out, rows in self._run(step, inputs, state, exact=i + 1 < len(segments)):
                 state = out.pop("next_state")
                 for name, array in out.items():
-                    if only in (None, name):
+                    if not only or name in only:
                         parts.setdefault(name, []).append(array[0, :rows])
             state = restarted(state)
             yield {name: np.concatenate(arrays) for name, arrays in parts.items()}

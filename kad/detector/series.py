@@ -1,9 +1,9 @@
 """Training rows, checked and standardised."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -86,6 +86,8 @@ class Prepared(NamedTuple):
     """What makes an event."""
     reorder: int
     """Rows may arrive this many periods late."""
+    about: Mapping[str, Any]
+    """What else the detector file says of the training."""
 
 
 def finite(values: np.ndarray) -> np.ndarray:

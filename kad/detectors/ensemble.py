@@ -187,7 +187,10 @@ class Ensemble(Detector):
 
         # Config
         self.warmup_steps = max(self.vae_lstm.warmup_steps, self.rnn.warmup_steps)
-        self.max_steps = min(member.max_steps for member in self._members.values())
+        members = self._members.values()
+        self.max_steps = min(member.max_steps for member in members)
+        self.step_numbers = max(member.step_numbers for member in members)
+        self.row_numbers = max(member.row_numbers for member in members)
         self.own_loops = sum(member.own_loops for member in self._members.values())
         parts = {
             f"{name}.{part}": shape

@@ -9,8 +9,11 @@ from keras import ops
 from pydantic import Field
 
 from kad.detector import Detector
+from kad.detector.footprint import chunk_steps
 from kad.graph.scoring import ErrorStream, Measured, Samples
 from kad.options import FitOptions, Positive
+
+LONGEST_CHUNK = 64
 
 
 @keras.saving.register_keras_serializable("kad")
@@ -56,8 +59,9 @@ class MovingGaussian(Detector):
         # Config
         self.window, self.floor = window, floor
         self.warmup_steps = window
-        self.max_steps = 64
         features = len(self.channels)
+        self.step_numbers = features * max(window, LONGEST_CHUNK)
+        self.max_steps = chunk_steps(LONGEST_CHUNK, self.step_numbers)
         self._ready(filled=(features, 1), history=(features, window))
 
     # The detector itself

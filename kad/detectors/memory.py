@@ -14,6 +14,7 @@ from pydantic import Field
 from kad.data import frames
 from kad.detector import Detector, TrainingSeries
 from kad.detector.diagnostics import Diagnostic
+from kad.detector.footprint import chunk_steps
 from kad.graph.missing import ENOUGH
 from kad.graph.rolling import extended, rolling
 from kad.graph.scoring import ErrorStream, Measured, Samples
@@ -98,8 +99,9 @@ class Memory(Detector):
         self.window = window
         self._span = size * stride
         self.warmup_steps = start
-        self.max_steps = window
         features = len(self.channels)
+        self.step_numbers = features * boxes * size
+        self.max_steps = chunk_steps(window, self.step_numbers)
         self.usual_age = self.add_weight(
             name="usual_age", shape=(1,), initializer="ones", trainable=False
         )
@@ -289,6 +291,8 @@ class Memory(Detector):
         if len(values) <= self.start or not np.isfinite(values).all():
             return []
         distances = self.run_segment(self._distances, longest.values)["distance"]
+        # Until then there is no window before to draw.
+        distances[: max(self.start, 2 * self.window)] = 0.0
         return nearest_windows(
             values,
             distances,

@@ -13,6 +13,7 @@ from pydantic import Field
 from kad.data import frames
 from kad.detector import Detector, TrainingSeries
 from kad.detector.diagnostics import Diagnostic
+from kad.detector.footprint import chunk_steps
 from kad.graph.missing import trust
 from kad.graph.rolling import extended, newest_sum
 from kad.graph.scoring import ErrorStream, Measured, Samples
@@ -30,6 +31,8 @@ from kad.training.session import TrainingSession
 from runtime.errors import ConfigError, InputError
 
 __all__ = ["RNNPredictor", "RNNTraining"]
+
+LONGEST_CHUNK = 256
 
 
 @keras.saving.register_keras_serializable("kad")
@@ -171,7 +174,10 @@ class RNNPredictor(Detector):
         self.impute, self.clip, self.uniform = impute, clip, uniform
         self._context_steps = 4 * horizon
         self.warmup_steps = self._context_steps + smooth - 1
-        self.max_steps = 256
+        # The distances that are averaged, what was predicted, and the errors.
+        self.step_numbers = features * 2 * (smooth + horizon)
+        self.row_numbers = 4 * horizon * features
+        self.max_steps = chunk_steps(LONGEST_CHUNK, self.step_numbers)
         self.own_loops = 1 if impute == "forecast" else 0
         parts: dict[str, Any] = state_parts(
             [[(units,)] * layer.states for layer in self.predictor.recurrent]
@@ -314,7 +320,7 @@ class RNNPredictor(Detector):
         """
         parts = []
         for stretch in error_rows(series, self.inputs):
-            out = self.run_segment(self.measure_step, stretch)
+            (out,) = self.run_segments(self.measure_step, [stretch], only=[*names, "is_warm"])
             ready = out["is_warm"][:, 0]
             parts.append([out[name][ready] for name in names])
         return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]

@@ -13,6 +13,7 @@ from pydantic import Field
 from kad.data import frames
 from kad.detector import Component, Detector, TrainingSeries
 from kad.detector.diagnostics import Diagnostic
+from kad.detector.footprint import chunk_steps
 from kad.graph.missing import trust
 from kad.graph.rolling import extended, rolling
 from kad.graph.scoring import ErrorStream, Measured, Samples
@@ -153,7 +154,9 @@ class VAELSTM(Detector):
         self.sigma, self.learn_sigma, self.sigma_offset = sigma, learn_sigma, sigma_offset
         self.score_windows, self.clip = score_windows, clip
         self.warmup_steps = l_seq * l_win - 1
-        self.max_steps = l_win
+        # Which samples of its sequences each step has seen.
+        self.step_numbers = features * l_seq * l_win
+        self.max_steps = chunk_steps(l_win, self.step_numbers)
         self._history = score_windows * l_win - 1
         self._codes = (l_seq - 1) * l_win
         self._ready(

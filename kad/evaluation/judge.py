@@ -25,6 +25,7 @@ from runtime.alarms.events import EventDetector, step_numbers
 from runtime.errors import InputError
 from runtime.model.schema import Metadata
 from runtime.streams.scores import Scores
+from runtime.tables.reading import Reading
 
 RANDOM = "uniform random"
 BASELINE = "moving Gaussian"
@@ -51,7 +52,7 @@ def evaluate_run(
     *,
     test: str | None = None,
     training: Data | None = None,
-    time: str | None = None,
+    reading: Reading | None = None,
     draws: int = 5,
 ) -> Evaluation:
     """Scores a series and compares with its labels; beside it a random score and the baseline.
@@ -69,7 +70,7 @@ def evaluate_run(
         test: The rows that count, `START:END`, half-open, as row numbers or timestamps; all that
             did not train where not given.
         training: The series that trained the detector, where `data` does not hold those rows.
-        time: The time column; the run's where not given.
+        reading: How the data are read, as far as the user says; else as in training.
         draws: Random scores whose figures are averaged.
 
     Raises:
@@ -78,7 +79,7 @@ def evaluate_run(
     """
     subject = subject_of(Path(run))
     meta = subject.metadata
-    frame, style = read(data, subject, time)
+    frame, style, said = read(data, subject, reading)
     scores = subject.scores(frame)
     ranges = label_ranges(read_labels(labels, style=style), labels, frame, scores, subject)
     trained = training_rows(frame, subject)
@@ -88,7 +89,7 @@ def evaluate_run(
         notes.append(f"{lost} of {len(ranges)} labelled windows lie in rows that do not count.")
     source = None if trained is None else frame.iloc[trained]
     if training is not None:
-        other, _ = read(training, subject, time)
+        other, _, _ = read(training, subject, reading)
         rows = training_rows(other, subject)
         if rows is None:
             raise InputError(
@@ -102,7 +103,7 @@ def evaluate_run(
         figures[BASELINE] = judge.of_baseline(source, frame)
     except InputError as error:
         notes.append(str(error))
-    return Evaluation(_table(figures), tuple(notes), meta.threshold, meta.false_alarms)
+    return Evaluation(_table(figures), (*said, *notes), meta.threshold, meta.false_alarms)
 
 
 class _Judge(NamedTuple):

@@ -6,38 +6,46 @@ from contextlib import suppress
 import numpy as np
 import pandas as pd
 
-from kad.data.frames import times_ns, to_grid, to_segments
+from kad.data.frames import pandas_frame, times_ns, to_grid, to_segments
 from kad.data.labels import labels_in_time
 from kad.data.rows import select_rows
 from kad.data.tables import read_table
 from kad.detector.series import data_sha256
 from kad.evaluation.subject import Subject
 from kad.metrics.ranges import windows_to_ranges
-from runtime.clock.grid import RowGrid, TimeGrid
+from runtime.clock.grid import FILE_REMEMBER, RowGrid, TimeGrid
 from runtime.clock.timestamps import TimeStyle
 from runtime.errors import InputError
 from runtime.streams.scores import Scores
+from runtime.tables.reading import Reading, learnt_reading
 
 Data = str | os.PathLike[str] | pd.DataFrame
 
 
-def read(data: Data, subject: Subject, time: str | None) -> tuple[pd.DataFrame, TimeStyle | None]:
-    """Returns the detector's channels, and how the file writes times."""
-    if not isinstance(data, pd.DataFrame):
+def read(
+    data: Data, subject: Subject, reading: Reading | None
+) -> tuple[pd.DataFrame, TimeStyle | None, list[str]]:
+    """Returns the detector's channels, how the file writes times, and what was read, in words."""
+    if isinstance(data, str | os.PathLike):
         table = read_table(
             data,
-            time=time or subject.settings.get("time"),
+            reading=reading,
             channels=subject.metadata.channels,
             period_s=subject.metadata.period_s,
+            learnt=learnt_reading(subject.metadata.training).over(
+                Reading(time=subject.settings.get("time"))
+            ),
+            numbered=subject.metadata.grid == "rows",
         )
-        return table.frame, table.style
+        return table.frame, table.style, table.report.lines()
+    data = pandas_frame(data)
     absent = [name for name in subject.metadata.channels if name not in data.columns]
     if absent or data.empty:
         raise InputError(
             f"The data must have rows, and the columns {', '.join(subject.metadata.channels)}. "
             f"Received: {len(data)} rows, the columns {', '.join(map(str, data.columns))}."
         )
-    return data[list(subject.metadata.channels)], None
+    return data[list(subject.metadata.channels)], None, []
 
 
 def label_ranges(
@@ -81,7 +89,8 @@ def training_rows(frame: pd.DataFrame, subject: Subject) -> np.ndarray | None:
 
 def _grid(subject: Subject) -> TimeGrid | RowGrid:
     meta = subject.metadata
-    return meta.make_grid(reorder=subject.settings.get("reorder", meta.reorder))
+    reorder = subject.settings.get("reorder", meta.reorder)
+    return meta.make_grid(reorder=reorder, remember=FILE_REMEMBER)
 
 
 def rows_that_count(

@@ -11,6 +11,9 @@ from runtime.errors import InputError
 
 RESOLUTION = 100 * float(np.finfo("float32").eps)
 """Least standard deviation that float32 resolves, as a share of the largest reading."""
+SMALLEST, LARGEST = 1e-30, 3e29
+"""Where the largest reading of a channel must lie, so that float32 can divide by its deviation and
+square what comes of it."""
 CONSTANT = 1e-3
 """What stands in for the standard deviation of a constant channel, as a share of its mean."""
 
@@ -46,7 +49,8 @@ class Scaler(layers.Layer):
                 is 0, stands in for the standard deviation.
 
         Raises:
-            InputError: A channel is empty, constant, or its offset leaves no float32 resolution.
+            InputError: A channel is empty, constant, too large or too small for float32, or its
+                offset leaves no float32 resolution.
         """
         for name, column in zip(names, values.T, strict=True):
             _check(name, column, constant=constant)
@@ -94,16 +98,18 @@ def _check(name: str, column: np.ndarray, *, constant: bool) -> None:
             f"Channel {name!r} has no reading in the training rows. "
             "Leave it out with --channels, or choose other rows with --train."
         )
-    spread, offset = observed.std(), np.abs(observed).max()
+    offset = np.abs(observed).max()
+    if offset > LARGEST or 0 < offset < SMALLEST:
+        side = "beyond" if offset > LARGEST else "below"
+        raise InputError(
+            f"Channel {name!r} has readings up to {offset:g}, {side} what float32 can square. "
+            "Rescale it, or clean it."
+        )
+    spread = observed.std()
     if spread == 0 and not constant:
         raise InputError(
             f"Channel {name!r} is constant ({observed[0]:g}) in the training rows: there is "
             "nothing to learn. Leave it out with --channels, or choose other rows with --train."
-        )
-    if offset > 3e29:
-        raise InputError(
-            f"Channel {name!r} has readings up to {offset:g}, beyond what float32 can square. "
-            "Rescale it, or clean it."
         )
     if spread < RESOLUTION * offset and not constant:
         raise InputError(

@@ -1,7 +1,7 @@
 """The page of a report: what stands where, in which words."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -224,14 +224,30 @@ def _facts(detector: Detector) -> list[tuple[str, str]]:
             f"{meta.warmup_steps:,} steps, again after {meta.max_gap_steps:,} missing",
         ),
         ("Training data", f"sha256 {training['data_sha256'][:16]}…"),
+        *_read(training.get("read", {})),
+    ]
+
+
+def _read(read: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Says what was read of the table that it was trained on."""
+    if not read:
+        return []
+    left = "; ".join(f"{name} ({why})" for name, why in read["left_out"].items())
+    return [
+        ("Read", f"{read['file']}, {read['rows']:,} rows, {read['time']}"),
+        *([("Left out", left)] if left else []),
+        *([("Noticed", "; ".join(read["notes"]))] if read["notes"] else []),
     ]
 
 
 def _counts(counts: dict[str, int]) -> str:
     received = counts.get("received", 0)
+    always = {"missing": "missing", "duplicates": "duplicate", "late": "late"}
+    seldom = {"conflicts": "conflicting", "stray": "with a stray time", "repeated": "repeated"}
     return f"{received:,} received, " + ", ".join(
         f"{counts.get(key, 0):,} {word}"
-        for key, word in (("missing", "missing"), ("duplicates", "duplicate"), ("late", "late"))
+        for key, word in (always | seldom).items()
+        if key in always or counts.get(key)
     )
 
 

@@ -8,19 +8,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kad.data.frames import times_ns
+from kad.data.frames import pandas_frame, times_ns
 from kad.data.labels import labels_in_time, read_labels
-from kad.data.tables import read_table
 from kad.detector import Detector
 from kad.detector.diagnostics import AROUND, Diagnostic
 from kad.report.findings import Findings, Window, find
 from kad.report.page import page_of
 from kad.report.picture import picture_of, take_picture
-from kad.runs.folder import REPORT, Run, files_of, load, settings
+from kad.runs.folder import REPORT, Run, files_of, load
+from kad.runs.reading import read_for
 from runtime.clock.timestamps import to_ns
 from runtime.errors import InputError
 from runtime.files import check_outputs, write_atomically
 from runtime.model.schema import Metadata
+from runtime.tables.reading import Reading
 
 Data = str | os.PathLike[str] | pd.DataFrame
 Labels = str | os.PathLike[str] | Sequence[tuple[Any, Any]]
@@ -33,6 +34,7 @@ def write_report(
     labels: Labels | None = None,
     output: str | os.PathLike[str] | None = None,
     png: str | os.PathLike[str] | None = None,
+    reading: Reading | None = None,
 ) -> Path:
     """Writes a page that a maintenance engineer can read: what was found, when, and on what.
 
@@ -51,6 +53,7 @@ def write_report(
         output: The page; `report.html` in the run where not given.
         png: A picture of the page as well: a `.png` file, or a folder that gets one with the name
             of the page. Needs Chromium or Chrome on PATH.
+        reading: How the data are read, as far as the user says; else as in training.
 
     Returns:
         Path of the page.
@@ -75,7 +78,7 @@ def write_report(
         raise InputError("Labels are compared with events: give the data too.")
     findings, diagnostics = None, []
     if data is not None:
-        frame = _frame(data, detector, time=settings(folder).get("data", {}).get("time"))
+        frame = _frame(data, detector, reading)
         findings = find(
             detector,
             frame,
@@ -96,10 +99,10 @@ def _path_of(data: object) -> str | os.PathLike[str] | None:
     return data if isinstance(data, str | os.PathLike) else None
 
 
-def _frame(data: Data, detector: Detector, *, time: str | None) -> pd.DataFrame:
-    if isinstance(data, pd.DataFrame):
-        return data
-    return read_table(data, time=time, channels=detector.channels, period_s=detector.period_s).frame
+def _frame(data: Data, detector: Detector, reading: Reading | None) -> pd.DataFrame:
+    if not isinstance(data, str | os.PathLike):
+        return pandas_frame(data)
+    return read_for(detector, data, reading=reading).frame
 
 
 def _windows(labels: Labels, frame: pd.DataFrame) -> list[tuple[int, int]]:

@@ -1,37 +1,57 @@
 """From a configuration and training rows to an untrained detector."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from kad.config import Config
-from kad.data.frames import infer_period, times_ns
+from kad.data.frames import times_ns
+from kad.data.period import infer_period
 from kad.data.tables import ROWS
 from kad.detector import Detector
 from runtime.clock.context import CONTEXT_COLUMNS
 from runtime.errors import InputError
+from runtime.model.checks import check_column
 
 
-def build_detector(config: Config, rows: pd.DataFrame, names: tuple[str, ...]) -> Detector:
+def build_detector(
+    config: Config,
+    rows: pd.DataFrame,
+    names: tuple[str, ...],
+    *,
+    stated: Mapping[str, str] | None = None,
+) -> Detector:
     """Returns an untrained detector.
 
     Args:
         config: From `build_config`.
         rows: Training rows, which give what the configuration leaves open: period, context.
         names: The channels.
+        stated: Units that the table states; those of the configuration win.
 
     Raises:
-        InputError: Units for unknown channels, or rows that mix sampling periods.
+        InputError: Units for unknown channels, names with control characters, or rows that mix
+            sampling periods.
     """
+    units = {**(stated or {}), **config.data.units}
     unknown = sorted(set(config.data.units) - set(names))
     if unknown:
         raise InputError(
             f"data.units names {', '.join(unknown)}; the channels are {', '.join(names)}."
         )
+    for name in names:
+        try:
+            check_column(name, units.get(name))
+        except ValueError as error:
+            raise InputError(
+                f"A channel needs a name that a detector file can hold: {error}. Rename the column."
+            ) from error
     period = config.data.period
     if period is None:
         period = infer_period(times_ns(rows), mixed=config.data.grid == "rows")
     return config.detector(
         names,
-        channel_units=[config.data.units.get(name) for name in names],
+        channel_units=[units.get(name) for name in names],
         period_s=period,
         grid=config.data.grid,
         max_gap_steps=config.data.max_gap,

@@ -3,6 +3,8 @@
 import json
 import os
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +13,8 @@ import pandas as pd
 from kad.data.settings import read_settings
 from kad.detector import Detector
 from kad.detectors import detector_class, detector_names
-from runtime.errors import InputError
+from kad.runs.lock import locked
+from runtime.errors import InputError, ModelFileError
 
 MODEL = "model.keras"
 CONFIG = "config.toml"
@@ -66,7 +69,12 @@ def _import_class_of(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as file:
             module = json.loads(file.read("config.json"))["module"]
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+    except zipfile.BadZipFile as error:
+        raise ModelFileError(
+            f"{path} is not a kad detector, or is damaged: it ends too early, or is something "
+            "else. Copy it again, or train it again."
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError):
         return  # Detector.load says what is wrong
     name = str(module).rpartition(".")[2].replace("_", "-")
     if name in detector_names():
@@ -101,12 +109,44 @@ def settings(run: Path) -> dict[str, Any]:
     return read_settings(path) if path.is_file() else {}
 
 
-def make_room(folder: Path, *, overwrite: bool) -> None:
-    """Makes the folder; a run that is replaced loses its outputs, what led to them first."""
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Makes a run folder and holds it, so that no other training writes it.
+
+    An error before the first checkpoint leaves nothing: a folder that was made for this is removed
+    again. Later ones leave a run that stopped, which `--resume` continues.
+
+    Raises:
+        InputError: It cannot be made or written, or another process holds it.
+    """
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"The run folder {folder} cannot be made: {error.strerror}.") from error
-    if overwrite:
-        for name in (CHECKPOINT, MODEL, HISTORY, CALIBRATION, REPORT, EXPORTED):
+    try:
+        with locked(folder):
+            try:
+                yield
+            except BaseException:
+                if folder in made and not (folder / CHECKPOINT).exists():
+                    (folder / CONFIG).unlink(missing_ok=True)
+                raise
+    except BaseException:
+        with suppress(OSError):  # not empty
+            for place in made:
+                place.rmdir()
+        raise
+
+
+def remove_outputs(folder: Path) -> None:
+    """Removes the outputs of a run that is replaced, what led to them first.
+
+    Raises:
+        InputError: One of them cannot be removed.
+    """
+    for name in (CHECKPOINT, MODEL, HISTORY, CALIBRATION, REPORT, EXPORTED):
+        try:
             (folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise InputError(f"{folder / name} cannot be replaced: {error.strerror}.") from error

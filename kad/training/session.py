@@ -28,19 +28,23 @@ _COLUMNS = ("phase", "epoch", "loss", "val_loss", "learning_rate", "seconds")
 
 
 class TrainingInterruptedError(KadError):
-    """Training was stopped by Ctrl+C.
+    """Training was stopped by Ctrl+C, SIGTERM or SIGHUP.
 
     Attributes:
         usable: Whether every network has weights, so that the detector can score.
         history: The epochs so far.
+        exit_code: 130, 143 or 129.
     """
 
     exit_code = 130
 
-    def __init__(self, message: str, *, usable: bool, history: pd.DataFrame) -> None:
+    def __init__(
+        self, message: str, *, usable: bool, history: pd.DataFrame, exit_code: int = exit_code
+    ) -> None:
         super().__init__(message)
         self.usable = usable
         self.history = history
+        self.exit_code = exit_code
 
 
 class Progress(Protocol):
@@ -63,8 +67,8 @@ class TrainingSession:
         model: The detector; its weights are saved and restored.
         options: The training options; `TrainingOptions` for a detector that has phases.
         fingerprint: SHA-256 of the training data: a checkpoint belongs to its data.
-        breaker: Knows whether Ctrl+C was pressed; it is looked at between calls, so that an epoch
-            counts whole or not at all.
+        breaker: Notes a signal while epochs run; it is looked at between calls, so that an epoch
+            counts whole or not at all. At any other time a signal strikes at once.
         checkpoint: File to write and to resume from; none is written where not given.
         resume: Continue from `checkpoint`.
         progress: Receives epochs and losses.
@@ -174,9 +178,11 @@ class TrainingSession:
         if self.progress:
             self.progress.start(name, epochs=epochs, done=phase["epoch"])
         try:
-            while phase["epoch"] < epochs and not self._is_patient(phase):
-                self._epoch(name, phase, loop, batches, validation)
-                self._write(at_most_every=CHECKPOINT_SECONDS)
+            with self.breaker:
+                while phase["epoch"] < epochs and not self._is_patient(phase):
+                    self._epoch(name, phase, loop, batches, validation)
+                    self._write(at_most_every=CHECKPOINT_SECONDS)
+            self.breaker.let_strike()
         except KeyboardInterrupt:
             self._write()
             self._load(f"{name}/best", network)
@@ -184,6 +190,7 @@ class TrainingSession:
                 f"Training stopped in epoch {phase['epoch'] + 1} of {name}.",
                 usable=last and self._is_last_part and phase["best"] is not None,
                 history=self.history,
+                exit_code=self.breaker.exit_code or TrainingInterruptedError.exit_code,
             ) from None
         finally:
             if self.progress:
@@ -213,8 +220,7 @@ class TrainingSession:
         totals: dict[str, float] = {}
         loop.restart()
         for a, b in _calls(steps):
-            if self.breaker.interrupted:
-                raise KeyboardInterrupt
+            self.breaker.let_strike()
             losses = loop.train({k: v[a:b] for k, v in drawn.items()})
             for key, value in losses.items():
                 totals[key] = totals.get(key, 0.0) + value * (b - a) / steps

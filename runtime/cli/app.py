@@ -1,8 +1,6 @@
 """The command line of the runtime: `python -m runtime info|verify|vectors|score`."""
 
 import argparse
-import os
-import sys
 from collections.abc import Callable, Sequence
 
 from runtime.cli.info import run_info, run_vectors, run_verify
@@ -10,7 +8,10 @@ from runtime.cli.say import say
 from runtime.cli.score import run_score
 from runtime.clock.durations import parse_duration
 from runtime.errors import InputError, KadError
+from runtime.files import explained
 from runtime.model.policy import OPTIONS, SHARES
+from runtime.standard import forget_stdout, prepare, settle
+from runtime.version import __version__
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,25 +21,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments. Default: those of the process.
 
     Returns:
-        The exit code: 0 done, 1 the work failed, 2 usage or bad input, 130 interrupted.
+        The exit code: 0 done, 1 the work failed, 2 usage or bad input; ended by a signal: 130 by
+        Ctrl+C, and from `score` 143 by SIGTERM, 129 by SIGHUP.
     """
+    prepare()
     args = _parser().parse_args(argv)
     command: Callable[[argparse.Namespace], int] = args.command
     try:
-        return command(args)
+        code = command(args)
+        settle()
     except KadError as error:
         say(f"error: {' '.join(str(error).split())}")
         return error.exit_code
     except BrokenPipeError:
-        # The reader of our output has gone, as `head` does; the interpreter must not complain
-        # when it flushes stdout at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of our output has gone, as `head` does.
+        forget_stdout()
         return 0
     except OSError as error:
-        say(f"error: {error}")
+        forget_stdout()
+        say(f"error: {explained(error)}")
         return 1
     except KeyboardInterrupt:
+        say("interrupted.")
         return 130
+    return code
 
 
 def _count(text: str) -> int:
@@ -60,11 +66,38 @@ def _positive(text: str) -> float:
     return number
 
 
+def _add_reading(score: argparse.ArgumentParser) -> None:
+    """Adds how the table is read, where that is not as in training."""
+    reading = score.add_argument_group(
+        "how the table is read", "Default: as in training, or found."
+    )
+    reading.add_argument("--time", metavar="COLUMN", help="the time column")
+    reading.add_argument("--time-format", metavar="FORM", help="day-first, month-first, strptime's")
+    reading.add_argument("--time-unit", metavar="UNIT", help="of numbers: s, ms, us, ns, excel …")
+    reading.add_argument("--timezone", metavar="ZONE", help="of local times: Europe/Berlin")
+    reading.add_argument("--decimal", choices=(".", ","), help="decimal mark")
+    reading.add_argument("--missing", type=_words, metavar="A,B", help="what means no reading")
+    reading.add_argument(
+        "--resample", choices=("mean",), help="of each period, where data are faster than it"
+    )
+
+
+def _words(text: str) -> list[str | float]:
+    words: list[str | float] = []
+    for word in text.split(","):
+        try:
+            words.append(float(word))
+        except ValueError:
+            words.append(word.strip())
+    return words
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m runtime",
         description="Score sensor streams with a detector exported by kad.",
     )
+    parser.add_argument("--version", action="version", version=f"kad {__version__}")
     commands = parser.add_subparsers(required=True, metavar="info|verify|vectors|score")
 
     info = commands.add_parser("info", help="what a detector file says about itself")
@@ -84,8 +117,10 @@ def _parser() -> argparse.ArgumentParser:
     score = commands.add_parser("score", help="score a CSV or JSON-lines file, or stdin")
     score.add_argument("model", metavar="FILE.onnx")
     score.add_argument("data", metavar="DATA.csv", help="CSV or JSON lines; - is stdin")
-    score.add_argument("-o", "--output", default="-", metavar="FILE", help="scores; default stdout")
-    score.add_argument("--events", metavar="FILE", help="also write events")
+    score.add_argument(
+        "-o", "--output", metavar="FILE", help="scores; default stdout, or none with --events"
+    )
+    score.add_argument("--events", metavar="FILE", help="events")
     alarm = score.add_mutually_exclusive_group()
     alarm.add_argument("--false-alarms", metavar="N/UNIT", help="budget of events, such as 1/week")
     alarm.add_argument("--threshold", type=_positive, metavar="SEVERITY", help="instead of it")
@@ -100,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
             metavar="SHARE" if is_share else "TIME",
             help=text,
         )
-    score.add_argument("--time", metavar="COLUMN", help="the time column")
+    _add_reading(score)
     score.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="of the outputs")
     score.add_argument(
         "--reorder",

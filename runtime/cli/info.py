@@ -15,9 +15,11 @@ def run_info(args: argparse.Namespace) -> int:
     detector = Detector(args.model)
     meta = detector.metadata
     if args.json:
-        write(metadata_json(detector).removesuffix("\n"))
+        with open_output("-") as file:  # UTF-8, whatever the terminal's encoding
+            file.write(metadata_json(detector).encode())
         return 0
-    inputs = [c.name + (f" [{c.unit}]" if c.unit else "") for c in meta.inputs]
+    # A name may have line breaks; here it is one line.
+    inputs = [" ".join(c.name.split()) + (f" [{c.unit}]" if c.unit else "") for c in meta.inputs]
     channels = len(meta.channels)
     lines = {
         "detector": f"{meta.detector}, schema {meta.schema}",
@@ -28,7 +30,8 @@ def run_info(args: argparse.Namespace) -> int:
         f"{meta.max_gap_steps} steps",
         "threshold": f"severity {meta.threshold:g} ({meta.false_alarms})",
         "events": meta.alarm.text(meta.period_s),
-        "chunks": f"up to {meta.max_steps} steps, {meta.state_size} numbers of state per stream",
+        "chunks": f"up to {meta.max_steps} steps in a call",
+        "state": f"{meta.state_size} numbers per stream, {meta.state_size * 4 / 1e6:.2g} MB",
         "streams": str(detector.fixed_streams or "any"),
         "steps": str(detector.fixed_steps or "any"),
         "step file": "beside it, for single steps" if detector.has_step_file else "none",

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -14,22 +13,27 @@ import numpy as np
 from runtime.alarms.budget import event_threshold
 from runtime.alarms.events import EventDetector
 from runtime.cli.say import say
-from runtime.clock.grid import GridCounts
+from runtime.cli.source import blocks_of, open_rows, say_read
+from runtime.clock.counts import GridCounts
+from runtime.clock.grid import FILE_REMEMBER, LIVE_REMEMBER
+from runtime.clock.said import describe, judge
 from runtime.clock.timestamps import TimeStyle
-from runtime.errors import InputError
+from runtime.errors import InputError, KadError
 from runtime.files import check_outputs, open_output
 from runtime.interrupt import Interruptible
 from runtime.model.detector import Detector
 from runtime.model.policy import OPTIONS, AlarmPolicy
 from runtime.model.schema import Metadata
+from runtime.standard import forget_stdout
 from runtime.streams.scores import Scores
 from runtime.streams.stream import Stream
-from runtime.tables.reader import TableReader
 from runtime.tables.writers import EventWriter, Format, ScoreWriter
 
 
 def run_score(args: argparse.Namespace) -> int:
-    """Scores a file or stdin."""
+    """Scores a file or stdin; a signal ends it with all rows so far written."""
+    if args.output is None and args.events is None:
+        args.output = "-"
     if args.output == "-" and args.events == "-":
         raise InputError("Only one of the outputs can be stdout. Received: - for both.")
     check_outputs(
@@ -42,38 +46,37 @@ def run_score(args: argparse.Namespace) -> int:
     reorder = args.reorder
     if reorder is None:
         reorder = 0 if live else detector.metadata.reorder
-    stream = Stream(detector, reorder=reorder, threshold=threshold)
+    remember = LIVE_REMEMBER if live else FILE_REMEMBER
+    stream = Stream(detector, reorder=reorder, threshold=threshold, remember=remember)
     with ExitStack() as stack:
-        source = sys.stdin.buffer if live else stack.enter_context(_open(args.data))
-        # Ctrl+C lets go only after the files below have been put in place.
+        reader = stack.enter_context(open_rows(args, detector))
+        # Signals strike again only after the files below have been put in place.
         breaker = stack.enter_context(Interruptible())
-        reader = TableReader(
-            source,
-            detector.channels,
-            period_s=detector.metadata.period_s,
-            time=args.time,
-            name="stdin" if live else args.data,
-        )
         job = _Job(
             stream=stream,
             detect=EventDetector.of(detector.metadata, threshold=stream.threshold, policy=policy),
-            output=stack.enter_context(open_output(args.output)),
+            output=stack.enter_context(open_output(args.output)) if args.output else None,
             events_output=stack.enter_context(open_output(args.events)) if args.events else None,
             form=args.format,
         )
-        for block in breaker.iterate(reader):
-            if not job.steps and job.score_writer is None:
+        for block in breaker.iterate(blocks_of(reader, detector)):
+            if job.started is None:
                 job.start(detector.channels, reader.style)
             job.take(stream.push_many(*block))
-        if job.score_writer is None:
+            if job.reader_gone:
+                break
+        if job.started is None:
             # Interrupted before the first row: no output.
-            raise KeyboardInterrupt
+            raise _NothingReadError(breaker.exit_code)
         job.take(stream.flush())
         job.finish()
-        if not breaker.interrupted:
+        if not (breaker.interrupted or job.reader_gone):
             _judge(stream.counts, job.longest, detector, live=live, name=reader.name)
+            say_read(reader)
+    for sentence in describe(stream.counts, stream.incidents):
+        say(f"note: {sentence}")
     say(job.summary())
-    return 130 if breaker.interrupted else 0
+    return breaker.exit_code
 
 
 def _alarm(args: argparse.Namespace, meta: Metadata) -> tuple[AlarmPolicy, float]:
@@ -98,35 +101,45 @@ def _alarm(args: argparse.Namespace, meta: Metadata) -> tuple[AlarmPolicy, float
     return policy, budget.threshold
 
 
+class _NothingReadError(KadError):
+    """A signal came before the first row."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__("Stopped before the first row. Nothing was written.")
+        self.exit_code = exit_code
+
+
 @dataclass(kw_only=True)
 class _Job:
     """One run of `score`: its writers and what it has counted."""
 
     stream: Stream
     detect: EventDetector
-    output: BinaryIO
+    output: BinaryIO | None
     events_output: BinaryIO | None
     form: Format
     score_writer: ScoreWriter | None = None
     event_writer: EventWriter | None = None
+    reader_gone: bool = False
     steps: int = 0
     longest: int = 0
     piece: int = 0
     alarms: int = 0
     events: int = 0
-    started: float = 0.0
+    started: float | None = None
 
     def start(self, channels: Sequence[str], style: TimeStyle) -> None:
         self.started = time.perf_counter()
-        self.score_writer = ScoreWriter(self.output, channels, style, self.form)
-        self.score_writer.header()
+        if self.output is not None:
+            self.score_writer = ScoreWriter(self.output, channels, style, self.form)
+            self.score_writer.header()
         if self.events_output is not None:
             self.event_writer = EventWriter(self.events_output, style, self.form)
             self.event_writer.header()
 
     def take(self, scores: Scores) -> None:
         if self.score_writer is not None:
-            self.score_writer.write(scores)
+            self._write(self.score_writer, scores)
         self.steps += len(scores)
         edges = [*np.flatnonzero(scores.restart).tolist(), len(scores)]
         self.longest = max(self.longest, self.piece + edges[0], *np.diff(edges).tolist())
@@ -137,6 +150,16 @@ class _Job:
         if self.event_writer is not None:
             self.event_writer.write(closed)
 
+    def _write(self, writer: ScoreWriter, scores: Scores) -> None:
+        try:
+            writer.write(scores)
+        except BrokenPipeError:
+            # Who reads the scores has gone, as `head` does; the events are kept whole.
+            if self.event_writer is None or self.output is not sys.stdout.buffer:
+                raise
+            forget_stdout()
+            self.score_writer, self.reader_gone = None, True
+
     def finish(self) -> None:
         closed = self.detect.finish()
         self.events += len(closed)
@@ -145,7 +168,7 @@ class _Job:
 
     def summary(self) -> str:
         counts = self.stream.counts
-        seconds = max(time.perf_counter() - self.started, 1e-9)
+        seconds = max(time.perf_counter() - (self.started or 0.0), 1e-9)
         return (
             f"{counts.received} rows, {self.steps} steps scored: {counts.missing} missing, "
             f"{counts.duplicates} duplicates, {counts.late} late, {counts.restarts} restarts; "
@@ -160,12 +183,8 @@ def _judge(counts: GridCounts, longest: int, detector: Detector, *, live: bool, 
     problem = None
     meta = detector.metadata
     needed = meta.warmup_steps + 1
-    if counts.is_unsorted:
-        problem = (
-            f"timestamps are not sorted: {name} must be in order of time. "
-            f"Received: {counts.unsorted} of {counts.received} rows too late. "
-            "Sort it by time, or raise --reorder."
-        )
+    if lost := judge(counts, period_s=meta.period_s, name=name):
+        problem = lost
     elif longest < needed:
         problem = (
             f"{name} must have at least {needed} rows in one piece: this detector warms up for "
@@ -177,13 +196,3 @@ def _judge(counts: GridCounts, longest: int, detector: Detector, *, live: bool, 
         raise InputError(problem)
     if problem:
         say(f"warning: {problem}")
-
-
-def _open(path: str) -> BinaryIO:
-    try:
-        return Path(path).open("rb")
-    except OSError as error:
-        raise InputError(
-            f"The data must be a CSV or JSON-lines file that can be read. "
-            f"Received: {path}, {error.strerror}."
-        ) from error

@@ -9,6 +9,7 @@ from runtime.errors import InputError
 
 __all__ = [
     "TIME_LIMIT",
+    "Placed",
     "Rows",
     "Times",
     "Values",
@@ -16,6 +17,8 @@ __all__ = [
     "check_rows",
     "check_times",
     "copied",
+    "is_count",
+    "joined",
 ]
 
 Times = npt.NDArray[np.int64]
@@ -23,6 +26,21 @@ Values = npt.NDArray[np.float64]
 
 TIME_LIMIT = 2**62
 """Differences of two times below it fit int64: 1823 to 2116."""
+
+_MOST = 2**31
+
+
+class Placed(NamedTuple):
+    """Slots that have become final, in order of time within each segment."""
+
+    times_ns: Times
+    """Nanoseconds since 1970-01-01, of the grid: int64 (steps,)."""
+    values: Values
+    """NaN where nothing came: float64 (steps, channels)."""
+    restart: npt.NDArray[np.bool_]
+    """True at the first slot of each segment, where state starts from zeros: (steps,)."""
+    rows: Times
+    """Number of the row that filled the slot, counted from 0 over all calls; −1: none (steps,)."""
 
 
 def check_rows(times_ns: Times, values: Values, channels: int) -> None:
@@ -66,6 +84,24 @@ def copied(values: Values) -> Values:
     return np.array(values)
 
 
+def joined(parts: list[Placed], channels: int) -> Placed:
+    """Returns slots that were emitted in parts."""
+    parts = [part for part in parts if len(part.times_ns)]
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        none = np.empty(0, np.int64)
+        return Placed(none, np.empty((0, channels)), np.empty(0, np.bool_), none)
+    return Placed(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def is_count(value: object, least: int = 0, most: int = _MOST) -> bool:
+    """Whether a value is a whole number in a range, no bool and no duration."""
+    if isinstance(value, bool | np.timedelta64) or not isinstance(value, int | np.integer):
+        return False
+    return least <= int(value) <= most
+
+
 def _described(array: object) -> str:
     if isinstance(array, np.ndarray):
         return f"{array.dtype} {array.shape}"
@@ -94,8 +130,12 @@ class Rows(NamedTuple):
             return other
         return Rows(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
 
-    def merged(self) -> "Rows":
-        """Sorts by slot; rows of one slot become one, the first that has a channel gives it."""
+    def merged(self) -> tuple["Rows", npt.NDArray[np.bool_]]:
+        """Sorts by slot; rows of one slot become one, the first that has a channel gives it.
+
+        Returns:
+            The rows, and which of these rows as they are now have no value that is lost (rows,).
+        """
         order = np.argsort(self.slots, kind="stable")
         slots, values = self.slots[order], self.values[order]
         is_first = np.concatenate([[True], slots[1:] != slots[:-1]])
@@ -105,4 +145,6 @@ class Rows(NamedTuple):
             known = np.flatnonzero(np.isfinite(values[:, channel]))
             groups, first = np.unique(group[known], return_index=True)
             merged[groups, channel] = values[known[first], channel]
-        return Rows(slots[is_first], merged, self.rows[order][is_first])
+        kept = np.empty(len(order), np.bool_)
+        kept[order] = (~np.isfinite(values) | (values == merged[group])).all(axis=1)
+        return Rows(slots[is_first], merged, self.rows[order][is_first]), kept

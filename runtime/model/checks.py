@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 from runtime.clock.grid import GridKind
 from runtime.model import limits
 
-__all__ = ["Role", "check_metadata"]
+__all__ = ["Role", "check_column", "check_metadata"]
 
 Role = Literal["channel", "context"]
 
@@ -67,13 +67,27 @@ def check_metadata(raw: Mapping[str, Any]) -> None:
         _check_severest(raw["calibration"]["severest"])
 
 
+def check_column(name: object, unit: object = None) -> None:
+    """Checks what a column is called. Names may have line breaks, as spreadsheets give them.
+
+    Args:
+        name: The column's name.
+        unit: Its unit, where known.
+
+    Raises:
+        ValueError: No text, too long, or with control characters. The text says which.
+    """
+    plain = re.sub(r"[\t\r\n]", " ", name) if isinstance(name, str) else name
+    _name("a column's name", plain)
+    if unit is not None:
+        _name("a column's unit", unit)
+
+
 def _check_inputs(inputs: object) -> None:
     is_list = isinstance(inputs, list) and 0 < len(inputs) <= limits.INPUTS
     _need(is_list, f"inputs must be a list of 1 to {limits.INPUTS} columns", inputs)
     for column in _objects("inputs", inputs, {"name"}, {"name", "role", "unit"}):
-        _name("a column's name", column["name"])
-        if column.get("unit") is not None:
-            _name("a column's unit", column["unit"])
+        check_column(column["name"], column.get("unit"))
         role = column.get("role", "channel")
         _need(role in get_args(Role), f"input roles must be among {get_args(Role)}", role)
     columns = list(_objects("inputs", inputs, set(), {"name", "role", "unit"}))
@@ -149,7 +163,7 @@ def _number(name: str, value: object, low: float, high: float) -> None:
 def _name(name: str, value: object) -> None:
     is_one = isinstance(value, str) and len(value) <= limits.NAME_CHARS
     is_one = is_one and not any(char < " " or "\x7f" <= char <= "\x9f" for char in str(value))
-    _need(is_one, f"{name} must be one line of at most {limits.NAME_CHARS} characters", value)
+    _need(is_one, f"{name} must be plain text of at most {limits.NAME_CHARS} characters", value)
 
 
 def _is_hash(value: object) -> bool:

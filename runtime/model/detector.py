@@ -1,5 +1,6 @@
 """One detector file, loaded: validation and the pure `step`."""
 
+from collections.abc import Iterator
 from math import isfinite
 from pathlib import Path
 from typing import Any, Self
@@ -189,14 +190,15 @@ class Detector:
                 f"`initial_state({len(state)})` and feed `next_state` back."
             )
         chunk = self.fixed_steps or self._metadata.max_steps
-        steps = x.shape[1]
-        if steps <= chunk:
+        if x.shape[1] <= chunk:
             return self.call(x, state)
-        parts = []
-        for start in range(0, steps, chunk):
-            parts.append(self.call(x[:, start : start + chunk], state))
-            state = parts[-1].next_state
-        return concatenated(parts, axis=1)
+        return concatenated(self._calls(x, state, chunk), axis=1)
+
+    def _calls(self, x: Array, state: Array, chunk: int) -> Iterator[StepOutput]:
+        for start in range(0, x.shape[1], chunk):
+            out = self.call(x[:, start : start + chunk], state)
+            state = out.next_state
+            yield out
 
     def call(self, x: Array, state: Array) -> StepOutput:
         """Runs the file once: `step` for callers who know that their arrays are right.

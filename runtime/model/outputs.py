@@ -4,7 +4,7 @@ To add one, write its type, add it to `StepOutput` and, if it has steps, to `Per
 from `kad.detector.stepping`. Shapes, chunks, tables, verification and export follow.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, NamedTuple, get_type_hints
 
@@ -117,15 +117,23 @@ def nothing(lead: tuple[int, ...], *, channels: int, state: Array) -> StepOutput
     return StepOutput(**empty, next_state=state)
 
 
-def concatenated(parts: Sequence[StepOutput], axis: int) -> StepOutput:
+def concatenated(parts: Iterable[StepOutput], axis: int) -> StepOutput:
     """Joins outputs that follow each other in time; the state is the last one.
+
+    A state may be larger than all that is said of its steps: of parts that are made one after the
+    other, none but the last is held.
 
     Args:
         parts: At least one.
         axis: The axis of the steps.
     """
-    joined = {name: np.concatenate([getattr(p, name) for p in parts], axis) for name in PER_STEP}
-    return StepOutput(**joined, next_state=parts[-1].next_state)
+    arrays: dict[str, list[Array]] = {name: [] for name in PER_STEP}
+    for part in parts:
+        state = part.next_state
+        for name, several in arrays.items():
+            several.append(getattr(part, name))
+    joined = {name: np.concatenate(several, axis) for name, several in arrays.items()}
+    return StepOutput(**joined, next_state=state)
 
 
 def of_first_step(outputs: StepOutput) -> StepOutput:

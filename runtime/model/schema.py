@@ -13,7 +13,14 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from runtime.clock.durations import nanoseconds
-from runtime.clock.grid import FILE_REORDER, GridKind, RowGrid, TimeGrid, make_grid
+from runtime.clock.grid import (
+    FILE_REORDER,
+    LIVE_REMEMBER,
+    GridKind,
+    RowGrid,
+    TimeGrid,
+    make_grid,
+)
 from runtime.errors import ModelFileError, SchemaError
 from runtime.model.checks import Role, check_metadata
 from runtime.model.policy import AlarmPolicy
@@ -132,12 +139,15 @@ class Metadata:
         """How far a moment may lie from a step that it still belongs to: the nearest one's."""
         return (self.period_ns - 1) // 2 if self.grid == "time" else 0
 
-    def make_grid(self, *, reorder: int, max_gap: int | None = None) -> TimeGrid | RowGrid:
+    def make_grid(
+        self, *, reorder: int, max_gap: int | None = None, remember: int = LIVE_REMEMBER
+    ) -> TimeGrid | RowGrid:
         """Returns the grid that the detector's rows are placed on.
 
         Args:
             reorder: Rows may arrive this many periods late.
             max_gap: Instead of `max_gap_steps`.
+            remember: So many rows are known again when they are repeated.
         """
         return make_grid(
             self.grid,
@@ -145,6 +155,7 @@ class Metadata:
             channels=len(self.channels),
             max_gap=self.max_gap_steps if max_gap is None else max_gap,
             reorder=reorder,
+            remember=remember,
         )
 
     def to_json(self) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.clock.grid import GridCounts, Placed, RowGrid, TimeGrid
+from runtime.clock.remembered import checksums
 from runtime.clock.rows import TIME_LIMIT, Times, Values, check_arrays, check_times, copied
 from runtime.errors import InputError, shown
 from runtime.model.detector import Detector
@@ -21,6 +22,8 @@ from runtime.streams.threshold import as_threshold
 __all__ = ["BatchScores", "StreamBatch"]
 
 _NEVER = np.iinfo(np.int64).max
+_UNTOLD = 32
+"""So many rows on the fast path, the grids are told of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +92,11 @@ class StreamBatch:
         self._rounds = Rounds(detector, 0, warm=warm)
         self._grids: list[TimeGrid | RowGrid] = []
         # For the fast path, of each stream: when its next row is due, how many rows it has
-        # received, and how many of them its grid has not yet been told of.
+        # received, and how many of them its grid has not yet been told of: those of `_untold`,
+        # the time and the checksum of each.
         self._live = np.zeros((3, 0), np.int64)
+        self._untold = np.zeros((_UNTOLD, 2, 0), np.int64)
+        self._rounds_untold = 0  # no stream has more
         self._each_row = np.array([[self._period], [1], [1]])
         self._latest = -TIME_LIMIT  # no row is due later
         self._named(())
@@ -145,6 +151,8 @@ class StreamBatch:
         self._rounds.add(more)
         new_live = np.repeat([[_NEVER], [0], [0]], more, axis=1)
         self._live = np.concatenate([self._live, new_live], axis=1)
+        new_untold = np.zeros((_UNTOLD, 2, more), np.int64)
+        self._untold = np.concatenate([self._untold, new_untold], axis=2)
         self._named(tuple(map(str, everyone)))
 
     def remove(self, names: Sequence[str]) -> BatchScores:
@@ -165,6 +173,7 @@ class StreamBatch:
         self._grids = [self._grids[stream] for stream in keep]
         self._rounds.keep(keep)
         self._live = self._live[:, keep]
+        self._untold = self._untold[:, :, keep]
         self._named(tuple(self._names[stream] for stream in keep))
         return last
 
@@ -199,23 +208,25 @@ class StreamBatch:
         if numbers is self._every:
             early = self._early(times_ns, self._live[0])
             if len(early) and (early < self._period).all():
-                return self._push_due(slice(None), copied(values))
+                return self._push_due(slice(None), times_ns, copied(values))
         elif (numbers[1:] < numbers[:-1]).any():
             order = np.argsort(numbers, kind="stable")
             numbers, times_ns, values = numbers[order], times_ns[order], values[order]
         due = self._is_due(numbers, times_ns)
         if due.all() and len(due):
-            return self._push_due(numbers, copied(values))
+            return self._push_due(numbers, times_ns, copied(values))
         check_times(times_ns)
         rest = ~due
         slow = self._push_rest(numbers[rest], times_ns[rest], values[rest])
         if not due.any():
             return slow
-        return _merged(self._push_due(numbers[due], copied(values[due])), slow)
+        return _merged(self._push_due(numbers[due], times_ns[due], copied(values[due])), slow)
 
     def flush(self) -> BatchScores:
-        """Scores the slots that are held for late rows, in all streams."""
+        """Scores what is held for late rows or for the next one, in all streams."""
         placed = [self._told(stream).flush() for stream in self._every]
+        for stream in self._every:
+            self._learn_due(stream)
         return self._score(placed, self._every)
 
     def snapshot(self) -> bytes:
@@ -273,23 +284,34 @@ class StreamBatch:
             found[:-1] &= ~again
         return found
 
-    def _push_due(self, at: slice | npt.NDArray[np.intp], values: Values) -> BatchScores:
+    def _push_due(
+        self, at: slice | npt.NDArray[np.intp], times_ns: Times, values: Values
+    ) -> BatchScores:
         """Scores rows that are just due, one per stream, without asking each grid.
 
         Args:
             at: The streams' numbers, in order; or all, as a slice.
+            times_ns: Of the rows.
             values: Of them, which nobody else has.
         """
-        due, rows = self._live[:2, at].copy()
+        due, rows, untold = self._live[:, at].copy()
+        numbers = self._every[at]
+        self._untold[untold, 0, numbers] = times_ns
+        self._untold[untold, 1, numbers] = checksums(values)
         self._live[:, at] += self._each_row
         self._latest += self._period
+        self._rounds_untold += 1
+        if self._rounds_untold == _UNTOLD:
+            for stream in self._every:
+                self._told(stream)
+            self._rounds_untold = 0
         out = self._rounds.step(self._rounds.inputs(due, values)[:, None], at)
         scores = Scores.of(
             Placed(due, values, np.zeros(len(rows), np.bool_), rows),
             of_first_step(out),
             self._threshold,
         )
-        return BatchScores(names=self._names, streams=self._every[at].copy(), scores=scores)
+        return BatchScores(names=self._names, streams=numbers.copy(), scores=scores)
 
     def _push_rest(
         self, numbers: npt.NDArray[np.intp], times_ns: Times, values: Values
@@ -306,7 +328,8 @@ class StreamBatch:
         grid = self._grids[stream]
         untold = int(self._live[2, stream])
         if untold:
-            grid.advance(untold)
+            times, sums = self._untold[:untold, :, stream].T.tolist()
+            grid.advance_many(times, sums)
             self._live[2, stream] = 0
         return grid
 

@@ -150,7 +150,7 @@ class Rounds:
             streams: Their numbers, each once.
 
         Returns:
-            Each stream's outputs, without the axis of the streams.
+            Each stream's outputs, without the axis of the streams; the states are in `state`.
         """
         if len(placed) == 1 and len(placed[0].restart) and not placed[0].restart.any():
             # The rounds below would do the same: a live stream brings one row at a time.
@@ -175,7 +175,9 @@ class Rounds:
                 x = np.stack([inputs[i][done[i] : done[i] + steps] for i in active])
             out = self.step(x, streams[active])
             for place, i in enumerate(active):
-                parts[i].append(StepOutput(*(array[place] for array in out)))
+                # Without their states, which may be larger than all that is said of the steps.
+                said = [array[place] for array in out[:-1]]
+                parts[i].append(StepOutput._make([*said, self.none[1].next_state]))
             done[active] += steps
             active = active[[done[i] < len(inputs[i]) for i in active]]
         return [self._joined(part) for part in parts]

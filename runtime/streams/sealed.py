@@ -1,6 +1,6 @@
 """Snapshots as bytes: two lines of text, a line of JSON, then arrays, all under a checksum.
 
-    kad stream 2                     what it is, and the version of its form
+    kad stream 3                     what it is, and the version of its form
     9f86d081…                        SHA-256 of all that follows
     {"reorder": 0, …, "arrays": {"state": [1, 12], …}}
     …                                the arrays in that order, little-endian

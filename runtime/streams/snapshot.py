@@ -13,9 +13,11 @@ from runtime.streams.sealed import damaged, seal, unseal
 
 __all__ = ["identity_of", "open_streams", "seal_streams"]
 
-VERSIONS = {"stream": 2, "batch": 1}
+VERSIONS = {"stream": 3, "batch": 2}
 _LISTS = {
-    "missed": "i8",
+    "waiting_values": "f8",
+    "stamps": "i8",
+    "sums": "i8",
     "pending_slots": "i8",
     "pending_values": "f8",
     "pending_rows": "i8",
@@ -54,7 +56,7 @@ def seal_streams(
     lists = _lists_of(detector)
     arrays["lengths"] = _table([[len(one[name]) for name in lists] for one in each], len(lists))
     for name, dtype in lists.items():
-        shape = (0, len(detector.channels)) if name == "pending_values" else (0,)
+        shape = (0, len(detector.channels)) if dtype == "f8" else (0,)
         arrays[name] = np.concatenate([np.empty(shape, dtype), *(one[name] for one in each)])
     header = {"detector": _described(detector), **options}
     return seal(kind, VERSIONS[kind], header, arrays)
@@ -84,9 +86,9 @@ def open_streams(
     if not np.isfinite(state).all():
         raise damaged(kind, blob, "a state that is not finite")
     each: list[dict[str, Any]] = [dict(zip(names, row, strict=True)) for row in numbers.tolist()]
-    for place, name in enumerate(lists):
+    for place, (name, dtype) in enumerate(lists.items()):
         ends = np.cumsum(lengths[:, place])
-        columns = (len(detector.channels),) if name == "pending_values" else ()
+        columns = (len(detector.channels),) if dtype == "f8" else ()
         total = int(ends[-1]) if count else 0
         if (lengths[:, place] < 0).any() or arrays[name].shape != (total, *columns):
             raise damaged(kind, blob, "other lengths")

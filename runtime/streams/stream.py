@@ -5,7 +5,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from runtime.clock.grid import GridCounts, Placed
+from runtime.clock.grid import LIVE_REMEMBER, GridCounts, Placed
+from runtime.clock.incidents import Incidents
 from runtime.clock.rows import Times, Values, check_rows, copied
 from runtime.clock.timestamps import to_ns
 from runtime.model.detector import Detector
@@ -36,6 +37,7 @@ class Stream:
             the stream had just come back from an outage: the warm-up counts from the first row,
             and what is learnt for long (statistics, ranges, patterns) is there already. Without
             it, a new stream begins with none.
+        remember: So many rows are known again when they are repeated, 16 bytes each.
 
     A restart, after a gap or a clock set back, does the same with what the stream itself has
     learnt; with a file of schema 1 it forgets everything.
@@ -53,13 +55,14 @@ class Stream:
         max_gap: int | None = None,
         threshold: float | None = None,
         warm: bool = False,
+        remember: int = LIVE_REMEMBER,
     ) -> None:
         meta = detector.metadata
         self._detector = detector
         self._channels = meta.channels
         max_gap = meta.max_gap_steps if max_gap is None else max_gap
-        self._grid = meta.make_grid(reorder=reorder, max_gap=max_gap)
-        self._reorder, self._max_gap = int(reorder), int(max_gap)
+        self._grid = meta.make_grid(reorder=reorder, max_gap=max_gap, remember=remember)
+        self._reorder, self._max_gap, self._remember = int(reorder), int(max_gap), int(remember)
         self.threshold = meta.threshold if threshold is None else threshold
         self._rounds = Rounds(detector, 1, warm=warm)
 
@@ -77,6 +80,11 @@ class Stream:
     def counts(self) -> GridCounts:
         """What happened to the rows so far."""
         return self._grid.counts
+
+    @property
+    def incidents(self) -> Incidents:
+        """When it happened, since the stream was begun or restored; see `runtime.clock.said`."""
+        return self._grid.incidents
 
     def push(self, time: object, values: Sequence[float] | Mapping[str, float]) -> Scores:
         """Takes one row and scores the slots that became final: none, one or several.
@@ -111,7 +119,7 @@ class Stream:
         return self._score(self._grid.place(times_ns, values))
 
     def flush(self) -> Scores:
-        """Scores the slots that are held for late rows; use it at the end of the data."""
+        """Scores what is held for late rows or for the next one; use it at the end of the data."""
         return self._score(self._grid.flush())
 
     def snapshot(self) -> bytes:
@@ -120,6 +128,7 @@ class Stream:
             "reorder": self._reorder,
             "max_gap": self._max_gap,
             "threshold": self._threshold,
+            "remember": self._remember,
         }
         return seal_streams("stream", self._detector, options, self._rounds.state, [self._grid])
 
@@ -149,7 +158,7 @@ class Stream:
         slot_ns = self._grid.slot_ns(time_ns)
         if slot_ns is None:
             return self._score(self._grid.place(np.array([time_ns], np.int64), values))
-        row = self._grid.advance()
+        row = self._grid.advance(time_ns, values)
         return Scores.of_row(slot_ns, values, row, self._rounds.one(slot_ns, values), self._level)
 
     def _score(self, placed: Placed) -> Scores:

@@ -1,6 +1,5 @@
-"""Which columns of a table are read, and what their cells mean."""
+"""The columns of a table that are read: its channels, and its times where it has any."""
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -8,12 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.clock.durations import nanoseconds
-from runtime.clock.timestamps import TimestampParser, TimeStyle
+from runtime.clock.timestamps import NO_TIME, TimestampParser
 from runtime.errors import InputError
+from runtime.tables.cells import ColumnCells
+from runtime.tables.json_rows import text_of
+from runtime.tables.suspects import Suspects
 
-TIME_COLUMNS = ("time", "timestamp", "date", "datetime", "ts")
-"""Names of a time column, in any case, where none is given."""
-_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d*,\d+\s*")
+__all__ = ["Block", "Channels", "Clock"]
 
 
 class Block(NamedTuple):
@@ -25,67 +25,100 @@ class Block(NamedTuple):
     """The channels, NaN where missing: float64 (rows, channels)."""
 
 
-class Columns:
-    """The columns that are read: the channels, and a time column where there is one.
+class Clock:
+    """The times of a table's rows: read, or counted where there are none.
 
     Args:
-        channels: Names of the channels, in the order wanted.
-        period_s: Step of the times 0, 1, 2 … × period where there is no time column.
-        time: Name of the time column, where it is given.
-        name: What to call the table in messages.
+        parser: Reads them; `None`: rows are numbered.
+        period_s: Step of the times 0, 1, 2 … × period where rows are numbered.
+        suspects: Takes rows without a time.
     """
 
     def __init__(
-        self, channels: Sequence[str], *, period_s: float, time: str | None, name: str
+        self, parser: TimestampParser | None, *, period_s: float, suspects: Suspects
     ) -> None:
-        self.channels = tuple(channels)
-        self.time = time
-        self.name = name
+        self._parser = parser
         self._period_ns = nanoseconds(period_s)
-        self._times = TimestampParser()
-        self._numbered = 0  # rows numbered so far, where there is no time column
+        self._suspects = suspects
+        self._numbered = 0
 
-    @property
-    def wanted(self) -> tuple[str, ...]:
-        """Names that the table must have."""
-        return self.channels if self.time is None else (*self.channels, self.time)
-
-    @property
-    def style(self) -> TimeStyle | None:
-        """How times are written; `None` before the first one, or without a time column."""
-        return self._times.style
-
-    def time_at(self, names: Sequence[str]) -> int | None:
-        """Returns the place of the time column among names; `None` where there is none."""
-        if self.time is not None:
-            return names.index(self.time)
-        lower = [None if name in self.channels else name.lower() for name in names]
-        return next((lower.index(name) for name in TIME_COLUMNS if name in lower), None)
-
-    def times(self, cells: list[str] | None, numbers: Sequence[int]) -> npt.NDArray[np.int64]:
-        """Returns the times of rows, int64 nanoseconds.
+    def read(
+        self, cells: Sequence[str] | None, rows: Sequence[int]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.intp] | None]:
+        """Returns the times of rows, int64 nanoseconds, and which rows have one (`None`: all).
 
         Args:
-            cells: The time column's, or `None`: rows are numbered.
-            numbers: Of the rows in the file, for messages.
+            cells: The time column's; `None` where rows are numbered.
+            rows: Their numbers in the file, for messages.
         """
-        if cells is None:
+        if cells is None or self._parser is None:
             first = self._numbered
-            self._numbered += len(numbers)
-            return np.arange(first, first + len(numbers)) * self._period_ns
-        if numbers[-1] - numbers[0] + 1 == len(cells):
-            return self._times.parse(cells, numbers[0])
-        # Blank lines in between: cell by cell, so that messages name the right row.
-        return np.concatenate(
-            [self._times.parse([cell], row) for cell, row in zip(cells, numbers, strict=True)]
-        )
+            self._numbered += len(rows)
+            if rows:
+                self._suspects.follow(rows[-1])
+            return np.arange(first, first + len(rows)) * self._period_ns, None
+        times = self._parser.parse(cells, rows[0], strict=False)
+        if not (times == NO_TIME).any():
+            self._suspects.follow(rows[-1])
+            return times, None
+        good = np.flatnonzero(times != NO_TIME)
+        for place in np.flatnonzero(times == NO_TIME).tolist():
+            self._suspects.take(cells[place], rows[place], self._error(cells[place], rows[place]))
+        if len(good):
+            self._suspects.follow(rows[int(good[-1])])
+        return times[good], good
 
-    def no_number(self, cell: object, column: str, row: int) -> InputError:
-        """Returns the error for a cell that is no number."""
-        advice = "Correct the cell, or leave it empty."
-        if isinstance(cell, str) and _DECIMAL_COMMA.fullmatch(cell):
-            advice = "Write decimals with a point: decimal commas are not read."
-        return InputError(
-            f"Column {column} of {self.name} must hold numbers. "
-            f"Received: {str(cell)[:60]!r} in row {row}. {advice}"
-        )
+    def _error(self, cell: str, row: int) -> InputError:
+        try:
+            if self._parser is not None:
+                self._parser.parse([cell], row)
+        except InputError as error:
+            return error
+        return InputError(f"Every row must have a time. Received: {cell[:60]!r} in row {row}.")
+
+
+class Channels:
+    """The channels of a table.
+
+    Args:
+        cells: A reader per channel.
+        is_text: All cells are text, as those of a CSV file.
+    """
+
+    def __init__(self, cells: Sequence[ColumnCells], *, is_text: bool = False) -> None:
+        self._is_text = is_text
+        self.cells = list(cells)
+        """In order."""
+
+    def read(
+        self, columns: Sequence[Sequence[object]], rows: Sequence[int]
+    ) -> npt.NDArray[np.float64]:
+        """Returns values, float64 (rows, channels).
+
+        Raises:
+            InputError: A cell that is no number.
+        """
+        values = np.empty((len(rows), len(self.cells)))
+        for place, (reader, cells) in enumerate(zip(self.cells, columns, strict=True)):
+            values[:, place] = self._column(reader, cells, rows)
+        return values
+
+    def _column(
+        self, reader: ColumnCells, cells: Sequence[object], rows: Sequence[int]
+    ) -> npt.NDArray[np.float64]:
+        types = {str} if self._is_text else set(map(type, cells))
+        if types <= {str}:
+            texts: Sequence[str] = cells  # type: ignore[assignment]
+        elif types <= {float, int, type(None)}:
+            return reader.take(_floats(cells))
+        else:
+            texts = [text_of(cell) for cell in cells]
+        return reader.read(texts, rows)
+
+
+def _floats(cells: Sequence[object]) -> npt.NDArray[np.float64]:
+    try:
+        return np.array(cells, np.float64)
+    except OverflowError:
+        # An integer of more than 308 digits.
+        return np.array([np.inf if isinstance(c, int) else c for c in cells], np.float64)

@@ -1,119 +1,126 @@
-"""CSV: a header, then rows."""
+"""CSV: columns of cells, below a header that is found."""
 
-import csv
-import io
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from operator import itemgetter
 
-import numpy as np
-import numpy.typing as npt
-
-from runtime.errors import InputError
-from runtime.tables.columns import Block, Columns
+from runtime.tables.layout import Layout, find_layout
 from runtime.tables.lines import Lines
+from runtime.tables.records import Records
+from runtime.tables.suspects import Suspects
 
-_MISSING = frozenset(["", "nan", "null", "na", "n/a", "none"])
+__all__ = ["CsvRows"]
 
 
-def csv_blocks(lines: Lines, columns: Columns, head: bytes) -> Iterator[Block]:
-    """Yields the rows of a CSV file, see `TableReader`."""
-    header: list[str] | None = None
-    delimiter = ","
-    for text in lines.texts(head, quotes=True):
-        if header is None:
-            delimiter = find_delimiter(text.lstrip("\r\n").split("\n", 1)[0])
-        rows = _split(text, delimiter, lines)
-        if header is None:
-            blank = next((i for i, row in enumerate(rows) if row), None)
-            if blank is None:
-                lines.row += len(rows)
-                continue
-            header = [cell.strip() for cell in rows[blank]]
-            rows = rows[blank + 1 :]
-            lines.row += blank + 1
-            time_at, channels_at = _places(header, columns)
-        number = len(rows)
-        numbers: Sequence[int] = range(lines.row, lines.row + number)
-        if set(map(len, rows)) - {len(header)}:
-            rows, numbers = _regular(rows, header, lines)
+class CsvRows:
+    """The rows of a CSV file.
+
+    Args:
+        lines: The file.
+        head: Its first lines.
+        suspects: Takes rows that are none.
+        wanted: Columns that it should have, where they are known.
+
+    Raises:
+        InputError: There are no rows below the header.
+    """
+
+    def __init__(
+        self, lines: Lines, head: list[str], suspects: Suspects, wanted: Collection[str] = ()
+    ) -> None:
+        self._lines = lines
+        self._head = head
+        self._suspects = suspects
+        self.layout: Layout = find_layout(head, lines.name, wanted)
+        """Where its parts lie."""
+        self.names = self.layout.names
+        """Of the columns, in order."""
+        self.units = self.layout.units
+        """Units, from a row below the header."""
+        self.repeated_headers = 0
+        """Rows that were the header again."""
+        self.comments = 0
+        """Comments between the rows."""
+
+    def sample(self) -> list[list[str]]:
+        """Returns the first cells of every column."""
+        records = Records(self.layout.delimiter, self.layout.width)
+        rows, _ = records.split(self._head[self.layout.first :], 0)
+        width = self.layout.width
+        full = [self._joined(row) for row in rows if len(row) >= width and not self._is_header(row)]
+        return [[row[place].strip() for row in full] for place in range(len(self.names))]
+
+    def columns(
+        self, places: Sequence[int]
+    ) -> Iterator[tuple[Sequence[Sequence[object]], Sequence[int]]]:
+        """Yields cells of some columns, as many rows at a time as have arrived, and their rows."""
+        lines, layout = self._lines, self.layout
+        records = Records(layout.delimiter, layout.width)
+        lines.row += layout.first
+        first = layout.first
+        for batch in lines.batches(self._head):
+            some = batch[first:]
+            first = max(0, first - len(batch))
+            row = lines.row
+            lines.row += len(some)
+            if (plain := self._plain(records, some, places)) is not None:
+                yield plain, range(row, row + len(some))
+            else:
+                yield from self._taken(*records.split(some, row), places)
+        yield from self._taken(*records.finish(), places)
+        self.stray_quotes = records.stray_quotes
+
+    def _plain(
+        self, records: Records, lines: Sequence[str], places: Sequence[int]
+    ) -> list[list[str]] | None:
+        """Returns the columns of lines that are rows and nothing else, many times faster."""
+        if self.layout.joins_time or not lines:
+            return None
+        cells = records.flat(lines)
+        if cells is None:
+            return None
+        width = self.layout.width
+        firsts = "\n".join(cells[::width])
+        if "#" in firsts or self.names[0] in firsts:
+            return None
+        return [cells[place::width] for place in places]
+
+    def _taken(
+        self, rows: list[list[str]], numbers: Sequence[int], places: Sequence[int]
+    ) -> Iterator[tuple[Sequence[Sequence[object]], Sequence[int]]]:
+        width = self.layout.width
+        if set(map(len, rows)) - {width} or any(row[0].startswith("#") for row in rows):
+            rows, numbers = self._regular(rows, numbers)
+        header = self.names[0]
+        if any(row[0].strip() == header for row in rows):
+            kept = [i for i, row in enumerate(rows) if not self._is_header(row)]
+            self.repeated_headers += len(rows) - len(kept)
+            rows, numbers = [rows[i] for i in kept], [numbers[i] for i in kept]
         if rows:
-            checked = "_" in text
-            values = [
-                _floats([*map(itemgetter(at), rows)], header[at], numbers, columns, checked=checked)
-                for at in channels_at
-            ]
-            cells = None if time_at is None else [*map(itemgetter(time_at), rows)]
-            yield Block(columns.times(cells, numbers), np.stack(values, axis=1))
-        lines.row += number
+            if self.layout.joins_time:
+                rows = [self._joined(row) for row in rows]
+            yield [[*map(itemgetter(place), rows)] for place in places], numbers
 
+    def _regular(
+        self, rows: list[list[str]], numbers: Sequence[int]
+    ) -> tuple[list[list[str]], list[int]]:
+        """Leaves out blank lines and comments; cells beyond the header must be empty."""
+        width = self.layout.width
+        good: list[list[str]] = []
+        kept: list[int] = []
+        for row, number in zip(rows, numbers, strict=True):
+            if not any(cell.strip() for cell in row) and (len(row) < width or width == 1):
+                continue
+            if row[0].lstrip().startswith("#"):
+                self.comments += 1
+            elif len(row) >= width and not any(cell.strip() for cell in row[width:]):
+                good.append(row[:width])
+                kept.append(number)
+            else:
+                self._suspects.take_row(row, number, width)
+        return good, kept
 
-def _split(text: str, delimiter: str, lines: Lines) -> list[list[str]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        return list(reader)
-    except csv.Error as error:
-        raise InputError(
-            f"{lines.name} must be CSV. Received: {error} in row {lines.row + reader.line_num - 1}."
-        ) from error
+    def _is_header(self, row: list[str]) -> bool:
+        return [cell.strip() for cell in row[: len(self.names)]] == list(self.names)
 
-
-def _places(header: list[str], columns: Columns) -> tuple[int | None, list[int]]:
-    """Finds the time column and the channels in the header."""
-    wanted = columns.wanted
-    missing = [name for name in wanted if name not in header]
-    if missing:
-        raise InputError(
-            f"{columns.name} must have the columns {', '.join(wanted)}. "
-            f"Received: {', '.join(header)[:500]}; {', '.join(missing)} missing. "
-            "Rename the columns, or use a detector made for these."
-        )
-    double = [name for name in wanted if header.count(name) > 1]
-    if double:
-        raise InputError(
-            f"{columns.name} must have each column once. Received: {double[0]} "
-            f"{header.count(double[0])} times. Rename one of them."
-        )
-    return columns.time_at(header), [header.index(name) for name in columns.channels]
-
-
-def _regular(
-    rows: list[list[str]], header: list[str], lines: Lines
-) -> tuple[list[list[str]], list[int]]:
-    """Drops blank lines; any other row of another length is an error."""
-    kept = [i for i, row in enumerate(rows) if row and (len(row) > 1 or row[0].strip())]
-    for i in kept:
-        if len(rows[i]) != len(header):
-            raise InputError(
-                f"Every row of {lines.name} must have {len(header)} cells, as its header. "
-                f"Received: {len(rows[i])} in row {lines.row + i}. Mend that row."
-            )
-    return [rows[i] for i in kept], [lines.row + i for i in kept]
-
-
-def _floats(
-    cells: list[str], column: str, numbers: Sequence[int], columns: Columns, *, checked: bool
-) -> npt.NDArray[np.float64]:
-    try:
-        # float() reads "1_000", which is no number elsewhere.
-        if not (checked and any("_" in cell for cell in cells)):
-            return np.fromiter(map(float, cells), np.float64, len(cells))
-    except ValueError:
-        pass
-    values = np.empty(len(cells))
-    for i, cell in enumerate(cells):
-        try:
-            if "_" in cell:
-                raise columns.no_number(cell, column, numbers[i])
-            values[i] = float(cell)
-        except ValueError:
-            if cell.strip().lower() not in _MISSING:
-                raise columns.no_number(cell, column, numbers[i]) from None
-            values[i] = np.nan
-    return values
-
-
-def find_delimiter(header: str) -> str:
-    """Returns the delimiter of a CSV header: comma, semicolon, tab or bar."""
-    outside = re.sub(r'"[^"]*"', "", header)
-    return max(",;\t|", key=outside.count)
+    def _joined(self, row: list[str]) -> list[str]:
+        return [f"{row[0]} {row[1]}", *row[2:]] if self.layout.joins_time else row

@@ -14,6 +14,7 @@ from runtime.alarms.events import Event
 from runtime.clock.timestamps import TimeStyle, format_times
 from runtime.model.outputs import score_columns
 from runtime.streams.scores import Scores
+from runtime.tables.formulas import as_text
 
 __all__ = ["EventWriter", "Format", "ScoreWriter", "number_texts"]
 
@@ -26,7 +27,8 @@ _EVENT_COLUMNS = ("start", "end", "peak_time", "peak_severity", "channels")
 class ScoreWriter:
     """Writes scored steps: the time and `score_columns`.
 
-    Missing values are empty cells in CSV and null in JSON.
+    Missing values are empty cells in CSV and null in JSON. In CSV, names that a spreadsheet would
+    run are written as text, see `runtime.tables.formulas`.
     """
 
     file: BinaryIO
@@ -41,7 +43,7 @@ class ScoreWriter:
     def header(self) -> None:
         """Writes the header line, in CSV."""
         if self.form == "csv":
-            self.file.write(_csv_line(self._columns()))
+            self.file.write(_csv_line([as_text(name) for name in self._columns()]))
 
     def write(self, scores: Scores) -> None:
         """Writes steps and flushes them."""
@@ -99,7 +101,8 @@ class EventWriter:
             times = format_times(moments, self.style)
             severity = number_texts(np.array([event.peak_severity], np.float32), self.form)[0]
             if self.form == "csv":
-                self.file.write(_csv_line([*times, severity, ";".join(event.channels)]))
+                names = ";".join(map(as_text, event.channels))
+                self.file.write(_csv_line([*times, severity, names]))
             else:
                 number = self.style.kind == "number"
                 row = [json.loads(t) if number else t for t in times]

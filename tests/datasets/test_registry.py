@@ -136,8 +136,8 @@ def test_own_csv_with_other_times(tmp_path, times, index):
         ("a,b\n", "bad.csv must have rows"),
         ("time\n2025-01-01\n", "bad.csv must have at least one numeric column"),
         ("a,b\n1,2\n3,4\n5,x7\n", "Column b of .*bad.csv .*'x7' in row 4"),
-        ("time,a\n2025-01-01,1\n,2\n", "Times must be .*'' in row 3"),
-        ("a,b\n1,2\n4,5,6\n", "Every row of .*bad.csv must have 2 cells.* 3 in row 3"),
+        ("time,a\n2025-01-01,1\n,2\n2025-01-02,3\n", "Times must be .*'' in row 3"),
+        ("a,b\n1,2\n3,4\n4,5,6\n7,8\n", "Every row of .*bad.csv must have 2 cells.* 3 in row 4"),
     ],
 )
 def test_bad_csv(tmp_path, text, message):
@@ -165,7 +165,7 @@ def test_bad_labels(tmp_path, times, text, message):
 
 
 def test_missing_file():
-    with pytest.raises(InputError, match="nowhere.csv cannot be read"):
+    with pytest.raises(InputError, match="can be read. Received: nowhere.csv"):
         load("nowhere.csv")
 
 

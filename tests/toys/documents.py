@@ -32,10 +32,17 @@ def odd_rows(series, period_ns=PERIOD):
     times[0] = series["test_times"][0]
     order = np.arange(len(times))
     order[[30, 31]], order[[90, 92]] = [31, 30], [92, 90]  # late rows
-    order = np.concatenate([order[:20], order[19:], order[100:160]])  # a duplicate; back in time
-    values = values[order].copy()
+    # A duplicate; an overlap; back in time.
+    order = np.concatenate([order[:20], order[19:140], order[100:], order[60:160]])
+    times, values = times[order], values[order].copy()
     values[5, 0], values[6, 1] = 1e300, -np.inf
-    return times[order], values
+    values[20] += 1.0  # of the duplicate
+    values[150:154] += 1.0  # of the overlap: corrections
+    values[-100:] += 1.0
+    times[40] += 9 * period_ns  # ahead of its time
+    times[-20:] += 7 * period_ns  # a gap
+    times[-8:] -= 10 * period_ns  # back to where no rows were
+    return times, values
 
 
 def check_port(path, series):
@@ -49,12 +56,14 @@ def check_port(path, series):
     scores = Scores.joined([stream.push_many(times, values), stream.flush()])
     counts = stream.counts
     assert min(counts.restarts, counts.backward, counts.missing) > 0
-    assert min(counts.late, counts.duplicates) > 0
+    assert min(counts.late, counts.duplicates, counts.stray) > 0
+    assert min(counts.repeated, counts.conflicts) > 0
     port = documented()["Port"](str(path))
     steps = [
         step for time, row in zip(times.tolist(), values, strict=True)
         for step in port.push(time, row)
     ]  # fmt: skip
+    steps += port.flush()
     got = [np.array(column) for column in zip(*steps, strict=True)]
     np.testing.assert_array_equal(got[0], scores.times_ns)
     assert relative_gap(got[1], scores.severity, output="severity") < 1e-5

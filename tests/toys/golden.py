@@ -23,6 +23,8 @@ FOLDER = Path(__file__).parents[1] / "golden" / "detectors"
 SERIES = "series.npz"
 WEIGHTS = "weights.json"
 BACKENDS = ("tensorflow", "jax", "torch")
+COUNTED = ("received", "duplicates", "late", "missing", "restarts", "backward")
+"""Of what happened to the rows, in the order of the files."""
 SETTINGS = {
     "gaussian": {"detector": {"window": 12}},
     "rnn": {"training": {"epochs": 2}, "detector": {"embedding": 4, "units": 4, "smooth": 5}},
@@ -140,7 +142,7 @@ def keras_numbers(detector, series, onnx, *, quick=False):
 
     scores, counts = detector.scores(frame(series, "test"))
     numbers = {f"scores.{f.name}": getattr(scores, f.name) for f in fields(scores)}
-    numbers["counts"] = np.array(list(counts.values()))
+    numbers["counts"] = np.array([counts[name] for name in COUNTED])
     numbers["events"] = np.array(
         [(e.start_ns, e.end_ns, e.peak_ns) for e in detector.events_of(scores)]
     ).reshape(-1, 3)

@@ -63,15 +63,15 @@ def subjects(detector):
             )
         )
     batch = StreamBatch(detector, ["x", "y", "z"], reorder=2)
-    who = np.arange(60) % 3
-    batch.push_many(who, np.repeat(times[:20], 3), np.repeat(values[:20], 3, axis=0))
+    who = np.arange(66) % 3  # the last row of each waits: it comes after a gap
+    batch.push_many(who, np.repeat(times[:22], 3), np.repeat(values[:22], 3, axis=0))
     found.append(
         Subject(
             "batch",
             batch,
             lambda blob: StreamBatch.restore(detector, blob),
             lambda other: _plain(
-                other.push_many(np.arange(3), np.repeat(times[20:21], 3), values[20:23]).scores,
+                other.push_many(np.arange(3), np.repeat(times[22:23], 3), values[22:25]).scores,
                 other.flush().scores,
             ),
         )

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kad.data.frames import infer_period, time_index, times_ns, to_grid, to_segments
+from kad.data.frames import time_index, times_ns, to_grid, to_segments
+from kad.data.period import infer_period
 from runtime.clock.grid import GridCounts, make_grid
 from runtime.errors import InputError
 from toys.series import wave
@@ -26,14 +27,14 @@ def test_period_is_the_median_step():
 
 
 def test_segments_are_what_the_gateway_sees():
-    """Short gaps become missing rows, long ones separate segments, duplicates are counted."""
+    """Short gaps become missing rows, long ones separate segments, copies are counted."""
     frame = wave(60)
     frame = pd.concat([frame.iloc[:10], frame.iloc[9:10], frame.iloc[12:30], frame.iloc[50:]])
     placed, counts = to_grid(frame, make_grid("time", **GRID))
     segments = to_segments(placed)
     assert [len(s.values) for s in segments] == [30, 10]
     assert np.isnan(segments[0].values[10:12]).all()
-    assert counts == GridCounts(received=39, duplicates=1, missing=2, restarts=1)
+    assert counts == GridCounts(received=39, repeated=1, missing=2, restarts=1)
     assert (np.diff(segments[0].times_ns) == MINUTE).all()
 
 

@@ -305,7 +305,7 @@ def test_command_prints_and_writes(folder, monkeypatch, capsys, tmp_path):
     ("arguments", "message"),
     [
         (("none", "data.csv", "--labels", "labels.csv"), "There is no detector at none"),
-        (("run", "none.csv", "--labels", "labels.csv"), "none.csv cannot be read"),
+        (("run", "none.csv", "--labels", "labels.csv"), "can be read. Received: none.csv"),
         (("run", "data.csv", "--labels", "none.csv"), "none.csv cannot be read"),
         (("run", "data.csv", "--labels", "data.csv"), "columns start and end"),
         (("run", "data.csv", "--labels", "late.csv"), "No window of late.csv holds a row"),

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.clock.grid import GridCounts, RowGrid, TimeGrid, make_grid
+from runtime.clock.remembered import checksums
 from runtime.clock.timestamps import TimestampParser
 from runtime.errors import InputError
 
@@ -33,82 +34,205 @@ def joined(parts):
 class OneByOne:
     """The documented semantics, row by row, without any attention to speed."""
 
-    def __init__(self, period, reorder, max_gap):
+    def __init__(self, period, reorder, max_gap, remember):
         self.period, self.reorder, self.max_gap = period, reorder, max_gap
-        self.anchor = None
+        self.near, self.most = max(2, reorder), max(remember, reorder + 1)
+        self.anchor = self.waiting = None
+        self.known, self.same, self.other = [], 0, 0
         self.out = []
         self.count = dict.fromkeys(GridCounts.__slots__, 0)
 
     def start(self, time):
-        self.anchor, self.next, self.high = time, 0, -1
-        self.held, self.missed = {}, set()
+        self.anchor, self.next, self.high, self.held = time, 0, -1, {}
+
+    def slot(self, time):
+        return (time - self.anchor + self.period // 2) // self.period
+
+    def row_of(self, slot, time):
+        """Stamp and values that a slot has had, those of the same stamp first."""
+        rows = [row for row in self.known[-self.most :] if self.slot(row[0]) == slot]
+        return next((row for row in rows if row[0] == time), rows[0] if rows else None)
 
     def emit(self, end):
         for slot in range(self.next, end):
             row = self.held.pop(slot, None)
-            if row is None:
-                self.missed.add(slot)
-                self.count["missing"] += 1
+            self.count["missing"] += row is None
             self.out.append((self.anchor + slot * self.period, row, slot == 0))
         self.next = max(self.next, end)
 
-    def push(self, time, values):
-        if self.anchor is None:
-            self.start(time)
-        slot = (time - self.anchor + self.period // 2) // self.period
-        back = self.high - slot > max(self.max_gap, self.reorder)
-        if back or slot - self.high - 1 > self.max_gap:
+    def fill(self, slot, values):
+        """Puts a row into an open slot, if nothing of it is lost."""
+        if slot < self.next:
+            return False
+        first = self.held.setdefault(slot, values)
+        pairs = list(zip(first, values, strict=True))
+        if any(np.isfinite(b) and np.isfinite(a) and a != b for a, b in pairs):
+            self.held[slot] = [b if not np.isfinite(a) else a for a, b in pairs]
+            return False
+        self.held[slot] = [b if not np.isfinite(a) and np.isfinite(b) else a for a, b in pairs]
+        return True
+
+    def put(self, time, slot, values):
+        if slot > self.high:
+            self.known.append((time, values))
+            self.held[slot] = values
+            self.high = slot
+        else:
+            stamp, had = self.row_of(slot, time)
+            before = [*self.held.get(slot, [])]
+            if bytes_of(had) == bytes_of(values):
+                self.count["repeated"] += 1
+            elif self.fill(slot, values):
+                self.count["filled"] += 1
+            else:
+                self.count["duplicates"] += 1
+                self.count["shared"] += stamp == time
+                if before:
+                    pairs = zip(before, values, strict=True)
+                    self.held[slot] = [
+                        b if not np.isfinite(a) and np.isfinite(b) else a for a, b in pairs
+                    ]
+        self.emit(self.high - self.reorder + 1)
+
+    def settle(self, time, values):
+        (kind, then, before), self.waiting = self.waiting, None
+        slot = self.slot(time)
+        expected = self.anchor + (self.high + 1) * self.period
+        follows = abs(time - (then + self.period)) < abs(time - expected)
+        had = None
+        if kind != "ahead":
+            had = self.row_of(slot, time) if slot <= self.high else None
+            follows = follows and time - then >= self.period // 2
+        if kind == "late":
+            follows = follows and slot < self.high
+        if had and bytes_of(had[1]) == bytes_of(values):
+            self.count["late" if kind == "late" else "conflicts"] += 1
+            self.other += kind == "back"
+        elif follows:
+            self.believe(kind, then, before)
+        else:
+            self.count["late" if kind == "late" else "stray"] += 1
+
+    def believe(self, kind, time, values):
+        slot = self.slot(time)
+        if kind != "ahead" or slot - self.high - 1 > self.max_gap:
             self.emit(self.high + 1)
             self.count["restarts"] += 1
-            self.count["backward"] += back
+            if kind != "ahead":
+                self.count["backward"] += 1
+                self.known = self.known[-self.most :]
+                self.known = [row for row in self.known if row[0] < time - self.period // 2]
             self.start(time)
             slot = 0
+        self.same = self.other = 0
+        self.put(time, slot, values)
+
+    def push(self, time, values):
+        values = list(values)
+        if self.anchor is None:
+            self.start(time)
+        if self.waiting:
+            self.settle(time, values)
         self.count["received"] += 1
-        if slot < self.next:
-            self.count["late" if slot < 0 or slot in self.missed else "duplicates"] += 1
-        elif slot in self.held:
-            self.count["duplicates"] += 1
-            first = self.held[slot]
-            self.held[slot] = [
-                b if not np.isfinite(a) and np.isfinite(b) else a
-                for a, b in zip(first, values, strict=True)
-            ]
+        slot = self.slot(time)
+        ahead, back = slot - self.high, self.high - slot
+        had = self.row_of(slot, time) if ahead <= 0 else None
+        trusted = self.same >= 2 and self.other <= self.same + 10
+        covered = bool(self.known) and self.known[-self.most :][0][0] <= time
+        if ahead - 1 > min(self.near, self.max_gap):
+            self.waiting = ("ahead", time, values)
+        elif had and bytes_of(had[1]) == bytes_of(values):
+            self.count["repeated"] += 1
+            self.same += back > 0 or self.same > 0
+        elif ahead > 0:
+            self.same = self.other = 0
+            self.put(time, slot, values)
+        elif back == 0 and not trusted:
+            self.put(time, slot, values)
+        elif not had and slot >= self.next:
+            self.held[slot] = values
+            self.known = sorted([*self.known, (time, values)], key=lambda row: row[0])
+        elif not had and (back <= self.near or (self.same and covered)):
+            self.count["late"] += 1
+        elif not had:
+            is_late = covered or back <= max(self.max_gap, self.near)
+            self.waiting = ("late" if is_late else "back", time, values)
+        elif self.complements(slot, values):
+            self.fill(slot, values)
+            self.count["filled"] += 1
+        elif trusted:
+            self.count["conflicts"] += 1
+            self.other += 1
         else:
-            self.held[slot] = list(values)
-        self.high = max(self.high, slot)
-        self.emit(self.high - self.reorder + 1)
+            self.waiting = ("back", time, values)
+
+    def complements(self, slot, values):
+        pairs = zip(self.held.get(slot, []), values, strict=False)
+        return slot >= self.next and all(
+            a == b or not (np.isfinite(a) and np.isfinite(b)) for a, b in pairs
+        )
+
+    def flush(self):
+        if self.waiting:
+            waiting, self.waiting = self.waiting, None
+            if waiting[0] == "late":
+                self.count["late"] += 1
+            else:
+                self.believe(*waiting)
+        self.emit(self.high + 1)
+
+
+def bytes_of(values):
+    return np.array(values, float).tobytes()
 
 
 @st.composite
 def arrivals(draw):
+    """Rows of a clock that is set, jitters and errs; some come again, corrected or not."""
     steps = st.one_of(
         st.sampled_from([1.0, 1.0, 1.0, 1.0, 0.0, 2.0, 3.0, -1.0, -2.0, 0.4, 1.3]),
-        st.sampled_from([4.0, 7.0, 30.0, -5.0, -40.0]),
+        st.sampled_from([4.0, 7.0, 30.0, -5.0, -7.0, -40.0]),
     )
-    times = np.cumsum(draw(st.lists(steps, min_size=1, max_size=60)))
+    times = list(np.cumsum(draw(st.lists(steps, min_size=1, max_size=40))))
     cells = st.sampled_from([1.0, 2.0, 3.0, NAN, np.inf])
     size = 2 * len(times)
     values = draw(st.lists(cells, min_size=size, max_size=size))
-    cuts = draw(st.lists(st.integers(0, len(times)), max_size=5))
-    return times, np.array(values).reshape(-1, 2), sorted({0, len(times), *cuts})
+    rows = list(zip(times, zip(values[::2], values[1::2], strict=True), strict=True))
+    for _ in range(draw(st.integers(0, 2))):  # some come again, at once or later
+        first = draw(st.integers(0, len(rows)))
+        again = rows[first : first + draw(st.integers(0, 12))]
+        if again and draw(st.booleans()):
+            at = draw(st.integers(0, len(again) - 1))
+            again[at] = (again[at][0], (9.0, 9.0))
+        at = draw(st.integers(min(first + len(again), len(rows)), len(rows)))
+        rows[at:at] = again
+    cuts = draw(st.lists(st.integers(0, len(rows)), max_size=5))
+    minutes, values = (np.array(column) for column in zip(*rows, strict=True))
+    return minutes, values, sorted({0, len(rows), *cuts})
 
 
-@settings(deadline=None, max_examples=300)
-@given(rows=arrivals(), reorder=st.integers(0, 5), max_gap=st.integers(0, 6))
-def test_any_chunking_equals_the_row_by_row_semantics(rows, reorder, max_gap):
+@settings(deadline=None, max_examples=400)
+@given(
+    rows=arrivals(),
+    reorder=st.integers(0, 5),
+    max_gap=st.integers(0, 12),
+    remember=st.sampled_from([0, 1, 3, 8, 100]),
+)
+def test_any_chunking_equals_the_row_by_row_semantics(rows, reorder, max_gap, remember):
     """Chunks of any size, with a snapshot in between, give what the documented rules give."""
     minutes, values, cuts = rows
     times = np.round(minutes * MINUTE).astype(np.int64)
-    slow = OneByOne(MINUTE, reorder, max_gap)
+    slow = OneByOne(MINUTE, reorder, max_gap, remember)
     for time, row in zip(times, values, strict=True):
         slow.push(int(time), row)
-    slow.emit(slow.high + 1)
+    slow.flush()
 
-    grid = TimeGrid(MINUTE, 2, reorder=reorder, max_gap=max_gap)
+    options = {"reorder": reorder, "max_gap": max_gap, "remember": remember}
+    grid = TimeGrid(MINUTE, 2, **options)
     parts = []
     for start, end in pairwise(cuts):
         parts.append(grid.place(times[start:end], values[start:end]))
-        other = TimeGrid(MINUTE, 2, reorder=reorder, max_gap=max_gap)
+        other = TimeGrid(MINUTE, 2, **options)
         other.restore(grid.snapshot())
         grid = other
     parts.append(grid.flush())
@@ -122,6 +246,9 @@ def test_any_chunking_equals_the_row_by_row_semantics(rows, reorder, max_gap):
     assert ((out_rows < 0) == [row is None for _, row, _ in slow.out]).all()
     filled = out_rows >= 0
     assert (np.abs(times[out_rows[filled]] - out_times[filled]) <= MINUTE // 2).all()
+    assert (np.diff(out_times)[~restart[1:]] == MINUTE).all()
+    counts = grid.counts
+    assert filled.sum() == counts.received - counts.dropped - counts.repeated - counts.filled
 
 
 def test_rows_out_of_order_are_put_in_order_within_the_window():
@@ -138,32 +265,123 @@ def test_first_row_of_a_slot_wins_but_its_missing_channels_are_filled():
     grid = TimeGrid(MINUTE, 2, reorder=1, max_gap=5)
     place(grid, [0, 0, 0], [[1, NAN], [2, 5], [3, 6]])
     assert series(grid.flush()) == [(0, 1, 5)]
-    assert grid.counts.duplicates == 2
+    assert (grid.counts.filled, grid.counts.duplicates) == (0, 2)
 
 
 def test_a_late_row_is_dropped_and_counted():
-    """What was emitted as missing stays missing; a second copy of a real row is a duplicate."""
+    """What was emitted as missing stays missing; a second copy of a real row is a repetition."""
     grid = TimeGrid(MINUTE, 1, max_gap=5)
     place(grid, [0, 3])
-    assert len(place(grid, [1, 0, 3]).times_ns) == 0
-    assert grid.counts == GridCounts(received=5, missing=2, late=1, duplicates=2)
+    assert len(place(grid, [1, 0, 3], [5, 0, 2]).times_ns) == 0
+    assert grid.counts == GridCounts(
+        received=5, missing=2, late=1, repeated=1, duplicates=1, shared=1
+    )
 
 
 def test_a_gap_longer_than_max_gap_starts_a_new_segment():
     """The missing rows of a long gap are not emitted; the new anchor is off the old grid."""
     grid = TimeGrid(MINUTE, 1, max_gap=2)
-    placed = place(grid, [0, 3, 7.25])
-    assert series(placed)[-1] == (7.25, 2)
-    assert placed.restart.tolist() == [True, False, False, False, True]
-    assert grid.counts == GridCounts(received=3, missing=2, restarts=1)
+    placed = place(grid, [0, 3, 7.25, 8.25])
+    assert series(placed)[-2:] == [(7.25, 2), (8.25, 3)]
+    assert placed.restart.tolist() == [True, False, False, False, True, False]
+    assert grid.counts == GridCounts(received=4, missing=2, restarts=1)
 
 
-def test_one_stamp_from_the_future_does_not_block_the_stream():
-    """After a bad stamp a year ahead the next good row starts a segment of its own."""
-    grid = TimeGrid(MINUTE, 1, reorder=3, max_gap=10)
-    parts = [place(grid, [0, 1, 525_600, 2, 3]), grid.flush()]
-    assert joined(parts)[0].tolist() == [m * MINUTE for m in (0, 1, 525_600, 2, 3)]
-    assert grid.counts == GridCounts(received=5, restarts=2, backward=1)
+@pytest.mark.parametrize("reorder", [0, 3])
+@pytest.mark.parametrize("wrong", [9, 30, 525_600, -30, -525_600, -1])
+def test_one_stamp_alone_moves_nothing(reorder, wrong):
+    """Ahead or back, within `max_gap` or beyond: the rows after it go on as before."""
+    grid = TimeGrid(MINUTE, 1, reorder=reorder, max_gap=10)
+    times, _, restart, rows = joined([place(grid, [0, 1, 2, 3, wrong, 5, 6]), grid.flush()])
+    assert (times / MINUTE).tolist() == [0, 1, 2, 3, 4, 5, 6]
+    assert rows.tolist() == [0, 1, 2, 3, -1, 5, 6]
+    assert not restart[1:].any()
+    counts = grid.counts
+    assert (counts.stray + counts.late, counts.dropped, counts.missing) == (1, 1, 1)
+    assert counts.restarts == 0
+
+
+def test_a_row_waits_for_the_next_one_alone():
+    """After a gap a row comes with the next one, or at the end; short gaps wait for nothing."""
+    grid = TimeGrid(MINUTE, 1, max_gap=10)
+    place(grid, [0])
+    assert len(place(grid, [4]).times_ns) == 0
+    assert len(place(grid, [5]).times_ns) == 5
+    assert len(place(grid, [8]).times_ns) == 3
+    assert len(place(grid, [20]).times_ns) == 0
+    assert series(grid.flush())[-1] == (20, 0)
+    assert grid.counts == GridCounts(received=5, missing=3 + 2, restarts=1)
+
+
+@pytest.mark.parametrize("reorder", [0, 16])
+@pytest.mark.parametrize("back", [2, 8, 30])
+def test_a_clock_set_back_restarts_and_loses_nothing(reorder, back):
+    """Rows with other values are scored again from there on, as after any restart."""
+    grid = TimeGrid(MINUTE, 1, reorder=reorder, max_gap=50)
+    minutes = [*range(40), *range(40 - back, 60)]
+    times, values, restart, _ = joined([place(grid, minutes), grid.flush()])
+    assert (times / MINUTE).tolist() == minutes
+    assert values[:, 0].tolist() == list(range(len(minutes)))
+    assert np.flatnonzero(restart).tolist() == [0, 40]
+    assert grid.counts == GridCounts(received=len(minutes), restarts=1, backward=1)
+
+
+@pytest.mark.parametrize("reorder", [0, 16])
+def test_exports_that_overlap_are_scored_once(reorder):
+    """Equal rows are repetitions, others among them corrections: what came first stays."""
+    grid = TimeGrid(MINUTE, 1, reorder=reorder, max_gap=5, remember=100)
+    minutes = np.array([*range(40), *range(60, 80), *range(10, 40), *range(60, 100)])
+    values = minutes + 0.5
+    values[75:80] = -1.0
+    times, placed, restart, _ = joined([place(grid, minutes, values), grid.flush()])
+    assert (times / MINUTE).tolist() == [*range(40), *range(60, 100)]
+    assert (placed[:, 0] == times / MINUTE + 0.5).all()
+    assert restart.sum() == 2
+    assert grid.counts == GridCounts(received=130, repeated=45, conflicts=5, restarts=1)
+
+
+def test_an_overlap_that_begins_with_a_correction_is_one():
+    """The row waits, and the next one is a repetition."""
+    grid = TimeGrid(MINUTE, 1, max_gap=5)
+    minutes = [*range(20), *range(10, 30)]
+    values = np.array(minutes, float)
+    values[20] = -1
+    assert len(place(grid, minutes, values).times_ns) == 30
+    assert grid.counts == GridCounts(received=40, repeated=9, conflicts=1)
+
+
+def test_an_overlap_longer_than_what_is_remembered_restarts():
+    """So much is said: times never go back inside a segment."""
+    grid = TimeGrid(MINUTE, 1, max_gap=5, remember=10)
+    minutes = [*range(40), *range(10, 50)]
+    placed = place(grid, minutes, minutes)
+    assert (placed.times_ns / MINUTE).tolist() == minutes
+    assert grid.counts == GridCounts(received=80, restarts=1, backward=1)
+
+
+def test_a_clock_that_falls_to_1970_and_back_restarts_twice():
+    """A series of decades between is never emitted."""
+    grid = TimeGrid(MINUTE, 1, max_gap=50)
+    now = 28_000_000
+    minutes = [*range(now, now + 30), *range(20), *range(now + 52, now + 80)]
+    placed = place(grid, minutes)
+    assert (placed.times_ns / MINUTE).tolist() == minutes
+    assert np.flatnonzero(placed.restart).tolist() == [0, 30, 50]
+    assert grid.counts == GridCounts(received=78, restarts=2, backward=1)
+
+
+def test_rows_of_a_slot_that_fill_each_other_are_no_loss():
+    """Two sensors, one row each: all of both is there, where the slot waits for it."""
+    minutes = np.repeat(np.arange(10), 2) + np.tile([0, 0.1], 10)
+    values = np.full((20, 2), NAN)
+    values[::2, 0] = values[1::2, 1] = 1.0
+    grid = TimeGrid(MINUTE, 2, reorder=1, max_gap=5)
+    placed = joined([place(grid, minutes, values), grid.flush()])
+    assert np.isfinite(placed[1]).all()
+    assert grid.counts == GridCounts(received=20, filled=10)
+    live = TimeGrid(MINUTE, 2, max_gap=5)
+    place(live, minutes, values)
+    assert live.counts == GridCounts(received=20, duplicates=10)
 
 
 def test_jitter_is_rounded_to_the_grid():
@@ -178,7 +396,9 @@ def test_due_rows_may_be_advanced_without_place():
     for grid in grids:
         place(grid, [0])
     assert grids[0].due_ns == MINUTE
-    grids[0].advance(2)
+    values = np.array([[0.0], [1.0]])
+    assert grids[0].advance(MINUTE, values[:1]) == 1
+    assert grids[0].advance_many([2 * MINUTE], checksums(values[1:])) == 2
     place(grids[1], [1, 2])
     assert grids[0].snapshot().keys() == grids[1].snapshot().keys()
     np.testing.assert_equal(grids[0].snapshot(), grids[1].snapshot())
@@ -303,8 +523,16 @@ def test_masked_values_are_missing():
         {"received": -1},
         {"received": 2**62},
         {"started": 0},
-        {"missed": np.array([3, 3])},
-        {"missed": np.array([9])},
+        {"same": -1},
+        {"waiting": 3},
+        {"waiting": 1},
+        {"waiting_time": 5},
+        {"waiting_values": np.zeros((1, 1))},
+        {"stamps": np.array([0, 6, 5, 4]) * MINUTE},
+        {"stamps": np.array([0, 4, 5, 7]) * MINUTE},
+        {"stamps": np.empty(0, np.int64), "sums": np.empty(0, np.int64)},
+        {"sums": np.array([0, 1, 2, 2**32])},
+        {"sums": np.array([0, 1, 2])},
         {"pending_slots": np.array([6, 5])},
         {"pending_slots": np.array([5, 7])},
         {"pending_rows": np.array([0, 99])},
@@ -338,12 +566,16 @@ def nab(name):
 @pytest.mark.parametrize(
     ("name", "period", "counts"),
     [
-        ("machine_temperature_system_failure", 5, GridCounts(received=22695, duplicates=12)),
+        (
+            "machine_temperature_system_failure",
+            5,
+            GridCounts(received=22695, restarts=1, backward=1),
+        ),
         # Eleven copies, and the row at 03:01, whose slot 03:00 rounds into.
         (
             "ec2_request_latency_system_failure",
             5,
-            GridCounts(received=4032, duplicates=12, missing=13),
+            GridCounts(received=4032, duplicates=12, shared=11, missing=13),
         ),
         (
             "ambient_temperature_system_failure",
@@ -360,7 +592,7 @@ def test_real_traps(name, period, counts, reorder):
     placed = [grid.place(times, values), grid.flush()]
     out_times, out_values, restart, rows = joined(placed)
     assert grid.counts == counts
-    assert (rows >= 0).sum() == len(times) - grid.counts.duplicates - grid.counts.late
+    assert (rows >= 0).sum() == len(times) - grid.counts.dropped
     assert np.isnan(out_values).sum() == grid.counts.missing
     assert restart.sum() == grid.counts.restarts + 1
     gaps = np.diff(out_times)[~restart[1:]]

@@ -49,7 +49,7 @@ def test_a_large_snapshot_is_refused_unread(subject, monkeypatch):
     assert subject.outcome(subject.blob) == "refused"
 
 
-@pytest.mark.parametrize("blob", [None, "text", 5, [], b"", b"\n", b"kad", b"kad stream 2\n"])
+@pytest.mark.parametrize("blob", [None, "text", 5, [], b"", b"\n", b"kad", b"kad stream 3\n"])
 def test_what_is_no_snapshot_is_refused(subject, blob):
     """Of another type, or hardly begun."""
     assert subject.outcome(blob) == "refused"
@@ -100,8 +100,8 @@ def test_snapshots_of_other_detectors_are_refused(kind, other, message):
 
 def test_snapshots_of_earlier_versions_are_refused_in_a_sentence():
     """Those of version 1 were zip files."""
-    for blob in (b"PK\x03\x04 and so on", b"kad stream 1\n"):
-        with pytest.raises(InputError, match="must be of version 2. Received: version 1. Start"):
+    for blob, old in ((b"PK\x03\x04 and so on", 1), (b"kad stream 2\n", 2)):
+        with pytest.raises(InputError, match=f"be of version 3. Received: version {old}. Start"):
             Stream.restore(DETECTOR, blob)
 
 
@@ -111,7 +111,7 @@ def test_a_snapshot_is_readable():
     times, values = rows()
     stream.push_many(times, values)
     first, checksum, text, arrays = stream.snapshot().split(b"\n", 3)
-    assert first == b"kad stream 2"
+    assert first == b"kad stream 3"
     assert len(checksum) == 64
     assert b'"reorder": 0' in text
     other = sealed(stream.snapshot(), text.replace(b'"reorder": 0', b'"reorder":  0'), arrays)
