@@ -87,7 +87,7 @@ def stopped(number, *words, folder, wait_for):
     process = subprocess.Popen(
         [sys.executable, "-m", "runtime", "score", *words],
         cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # as without nohup
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509 - as without nohup
     )  # fmt: skip
     with process:
         if wait_for:
