@@ -187,14 +187,20 @@ def restarts(results: pd.DataFrame) -> Iterable[str]:
     for after, starts in RESTARTS.items():
         means = summary(results[results["after"] == after])
         rows = []
+        same: dict[str, None] = {}
         for (_, data, detector), cases in means.groupby(level=[0, 1, 2], sort=False):
             by_start = cases.droplevel([0, 1, 2])
+            warm = by_start[by_start.index.isin(["cold", "warm"])]
+            if len(warm) == 2 and len(warm.drop_duplicates()) == 1:
+                same[str(detector)] = None
+                continue
             if detector == RANDOM:
                 cells = [*[""] * (len(header) - 1), f"{by_start['vus_pr'].iloc[0]:.3f}"]
             else:
                 cells = [_each(by_start, starts, column) for column in header.values()]
             rows.append((data, _name(str(detector)), *cells))
-        parts.append(f"After {after}: {' / '.join(starts)}.")
+        alike = f" Cold and warm are the same of {', '.join(same)}." if same else ""
+        parts.append(f"After {after}: {' / '.join(starts)}.{alike}")
         parts.append(table(("data", "detector", *map(str.strip, header)), rows))
     return (
         (

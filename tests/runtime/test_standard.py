@@ -30,7 +30,11 @@ def shell(folder, command, **environment):
         capture_output=True,
         timeout=60,
     )
-    return done.stdout.decode(errors="replace"), done.stderr.decode().splitlines(), done.returncode
+    return (
+        done.stdout.decode(errors="replace"),
+        done.stderr.decode(errors="replace").splitlines(),
+        done.returncode,
+    )
 
 
 @pytest.mark.parametrize(
