@@ -75,7 +75,7 @@ def evaluate(
         resample=resample,
     )
     result = evaluate_run(run, data, labels, test=test, training=training, reading=reading)
-    for note in result.notes:
+    for note in (*result.read, *result.notes):
         console.print(note, markup=False, soft_wrap=True)
     if output is not None:
         write_atomically(output, csv_text(result.table))

@@ -43,6 +43,8 @@ class Evaluation(NamedTuple):
     """The detector's default threshold on severity; the others have theirs for the same budget."""
     false_alarms: str
     """The budget that it stands for."""
+    read: tuple[str, ...] = ()
+    """What was read of the data, in words."""
 
 
 def evaluate_run(
@@ -103,7 +105,7 @@ def evaluate_run(
         figures[BASELINE] = judge.of_baseline(source, frame)
     except InputError as error:
         notes.append(str(error))
-    return Evaluation(_table(figures), (*said, *notes), meta.threshold, meta.false_alarms)
+    return Evaluation(_table(figures), tuple(notes), meta.threshold, meta.false_alarms, tuple(said))
 
 
 class _Judge(NamedTuple):

@@ -15,6 +15,14 @@ def strike(number=signal.SIGINT):
     os.kill(os.getpid(), number)
 
 
+@pytest.fixture(autouse=True)
+def _no_nohup():
+    """A test run under nohup ignores SIGHUP; what these tests start with is the default."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_waits_for_the_end_of_the_body(number):
     """The item is done, no further one begins; the exit code says which signal it was."""

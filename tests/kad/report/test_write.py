@@ -31,7 +31,7 @@ class TestFiles:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            ({"data": "absent.csv"}, "absent.csv cannot be read"),
+            ({"data": "absent.csv"}, "can be read. Received: absent.csv"),
             ({"labels": [WINDOW]}, "give the data too"),
             ({"data": wave()}, "missing: "),
             ({"output": "/nowhere/page.html"}, "/nowhere/page.html cannot be written"),

@@ -92,5 +92,5 @@ def test_unknown_names_are_one_line(kad, tmp_path, monkeypatch):
     monkeypatch.setattr(checkout, "CHECKOUT", tmp_path)
     code, (line,) = kad("synthetic/pump")
     assert code == 2
-    assert "synthetic/pump cannot be read" in line
+    assert "can be read. Received: synthetic/pump" in line
     assert list(tmp_path.iterdir()) == []
