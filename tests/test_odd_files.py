@@ -1,21 +1,12 @@
 """Odd files of kinds that people have, from CSV to events; every one has its right outcome."""
 
-import os
-from pathlib import Path
-
 import pytest
 
 from toys import odd_files
+from toys.cases import find_cases
 
-
-def folder():
-    """Where they are: beside the real series."""
-    series = os.environ.get("KAD_DATA_DIR")
-    found = Path(series).parent / "cases" if series else None
-    return found if found and (found / "cases.csv").is_file() else None
-
-
-FACTS = odd_files.facts(folder()) if folder() else [None]
+FOLDER = find_cases()
+FACTS = [None] if FOLDER is None else odd_files.facts(FOLDER)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +18,7 @@ def trained(tmp_path_factory):
     def model(name):
         if name not in made:
             work = tmp_path_factory.mktemp("trained")
-            made[name] = odd_files.model_of(facts[name], folder() / name, work)
+            made[name] = odd_files.model_of(facts[name], FOLDER / name, work)
         return made[name]
 
     return model
@@ -40,5 +31,5 @@ def test_an_odd_file_has_its_right_outcome(fact, tmp_path, trained):
     """Trained on, exported and scored: what is read is right, or it is refused by name."""
     if fact is None:
         pytest.skip("needs the odd files beside the real series: set KAD_DATA_DIR")
-    outcome = odd_files.outcome_of(fact, folder(), tmp_path, trained)
+    outcome = odd_files.outcome_of(fact, FOLDER, tmp_path, trained)
     assert outcome.problems == [], outcome.text

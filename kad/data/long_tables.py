@@ -12,6 +12,7 @@ from kad.data.survey import Column, survey
 from runtime.clock.durations import nanoseconds
 from runtime.errors import InputError
 from runtime.tables.cells import ColumnCells
+from runtime.tables.columns import Block
 from runtime.tables.long import long_columns, widened
 from runtime.tables.reader import TableReader
 from runtime.tables.reading import Reading
@@ -62,8 +63,8 @@ def read_long(
     for part in reader:
         parts.append(part)
         ids += reader.texts
-    times = np.concatenate([part.times_ns for part in parts])
-    values = np.concatenate([part.values[:, 0] for part in parts])
+    times, columns_read = Block.joined(parts)
+    values = columns_read[:, 0]
     stated = np.array([text.strip() for text in ids], dtype=object)
     names = list(channels) if channels is not None else _ids(stated, values)
     missing = sorted(set(names) - set(stated.tolist()))

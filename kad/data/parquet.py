@@ -9,6 +9,7 @@ import numpy as np
 
 from kad.data.survey import Column, survey
 from runtime.errors import InputError, MissingExtraError
+from runtime.tables.columns import Block
 from runtime.tables.opened import PARQUET_MAGICS
 from runtime.tables.reader import TableReader
 from runtime.tables.reading import Reading
@@ -55,9 +56,7 @@ def read_parquet(
         ) from error
     text.seek(0)
     reader = TableReader(text, channels, period_s=1.0, reading=reading, name=str(path))
-    blocks = list(reader)
-    times = np.concatenate([block.times_ns for block in blocks])
-    values = np.concatenate([block.values for block in blocks])
+    times, values = Block.joined(list(reader))
     return (
         reader,
         times,

@@ -20,6 +20,7 @@ from runtime.clock.durations import nanoseconds
 from runtime.clock.forms import TimeStyle
 from runtime.clock.resample import Resampler
 from runtime.errors import InputError
+from runtime.tables.columns import Block
 from runtime.tables.opened import open_table
 from runtime.tables.reader import TableReader
 from runtime.tables.reading import Reading
@@ -122,9 +123,7 @@ def _wide(path: Path, wanted: Wanted, file: BinaryIO) -> Table:
     if wanted.channels is None and is_annotated(reader.names):
         file.seek(0)
         return _long(path, wanted, file)
-    blocks = list(reader)
-    times = np.concatenate([block.times_ns for block in blocks])
-    values = np.concatenate([block.values for block in blocks])
+    times, values = Block.joined(list(reader))
     columns = survey(reader.cells, values, reader.units, chosen=wanted.channels is not None)
     if wanted.channels is None:
         if (text := telling_column(times, reader)) is not None:

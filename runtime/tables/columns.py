@@ -24,6 +24,11 @@ class Block(NamedTuple):
     values: npt.NDArray[np.float64]
     """The channels, NaN where missing: float64 (rows, channels)."""
 
+    @classmethod
+    def joined(cls, blocks: Sequence["Block"]) -> "Block":
+        """Returns blocks as one; at least one."""
+        return cls(*(np.concatenate(arrays) for arrays in zip(*blocks, strict=True)))
+
 
 class Clock:
     """The times of a table's rows: read, or counted where there are none.

@@ -8,7 +8,7 @@ import numpy as np
 from runtime.clock.forms import TimeStyle
 from runtime.clock.timestamps import TimestampParser
 from runtime.errors import InputError
-from runtime.tables.cells import CellCounts, ColumnCells
+from runtime.tables.cells import ColumnCells
 from runtime.tables.columns import Block, Channels, Clock
 from runtime.tables.csv_rows import CsvRows
 from runtime.tables.json_rows import JsonRows, is_json, text_of
@@ -125,11 +125,6 @@ class TableReader:
     def units(self) -> list[str | None]:
         """Units of the channels, from a row below the header; known once it is open."""
         return [] if self.rows is None else [self.rows.units[place] for place in self._places]
-
-    @property
-    def counts(self) -> dict[str, CellCounts]:
-        """What the cells of each channel were, so far."""
-        return {cells.name: cells.counts for cells in self.cells}
 
     def open(self) -> None:
         """Reads the first lines, and settles how the rest is read."""
@@ -251,10 +246,14 @@ class TableReader:
         held: list[_Cells] = []
         channels = Channels(self.cells, is_text=isinstance(self.rows, CsvRows))
         clock: Clock | None = None
+        due = 1
         for cells in self._cells():
             held.append(cells)
             if clock is None and self.time is not None and self.parser is None:
-                self._settle_times(held, final=False)
+                # All held rows are looked at: each time that they have doubled.
+                if len(held) >= due or self.live:
+                    due = 2 * len(held)
+                    self._settle_times(held, final=False)
                 if self.parser is None:
                     continue
             clock = clock or self._clock()

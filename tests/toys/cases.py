@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 
-def cases_dir():
+def find_cases():
     """The folder of the collected cases: `cases` beside the real series, or beside the checkout."""
     checkout = Path(__file__).resolve().parents[2]
     data = os.environ.get("KAD_DATA_DIR")
@@ -17,6 +17,14 @@ def cases_dir():
     for folder in folders:
         if (folder / "cases.csv").is_file():
             return folder
+    return None
+
+
+def cases_dir():
+    """That folder; without it, the test is skipped."""
+    folder = find_cases()
+    if folder is not None:
+        return folder
     pytest.skip("needs the collected cases: ../shared/cases, or beside KAD_DATA_DIR")
 
 
