@@ -1,25 +1,20 @@
 """`kad evaluate`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kad.backend import select_backend
 from kad.cli.command import BackendOption, DataFile, command, console, results
-from kad.cli.reading import (
-    DecimalOption,
-    FormatOption,
-    MissingOption,
-    ResampleOption,
-    TimeOption,
-    UnitOption,
-    ZoneOption,
-    reading_of,
-)
+from kad.cli.reading import takes_reading
+
+if TYPE_CHECKING:
+    from runtime.tables.reading import Reading
 
 
 @command
+@takes_reading
 def evaluate(
     run: Annotated[
         Path, typer.Argument(help="Run folder, or a detector's .onnx.", show_default=False)
@@ -44,13 +39,7 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
-    time: TimeOption = None,
-    time_format: FormatOption = None,
-    time_unit: UnitOption = None,
-    timezone: ZoneOption = None,
-    decimal: DecimalOption = None,
-    missing: MissingOption = None,
-    resample: ResampleOption = None,
+    reading: "Reading | None" = None,
     backend: BackendOption = None,
 ) -> None:
     """Compare scores with labels, beside a random score and the moving Gaussian."""
@@ -64,15 +53,6 @@ def evaluate(
     check_outputs(
         {"--output": output},
         inputs={"the data": data, "--labels": labels, "--training": training, **files_of(run)},
-    )
-    reading = reading_of(
-        time=time,
-        time_format=time_format,
-        time_unit=time_unit,
-        timezone=timezone,
-        decimal=decimal,
-        missing=missing,
-        resample=resample,
     )
     result = evaluate_run(run, data, labels, test=test, training=training, reading=reading)
     for note in (*result.read, *result.notes):

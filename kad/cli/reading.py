@@ -1,5 +1,8 @@
 """Options of how a table is read, and what is said of it."""
 
+import inspect
+from collections.abc import Callable
+from functools import wraps
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -37,6 +40,38 @@ ResampleOption = Annotated[
     str | None,
     typer.Option(help="mean: of each period, where rows come faster.", show_default=False),
 ]
+
+_FLAGS: dict[str, Any] = {
+    "time": TimeOption,
+    "time_format": FormatOption,
+    "time_unit": UnitOption,
+    "timezone": ZoneOption,
+    "decimal": DecimalOption,
+    "missing": MissingOption,
+    "resample": ResampleOption,
+}
+
+
+def takes_reading(function: Callable[..., None]) -> Callable[..., None]:
+    """Returns a command with the flags of how a table is read in the place of its `reading`."""
+    parameters: list[inspect.Parameter] = []
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.name != "reading":
+            parameters.append(parameter)
+            continue
+        parameters += [
+            parameter.replace(name=name, default=None, annotation=flag)
+            for name, flag in _FLAGS.items()
+        ]
+
+    @wraps(function)
+    def flagged(**given: Any) -> None:
+        flags = {name: given.pop(name, None) for name in _FLAGS}
+        function(**given, reading=reading_of(**flags))
+
+    flagged.__dict__["__signature__"] = inspect.Signature(parameters)
+    flagged.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": None}
+    return flagged
 
 
 def reading_options(

@@ -1,25 +1,20 @@
 """`kad report`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kad.backend import select_backend
 from kad.cli.command import BackendOption, RunFolder, command, console
-from kad.cli.reading import (
-    DecimalOption,
-    FormatOption,
-    MissingOption,
-    ResampleOption,
-    TimeOption,
-    UnitOption,
-    ZoneOption,
-    reading_of,
-)
+from kad.cli.reading import takes_reading
+
+if TYPE_CHECKING:
+    from runtime.tables.reading import Reading
 
 
 @command
+@takes_reading
 def report(
     run: RunFolder,
     data: Annotated[
@@ -35,27 +30,12 @@ def report(
         Path | None,
         typer.Option(help="Also write a picture, a .png or into a folder.", show_default=False),
     ] = None,
-    time: TimeOption = None,
-    time_format: FormatOption = None,
-    time_unit: UnitOption = None,
-    timezone: ZoneOption = None,
-    decimal: DecimalOption = None,
-    missing: MissingOption = None,
-    resample: ResampleOption = None,
+    reading: "Reading | None" = None,
     backend: BackendOption = None,
 ) -> None:
     """Write the HTML report of a run, with the scores of a CSV."""
     select_backend(backend)
     from kad.report.write import write_report
 
-    reading = reading_of(
-        time=time,
-        time_format=time_format,
-        time_unit=time_unit,
-        timezone=timezone,
-        decimal=decimal,
-        missing=missing,
-        resample=resample,
-    )
     page = write_report(run, data, labels=labels, output=output, png=png, reading=reading)
     console.print(f"Wrote {page}.")

@@ -1,40 +1,28 @@
 """`kad score`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kad.backend import select_backend
 from kad.cli.command import BackendOption, DataFile, RunFolder, command, console, say_counts
-from kad.cli.reading import (
-    DecimalOption,
-    FormatOption,
-    MissingOption,
-    ResampleOption,
-    TimeOption,
-    UnitOption,
-    ZoneOption,
-    reading_of,
-    say_read,
-)
+from kad.cli.reading import say_read, takes_reading
 from runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from runtime.tables.reading import Reading
 
 
 @command
+@takes_reading
 def score(
     run: RunFolder,
     data: DataFile,
     output: Annotated[Path, typer.Option("--output", "-o", help="Scores as CSV.")] = Path(
         "scores.csv"
     ),
-    time: TimeOption = None,
-    time_format: FormatOption = None,
-    time_unit: UnitOption = None,
-    timezone: ZoneOption = None,
-    decimal: DecimalOption = None,
-    missing: MissingOption = None,
-    resample: ResampleOption = None,
+    reading: "Reading | None" = None,
     predictions: Annotated[
         Path | None,
         typer.Option(help="Also write 1-step, n-step and mean predictions.", show_default=False),
@@ -54,15 +42,6 @@ def score(
         inputs={"the data": data, **files_of(run)},
     )
     detector = load(run)
-    reading = reading_of(
-        time=time,
-        time_format=time_format,
-        time_unit=time_unit,
-        timezone=timezone,
-        decimal=decimal,
-        missing=missing,
-        resample=resample,
-    )
     table = read_for(detector, data, reading=reading)
     say_read(table)
     if predictions is not None:
