@@ -17,7 +17,7 @@ from kad.report.page import page_of
 from kad.report.picture import picture_of, take_picture
 from kad.runs.folder import REPORT, Run, files_of, load
 from kad.runs.reading import read_for
-from runtime.clock.timestamps import to_ns
+from runtime.clock.moments import to_ns
 from runtime.errors import InputError
 from runtime.files import check_outputs, write_atomically
 from runtime.model.schema import Metadata

@@ -8,13 +8,13 @@ from runtime.clock.find import find_form
 from runtime.clock.forms import KINDS, TimeForm, TimeStyle
 from runtime.clock.iso import IsoReader
 from runtime.clock.layouts import LayoutReader
-from runtime.clock.moments import LIMIT, NO_TIME, UNITS_NS, Times, to_ns
+from runtime.clock.moments import LIMIT, NO_TIME, UNITS_NS, Times
 from runtime.clock.numbers import read_numbers
 from runtime.clock.repeats import Repeats
 from runtime.clock.zones import LocalClock
 from runtime.errors import InputError
 
-__all__ = ["NO_TIME", "TimeForm", "TimeStyle", "TimestampParser", "format_times", "to_ns"]
+__all__ = ["NO_TIME", "TimeForm", "TimeStyle", "TimestampParser", "format_times"]
 
 _LONGEST = 100
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from runtime.errors import InputError, ModelFileError
-from runtime.model.container import check_seal, read_container
+from runtime.model.container import Container, check_seal, read_container
 from runtime.model.limits import FILE_BYTES, STREAMS, THREADS
 from runtime.model.outputs import OUTPUTS, Array, StepOutput, concatenated, shapes
 from runtime.model.schema import (
@@ -33,7 +33,8 @@ class Detector:
 
     It holds no state of any stream, `step` is a pure function. Use `Stream` or `StreamBatch` to
     score rows with timestamps. Where the file's step file lies beside it (`python -m export
-    --step`), calls of one stream and one step take that. It pickles: by its file's path, which must
+    --step`), calls of one stream and one step take that; it is checked at once, and opened for the
+    first of them. It pickles: by its file's path, which must
     then hold the same detector, or with the bytes that it was made of.
 
     Args:
@@ -58,6 +59,7 @@ class Detector:
         "_run",
         "_run_single",
         "_source",
+        "_step_file",
         "fixed_steps",
         "fixed_streams",
     )
@@ -79,9 +81,9 @@ class Detector:
         content = model if isinstance(model, bytes) else _read(Path(model))
         container = read_container(content, self._name)
         self._entries = container.entries
-        self._metadata = self._checked_metadata(container.graph_sha256)
+        self._metadata = _checked_metadata(container, self._name)
         session = _open(content, self._name, threads, streams)
-        self.fixed_streams, self.fixed_steps = self._check_tensors(session)
+        self.fixed_streams, self.fixed_steps = self._check_tensors(session, self._name)
         if streams not in (None, self.fixed_streams):
             raise InputError(
                 f"`streams` must be {self.fixed_streams}: {self._name} is fixed to that number. "
@@ -101,13 +103,23 @@ class Detector:
     def _take_step_file(self, path: Path, threads: int) -> None:
         if not path.exists():
             return
-        single = type(self)(path, threads=threads)
-        if single._metadata.step_of != self._metadata.graph_sha256:
+        content, name = _read(path), _printable(str(path))
+        metadata = _checked_metadata(read_container(content, name), name)
+        if metadata.step_of != self._metadata.graph_sha256:
             raise ModelFileError(
-                f"{path} must be the step file of {self._name}. Received: that of another "
+                f"{name} must be the step file of {self._name}. Received: that of another "
                 "detector. Export both again with `--step`, or remove it."
             )
-        self._run_single = single._run
+        self._step_file = (content, name, threads)
+        self._run_single = self._open_step_file
+
+    def _open_step_file(self, outputs: list[str], feeds: dict[str, Array]) -> Any:
+        """Runs the first single step. Its session costs 50 ms, and batches never need it."""
+        content, name, threads = self._step_file
+        session = _open(content, name, threads, streams=None)
+        self._check_tensors(session, name)
+        self._run_single = session.run
+        return session.run(outputs, feeds)
 
     @property
     def has_step_file(self) -> bool:
@@ -269,25 +281,7 @@ class Detector:
                 "number."
             )
 
-    def _checked_metadata(self, graph_sha256: str) -> Metadata:
-        text = self._entries.get(METADATA_KEY)
-        if text is None:
-            raise ModelFileError(
-                f"{self._name} must be a detector exported by kad. Received: an ONNX model "
-                f"without the `{METADATA_KEY}` metadata. Export it with `python -m export RUN`."
-            )
-        metadata = Metadata.from_json(text)
-        if metadata.schema != OLDEST_SCHEMA:
-            check_seal(self._entries, self._name)
-            if metadata.graph_sha256 != graph_sha256:
-                raise ModelFileError(
-                    f"The graph of {self._name} must have the SHA-256 in its metadata, "
-                    f"{metadata.graph_sha256[:12]}…. Received: {graph_sha256[:12]}…. The file was "
-                    "damaged or changed: copy or export it again."
-                )
-        return metadata
-
-    def _check_tensors(self, session: Any) -> tuple[int | None, int | None]:
+    def _check_tensors(self, session: Any, name: str) -> tuple[int | None, int | None]:
         meta = self._metadata
         wanted_shapes = shapes(
             inputs=len(meta.inputs), channels=len(meta.channels), state_size=meta.state_size
@@ -297,7 +291,7 @@ class Detector:
         if names != [sorted(INPUTS), sorted(OUTPUTS)]:
             found = ", ".join(name for group in names for name in group)
             raise ModelFileError(
-                f"{self._name} must have the inputs {', '.join(INPUTS)} and the outputs "
+                f"{name} must have the inputs {', '.join(INPUTS)} and the outputs "
                 f"{', '.join(OUTPUTS)}. Received: {_printable(found[:200])}. Export it again."
             )
         fixed: dict[str, int] = {}
@@ -312,13 +306,13 @@ class Detector:
             if wrong:
                 received = _printable(", ".join(map(str, tensor.shape))[:200])
                 raise ModelFileError(
-                    f"Tensor `{tensor.name}` of {self._name} must be tensor(float) "
+                    f"Tensor `{tensor.name}` of {name} must be tensor(float) "
                     f"({', '.join(map(str, shape))}). Received: {tensor.type} ({received}). "
                     "Export the detector again."
                 )
         if fixed.get("steps", 1) > meta.max_steps:
             raise ModelFileError(
-                f"{self._name} must be fixed to at most {meta.max_steps} steps, its max_steps. "
+                f"{name} must be fixed to at most {meta.max_steps} steps, its max_steps. "
                 f"Received: {fixed['steps']}. Export it again."
             )
         return fixed.get("streams"), fixed.get("steps")
@@ -345,6 +339,25 @@ def _unpickled(
             f"{detector.metadata.identity[:12]}…. Pickle it again."
         )
     return detector
+
+
+def _checked_metadata(container: Container, name: str) -> Metadata:
+    text = container.entries.get(METADATA_KEY)
+    if text is None:
+        raise ModelFileError(
+            f"{name} must be a detector exported by kad. Received: an ONNX model "
+            f"without the `{METADATA_KEY}` metadata. Export it with `python -m export RUN`."
+        )
+    metadata = Metadata.from_json(text)
+    if metadata.schema != OLDEST_SCHEMA:
+        check_seal(container.entries, name)
+        if metadata.graph_sha256 != container.graph_sha256:
+            raise ModelFileError(
+                f"The graph of {name} must have the SHA-256 in its metadata, "
+                f"{metadata.graph_sha256[:12]}…. Received: {container.graph_sha256[:12]}…. The "
+                "file was damaged or changed: copy or export it again."
+            )
+    return metadata
 
 
 def _check_number(name: str, value: object, most: int) -> None:

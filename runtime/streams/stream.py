@@ -7,8 +7,8 @@ import numpy as np
 
 from runtime.clock.grid import LIVE_REMEMBER, GridCounts, Placed
 from runtime.clock.incidents import Incidents
+from runtime.clock.moments import to_ns
 from runtime.clock.rows import Times, Values, check_rows, copied
-from runtime.clock.timestamps import to_ns
 from runtime.model.detector import Detector
 from runtime.streams.rounds import Rounds
 from runtime.streams.row import row_of

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.clock.timestamps import TimestampParser, TimeStyle, format_times, to_ns
+from runtime.clock.moments import to_ns
+from runtime.clock.timestamps import TimestampParser, TimeStyle, format_times
 from runtime.errors import InputError
 
 BASE = 1_404_172_800 * 10**9  # 2014-07-01 00:00:00 UTC

@@ -15,7 +15,7 @@ pytest.importorskip("onnx")
 
 from runtime.alarms.events import EventDetector
 from runtime.clock.context import context_columns
-from runtime.clock.timestamps import to_ns
+from runtime.clock.moments import to_ns
 from runtime.errors import InputError, ModelFileError
 from runtime.model.compare import relative_gap
 from runtime.model.detector import Detector
