@@ -111,6 +111,32 @@ class EventDetector:
         """The event that goes on, so far; none before it has reached the minimum duration."""
         return self._event() if self._episodes.is_open else None
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a step below the threshold may change more than the count of steps."""
+        return self._time_ns is None or self._episodes.first is not None
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Each channel's share of the blame for the latest event, 0 to 1, in their order."""
+        blame = np.maximum(self._open.blame, 0.0)
+        total = float(blame.sum()) or 1.0
+        return dict(zip(self._channels, (blame / total).tolist(), strict=True))
+
+    def pass_quietly(self, steps: int, time_ns: int) -> None:
+        """Takes steps below the threshold that follow the last one without a restart.
+
+        Args:
+            steps: How many, while not `is_busy`.
+            time_ns: Time of the last of them.
+        """
+        self._episodes.next_number += steps
+        self._time_ns = time_ns
+
+    def changed(self, *, threshold: float) -> Self:
+        """Returns one that goes on from here with another threshold, an open event included."""
+        return type(self).restore(self._channels, self.snapshot(), threshold=threshold)
+
     def update(self, scores: Scores) -> list[Event]:
         """Takes the next scores of the stream and returns the events that have closed.
 

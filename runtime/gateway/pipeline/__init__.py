@@ -1,0 +1,1 @@
+"""Source → journal → engine → sinks: three threads and three bounded queues."""

@@ -1,0 +1,151 @@
+"""Records of the journal: everything that the engine's state follows from, in order.
+
+A record is what one tick of the reader brought. As bytes it is a length, a JSON header that names
+its entries, and the arrays of its rows one after the other, little-endian.
+"""
+
+import json
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from runtime.errors import InputError
+
+__all__ = ["NewStream", "Record", "Rows"]
+
+_LENGTH = struct.Struct("<I")
+_DTYPES = {"streams": "<i4", "times_ns": "<i8", "values": "<f4", "quality": "<u2"}
+
+
+@dataclass(frozen=True, slots=True)
+class NewStream:
+    """A stream that is heard of for the first time."""
+
+    number: int
+    """Counted from 0, never given twice."""
+    name: str
+    model: str
+    """Key of the model that scores it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Whole rows for one model, sorted by stream, within a stream by time of the sample."""
+
+    model: str
+    """Its key."""
+    streams: npt.NDArray[np.int32]
+    """Number of each row's stream (rows,)."""
+    times_ns: npt.NDArray[np.int64]
+    """Nanoseconds since 1970-01-01 UTC (rows,)."""
+    values: npt.NDArray[np.float32]
+    """In the detector's units; NaN: missing (rows, channels)."""
+    quality: npt.NDArray[np.uint16]
+    """See `Quality` (rows,)."""
+
+    def __len__(self) -> int:
+        return len(self.streams)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What one tick brought; entries are taken in the order of the fields."""
+
+    settings: Mapping[str, Any] | None = None
+    """The configuration as far as scores and events depend on it, where it has changed."""
+    new: Sequence[NewStream] = ()
+    """Streams that appear."""
+    restored: Sequence[str] = ()
+    """Streams that were put aside and speak again."""
+    commands: Sequence[Mapping[str, Any]] = ()
+    """What people asked for, with time and origin; see `runtime.gateway.rules.commands`."""
+    rows: Sequence[Rows] = ()
+    """At most one for each model."""
+    parts: Sequence[Any] = ()
+    """Readings that wait for other channels of their row, see `payloads.assembly`."""
+    silent: Sequence[str] = ()
+    """Streams that no longer speak."""
+    evicted: Sequence[str] = ()
+    """Streams to put aside, with their state, until they speak again."""
+    acknowledged: Mapping[str, int] = field(default_factory=dict)
+    """How far each sink is, by its name; see `Sink.acknowledged`."""
+    time_ns: int = 0
+    """When it was made, by the wall clock."""
+
+    @property
+    def is_rows_alone(self) -> bool:
+        """Whether nothing else changes the engine."""
+        return not (
+            self.settings or self.new or self.restored or self.commands or self.silent
+            or self.evicted
+        )  # fmt: skip
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to keep."""
+        return self.is_rows_alone and not (self.rows or self.parts or self.acknowledged)
+
+    @property
+    def samples(self) -> int:
+        """Number of rows."""
+        return sum(len(rows) for rows in self.rows)
+
+    def encode(self) -> bytes:
+        """Returns the record as bytes, the same for the same content."""
+        header: dict[str, Any] = {"time_ns": self.time_ns}
+        if self.settings is not None:
+            header["settings"] = self.settings
+        if self.new:
+            header["new"] = [[one.number, one.name, one.model] for one in self.new]
+        for name in ("restored", "commands", "parts", "silent", "evicted"):
+            if getattr(self, name):
+                header[name] = list(getattr(self, name))
+        if self.acknowledged:
+            header["acknowledged"] = dict(self.acknowledged)
+        header["rows"] = [[rows.model, *rows.values.shape] for rows in self.rows]
+        text = json.dumps(header, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        encoded = text.encode()
+        arrays = [
+            np.ascontiguousarray(getattr(rows, name), dtype).tobytes()
+            for rows in self.rows
+            for name, dtype in _DTYPES.items()
+        ]
+        return b"".join([_LENGTH.pack(len(encoded)), encoded, *arrays])
+
+    @classmethod
+    def decode(cls, content: bytes) -> Self:
+        """Reads what `encode` wrote.
+
+        Raises:
+            InputError: Something else: bytes of another version.
+        """
+        try:
+            return cls._decoded(content)
+        except (ValueError, KeyError, TypeError, struct.error) as error:
+            raise InputError(
+                f"A record of the journal must be what this version writes. Received: "
+                f"{len(content)} bytes, {type(error).__name__}. It was written by another version."
+            ) from error
+
+    @classmethod
+    def _decoded(cls, content: bytes) -> Self:
+        (length,) = _LENGTH.unpack_from(content)
+        at = _LENGTH.size + length
+        header = json.loads(content[_LENGTH.size : at])
+        each = []
+        for model, count, channels in header.pop("rows"):
+            arrays = {}
+            for name, dtype in _DTYPES.items():
+                size = count * channels if name == "values" else count
+                arrays[name] = np.frombuffer(content, dtype, size, at)
+                at += arrays[name].nbytes
+            arrays["values"] = arrays["values"].reshape(count, channels)
+            each.append(Rows(model=model, **arrays))
+        if at != len(content):
+            raise ValueError
+        new = [NewStream(*one) for one in header.pop("new", ())]
+        return cls(rows=each, new=new, **header)
