@@ -37,6 +37,7 @@ def make_grid(
     max_gap: int,
     reorder: int,
     remember: int = LIVE_REMEMBER,
+    prompt: bool = False,
 ) -> TimeGrid | RowGrid:
     """Returns the grid that a detector's rows are placed on.
 
@@ -47,11 +48,17 @@ def make_grid(
         max_gap: A gap of more missing rows than this restarts the warm-up.
         reorder: Rows may arrive this many periods late.
         remember: So many rows are known again when they are repeated.
+        prompt: See `TimeGrid`.
     """
     if kind == "rows":
         # It needs none of them; but what is wrong on one grid must not pass on the other.
         TimeGrid(1, channels, reorder=reorder, max_gap=max_gap, remember=remember)
         return RowGrid(channels)
     return TimeGrid(
-        nanoseconds(period_s), channels, reorder=reorder, max_gap=max_gap, remember=remember
+        nanoseconds(period_s),
+        channels,
+        reorder=reorder,
+        max_gap=max_gap,
+        remember=remember,
+        prompt=prompt,
     )

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from runtime.clock.rows import TIME_LIMIT, Placed, Rows, Times, Values
+from runtime.clock.rows import TIME_LIMIT, Placed, Rows, Times, Values, joined
 
 __all__ = ["Slots", "increase"]
 
@@ -18,11 +18,12 @@ class Slots:
         period: Width of a slot in nanoseconds.
         channels: Number of columns.
         reorder: A slot is held until one that is this many slots later has had a row.
+        prompt: A slot is held only while one before it has had no row.
     """
 
-    def __init__(self, period: int, channels: int, reorder: int) -> None:
+    def __init__(self, period: int, channels: int, reorder: int, *, prompt: bool = False) -> None:
         self.period, self.half = period, period // 2
-        self.channels, self.reorder = channels, reorder
+        self.channels, self.reorder, self.prompt = channels, reorder, prompt
         self.anchor: int | None = None
         self.next = 0  # the first slot not yet emitted
         self.high = -1  # the latest slot that has had a row
@@ -49,6 +50,20 @@ class Slots:
             The slots that became final, and which of the rows lost no value: the first of their
             slots, and those that filled what was missing (rows,).
         """
+        if self.prompt and not self._go_on(rows):
+            # Which row finds its slot open depends on those before it.
+            each = [self._put(rows.where(slice(i, i + 1))) for i in range(len(rows.slots))]
+            placed, kept = zip(*each, strict=True)
+            return joined(placed, self.channels), np.concatenate(kept)
+        return self._put(rows)
+
+    def _go_on(self, rows: Rows) -> bool:
+        """Whether each row is for the slot after the latest, and none is held."""
+        count = len(rows.slots)
+        ahead = rows.slots - np.arange(count)
+        return self.next == self.high + 1 and bool((ahead == self.next).all())
+
+    def _put(self, rows: Rows) -> tuple[Placed, npt.NDArray[np.bool_]]:
         before = np.concatenate([[self.high], rows.slots[:-1]])
         is_open = rows.slots >= np.maximum(self.next, before - self.reorder + 1)
         kept = is_open.copy()
@@ -58,7 +73,24 @@ class Slots:
             held, all_kept = held.merged()
             kept[is_open] = all_kept[len(self.pending.slots) :]
         self.high = int(rows.slots[-1])
-        return self.emit(held, max(self.next, self.high - self.reorder + 1)), kept
+        return self.emit(held, self._end(held)), kept
+
+    @property
+    def is_prompt(self) -> bool:
+        """Whether a row for the next slot would be emitted at once."""
+        return not self.reorder or (self.prompt and self.next == self.high + 1)
+
+    def settled(self) -> Placed:
+        """Emits what is held no longer after `fill`."""
+        return self.emit(self.pending, self._end(self.pending))
+
+    def _end(self, held: Rows) -> int:
+        """Returns the first slot that stays held."""
+        end = max(self.next, self.high - self.reorder + 1)
+        if self.prompt:
+            follow = held.slots[int(np.searchsorted(held.slots, end)) :]
+            end += int((follow == end + np.arange(len(follow))).sum())
+        return end
 
     def fill(self, row: Rows) -> bool:
         """Takes one row for a slot before the latest, if it can be had without losing a value."""

@@ -68,6 +68,8 @@ class TimeGrid:
         max_gap: Longest gap that is filled with missing slots.
         remember: So many rows are known again when they are repeated (and at least those within
             `reorder`).
+        prompt: Hold a slot for `reorder` only while one before it has had no row: what comes in
+            order is emitted at once, and of a slot with a row nothing is waited for.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class TimeGrid:
         reorder: int = 0,
         max_gap: int,
         remember: int = LIVE_REMEMBER,
+        prompt: bool = False,
     ) -> None:
         wrong = (
             not is_count(period_ns, 1, _LONGEST_PERIOD)
@@ -94,7 +97,7 @@ class TimeGrid:
                 f"reorder={shown(reorder)}, max_gap={shown(max_gap)}, "
                 f"remember={shown(remember)}."
             )
-        self._slots = Slots(int(period_ns), channels, int(reorder))
+        self._slots = Slots(int(period_ns), channels, int(reorder), prompt=bool(prompt))
         self._period, self._half = self._slots.period, self._slots.half
         self._max_gap = int(max_gap)
         self._near = max(_SKIPPED, int(reorder))
@@ -265,7 +268,7 @@ class TimeGrid:
 
     def _learn_due(self) -> None:
         self._due = None
-        if self._is_plain and not self._slots.reorder:
+        if self._is_plain and self._slots.is_prompt:
             self._due = self._slots.time(self._slots.high + 1)
 
     @property
@@ -352,21 +355,23 @@ class TimeGrid:
             self._same, self._other = (0, 0) if step > 0 else (self._same, self._other)
             parts.append(self._put(np.array([time]), [checksum], row))
         elif had is None:
-            self._take_unknown(row, Waiting(LATE, time, number, values, checksum))
+            self._take_unknown(row, Waiting(LATE, time, number, values, checksum), parts)
         elif self._slots.fill(row):
             self._counts["filled"] += 1
+            parts.append(self._slots.settled())
         elif self._is_trusted:
             self._drop("conflicts", time)
             self._other += 1
         else:
             self._waiting = Waiting(BACK, time, number, values, checksum)
 
-    def _take_unknown(self, row: Rows, waiting: Waiting) -> None:
+    def _take_unknown(self, row: Rows, waiting: Waiting, parts: list[Placed]) -> None:
         """Takes a row before the latest, for a slot of which no row is known."""
         back = self._slots.high - int(row.slots[0])
         is_known = self._known.covers(waiting.time)
         if self._slots.fill(row):
             self._known.insert(waiting.time, waiting.checksum)
+            parts.append(self._slots.settled())
         elif back <= self._near or (is_known and self._same):
             self._drop("late", waiting.time)
         elif is_known or back <= max(self._max_gap, self._near):

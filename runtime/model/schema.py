@@ -145,7 +145,12 @@ class Metadata:
         return (self.period_ns - 1) // 2 if self.grid == "time" else 0
 
     def make_grid(
-        self, *, reorder: int, max_gap: int | None = None, remember: int = LIVE_REMEMBER
+        self,
+        *,
+        reorder: int,
+        max_gap: int | None = None,
+        remember: int = LIVE_REMEMBER,
+        prompt: bool = False,
     ) -> TimeGrid | RowGrid:
         """Returns the grid that the detector's rows are placed on.
 
@@ -153,6 +158,7 @@ class Metadata:
             reorder: Rows may arrive this many periods late.
             max_gap: Instead of `max_gap_steps`.
             remember: So many rows are known again when they are repeated.
+            prompt: See `TimeGrid`.
         """
         return make_grid(
             self.grid,
@@ -161,6 +167,7 @@ class Metadata:
             max_gap=self.max_gap_steps if max_gap is None else max_gap,
             reorder=reorder,
             remember=remember,
+            prompt=prompt,
         )
 
     def to_json(self) -> str:

@@ -34,8 +34,9 @@ def joined(parts):
 class OneByOne:
     """The documented semantics, row by row, without any attention to speed."""
 
-    def __init__(self, period, reorder, max_gap, remember):
+    def __init__(self, period, reorder, max_gap, remember, prompt):
         self.period, self.reorder, self.max_gap = period, reorder, max_gap
+        self.prompt = prompt
         self.near, self.most = max(2, reorder), max(remember, reorder + 1)
         self.anchor = self.waiting = None
         self.known, self.same, self.other = [], 0, 0
@@ -59,6 +60,11 @@ class OneByOne:
             self.count["missing"] += row is None
             self.out.append((self.anchor + slot * self.period, row, slot == 0))
         self.next = max(self.next, end)
+
+    def emit_what_is_final(self):
+        self.emit(self.high - self.reorder + 1)
+        while self.prompt and self.next in self.held:
+            self.emit(self.next + 1)
 
     def fill(self, slot, values):
         """Puts a row into an open slot, if nothing of it is lost."""
@@ -92,7 +98,7 @@ class OneByOne:
                     self.held[slot] = [
                         b if not np.isfinite(a) and np.isfinite(b) else a for a, b in pairs
                     ]
-        self.emit(self.high - self.reorder + 1)
+        self.emit_what_is_final()
 
     def settle(self, time, values):
         (kind, then, before), self.waiting = self.waiting, None
@@ -152,6 +158,7 @@ class OneByOne:
         elif not had and slot >= self.next:
             self.held[slot] = values
             self.known = sorted([*self.known, (time, values)], key=lambda row: row[0])
+            self.emit_what_is_final()
         elif not had and (back <= self.near or (self.same and covered)):
             self.count["late"] += 1
         elif not had:
@@ -160,6 +167,7 @@ class OneByOne:
         elif self.complements(slot, values):
             self.fill(slot, values)
             self.count["filled"] += 1
+            self.emit_what_is_final()
         elif trusted:
             self.count["conflicts"] += 1
             self.other += 1
@@ -217,17 +225,18 @@ def arrivals(draw):
     reorder=st.integers(0, 5),
     max_gap=st.integers(0, 12),
     remember=st.sampled_from([0, 1, 3, 8, 100]),
+    prompt=st.booleans(),
 )
-def test_any_chunking_equals_the_row_by_row_semantics(rows, reorder, max_gap, remember):
+def test_any_chunking_equals_the_row_by_row_semantics(rows, reorder, max_gap, remember, prompt):
     """Chunks of any size, with a snapshot in between, give what the documented rules give."""
     minutes, values, cuts = rows
     times = np.round(minutes * MINUTE).astype(np.int64)
-    slow = OneByOne(MINUTE, reorder, max_gap, remember)
+    slow = OneByOne(MINUTE, reorder, max_gap, remember, prompt)
     for time, row in zip(times, values, strict=True):
         slow.push(int(time), row)
     slow.flush()
 
-    options = {"reorder": reorder, "max_gap": max_gap, "remember": remember}
+    options = {"reorder": reorder, "max_gap": max_gap, "remember": remember, "prompt": prompt}
     grid = TimeGrid(MINUTE, 2, **options)
     parts = []
     for start, end in pairwise(cuts):
@@ -258,6 +267,18 @@ def test_rows_out_of_order_are_put_in_order_within_the_window():
     assert series(place(grid, [3])) == [(1, 2)]
     assert series(grid.flush()) == [(2, 1), (3, 0)]
     assert grid.counts == GridCounts(received=4)
+
+
+def test_a_prompt_grid_waits_only_for_what_is_missing():
+    """What comes in order is emitted at once; behind a hole, rows wait as long as `reorder`."""
+    grid = TimeGrid(MINUTE, 1, reorder=2, max_gap=5, prompt=True)
+    assert series(place(grid, [0, 1])) == [(0, 0), (1, 1)]
+    assert grid.due_ns == 2 * MINUTE
+    assert series(place(grid, [3], [3])) == []
+    assert grid.due_ns is None
+    assert series(place(grid, [2], [2])) == [(2, 2), (3, 3)]
+    assert [time for time, _ in series(place(grid, [5, 6], [5, 6]))] == [4, 5, 6]
+    assert grid.counts == GridCounts(received=6, missing=1)
 
 
 def test_first_row_of_a_slot_wins_but_its_missing_channels_are_filled():
