@@ -3,13 +3,13 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toys.golden import FOLDER
 
 from runtime.alarms.bank import EventBank
 from runtime.alarms.events import EventDetector
 from runtime.model.detector import Detector
 from runtime.model.policy import AlarmPolicy
 from runtime.streams.scores import Scores
+from toys.golden import FOLDER
 
 META = Detector(FOLDER / "gaussian.onnx").metadata
 CHANNELS = len(META.channels)
