@@ -1,7 +1,6 @@
 """Many streams scored together: one network call for all that have a row."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -13,6 +12,7 @@ from runtime.clock.rows import TIME_LIMIT, Times, Values, check_arrays, check_ti
 from runtime.errors import InputError, shown
 from runtime.model.detector import Detector
 from runtime.model.outputs import of_first_step
+from runtime.streams.batch_scores import BatchScores, merged
 from runtime.streams.rounds import Rounds
 from runtime.streams.scores import Scores
 from runtime.streams.sealed import damaged, reading
@@ -24,29 +24,6 @@ __all__ = ["BatchScores", "StreamBatch"]
 _NEVER = np.iinfo(np.int64).max
 _UNTOLD = 32
 """So many rows on the fast path, the grids are told of them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchScores:
-    """Scored steps of many streams: grouped by stream, within a stream in order."""
-
-    names: tuple[str, ...]
-    """Names of all streams."""
-    streams: npt.NDArray[np.intp]
-    """Index into `names` of each step: (steps,)."""
-    scores: Scores
-    """The steps of all streams."""
-
-    def __len__(self) -> int:
-        return len(self.streams)
-
-    def of(self, name: str) -> Scores:
-        """Returns the steps of one stream."""
-        return self.scores.taken(self.streams == self.names.index(name))
-
-    def by_stream(self) -> dict[str, Scores]:
-        """Returns the steps of each stream that has any."""
-        return {self.names[i]: self.of(self.names[i]) for i in np.unique(self.streams)}
 
 
 class StreamBatch:
@@ -220,7 +197,7 @@ class StreamBatch:
         slow = self._push_rest(numbers[rest], times_ns[rest], values[rest])
         if not due.any():
             return slow
-        return _merged(self._push_due(numbers[due], times_ns[due], copied(values[due])), slow)
+        return merged(self._push_due(numbers[due], times_ns[due], copied(values[due])), slow)
 
     def flush(self) -> BatchScores:
         """Scores what is held for late rows or for the next one, in all streams."""
@@ -372,10 +349,3 @@ class StreamBatch:
                 f"Received: {numbers.min()} to {numbers.max()}."
             )
         return numbers
-
-
-def _merged(a: BatchScores, b: BatchScores) -> BatchScores:
-    streams = np.concatenate([a.streams, b.streams])
-    order = np.argsort(streams, kind="stable")
-    scores = Scores.joined([a.scores, b.scores]).taken(order)
-    return BatchScores(names=a.names, streams=streams[order], scores=scores)
