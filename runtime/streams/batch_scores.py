@@ -25,12 +25,21 @@ class BatchScores:
         return len(self.streams)
 
     def of(self, name: str) -> Scores:
-        """Returns the steps of one stream."""
-        return self.scores.taken(self.streams == self.names.index(name))
+        """Returns the steps of one stream; the arrays are parts of those of `scores`."""
+        index = self.names.index(name)
+        at = np.flatnonzero(self.streams == index)
+        return self.scores.taken(slice(int(at[0]), int(at[-1]) + 1) if len(at) else slice(0))
 
     def by_stream(self) -> dict[str, Scores]:
-        """Returns the steps of each stream that has any."""
-        return {self.names[i]: self.of(self.names[i]) for i in np.unique(self.streams)}
+        """Returns the steps of each stream that has any, as `of` does, in the order they stand."""
+        if not len(self.streams):
+            return {}
+        starts = np.flatnonzero(np.diff(self.streams, prepend=-1)).tolist()
+        ends = [*starts[1:], len(self.streams)]
+        return {
+            self.names[self.streams[start]]: self.scores.taken(slice(start, end))
+            for start, end in zip(starts, ends, strict=True)
+        }
 
 
 def merged(a: BatchScores, b: BatchScores) -> BatchScores:
