@@ -94,6 +94,15 @@ class StreamBatch:
         return self._names
 
     @property
+    def _options(self) -> dict[str, Any]:
+        return {
+            "reorder": self._reorder,
+            "max_gap": self._max_gap,
+            "threshold": self._threshold,
+            "warm": self._warm,
+        }
+
+    @property
     def counts(self) -> GridCounts:
         """What happened to the rows of all streams so far."""
         total = GridCounts()
@@ -206,17 +215,61 @@ class StreamBatch:
             self._learn_due(stream)
         return self._score(placed, self._every)
 
-    def snapshot(self) -> bytes:
-        """Returns the whole state, under a checksum, to be given to `restore`."""
-        options = {
-            "names": self._names,
-            "reorder": self._reorder,
-            "max_gap": self._max_gap,
-            "threshold": self._threshold,
-            "warm": self._warm,
-        }
-        grids = [self._told(stream) for stream in self._every]
-        return seal_streams("batch", self._detector, options, self._rounds.state, grids)
+    def snapshot(self, names: Sequence[str] | None = None) -> bytes:
+        """Returns the whole state, under a checksum, to be given to `restore` or `take_in`.
+
+        Args:
+            names: Of these streams only, in this order; they stay in the batch.
+
+        Raises:
+            InputError: An unknown stream, or one twice.
+        """
+        streams = self._every if names is None else self._numbers(names)
+        if len(np.unique(streams)) < len(streams):
+            raise InputError(
+                f"`names` must be streams of this batch, all different. Received: {shown(names)}."
+            )
+        options = {"names": [self._names[stream] for stream in streams], **self._options}
+        grids = [self._told(stream) for stream in streams]
+        return seal_streams("batch", self._detector, options, self._rounds.state[streams], grids)
+
+    def take_in(self, blob: bytes) -> tuple[str, ...]:
+        """Takes in the streams of a snapshot, behind the others, as if they had been here.
+
+        What is of the batch and no stream's own, its threshold and whether new streams start
+        warm, stays as it is here.
+
+        Args:
+            blob: What `snapshot` of any batch of this detector returned.
+
+        Returns:
+            Their names.
+
+        Raises:
+            InputError: Nothing that `restore` takes, another `reorder` or `max_gap`, or names
+                that are taken; none is taken in then.
+        """
+        other = type(self).restore(self._detector, blob)
+        for option in ("reorder", "max_gap"):
+            here, there = self._options[option], other._options[option]
+            if here != there:
+                raise InputError(
+                    f"Streams can only be taken in from a batch with the same `{option}`, {here}. "
+                    f"Received: a snapshot with {there}. Restore it alone, or add the streams anew."
+                )
+        taken = [name for name in other.names if name in self._index]
+        if taken:
+            raise InputError(
+                "Streams that are taken in must have names that are not taken. Received: "
+                f"{shown(taken[0])}, one of {len(taken)} that are. Remove them first."
+            )
+        self._grids += other._grids
+        self._rounds.state = np.concatenate([self._rounds.state, other._rounds.state])
+        self._live = np.concatenate([self._live, other._live], axis=1)
+        self._untold = np.concatenate([self._untold, other._untold], axis=2)
+        self._latest = max(self._latest, other._latest)
+        self._named((*self._names, *other.names))
+        return other.names
 
     @classmethod
     def restore(cls, detector: Detector, blob: bytes) -> Self:
