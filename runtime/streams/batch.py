@@ -1,7 +1,6 @@
 """Many streams scored together: one network call for all that have a row."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -13,6 +12,7 @@ from runtime.clock.rows import TIME_LIMIT, Times, Values, check_arrays, check_ti
 from runtime.errors import InputError, shown
 from runtime.model.detector import Detector
 from runtime.model.outputs import of_first_step
+from runtime.streams.batch_scores import BatchScores, merged
 from runtime.streams.rounds import Rounds
 from runtime.streams.scores import Scores
 from runtime.streams.sealed import damaged, reading
@@ -24,29 +24,6 @@ __all__ = ["BatchScores", "StreamBatch"]
 _NEVER = np.iinfo(np.int64).max
 _UNTOLD = 32
 """So many rows on the fast path, the grids are told of them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchScores:
-    """Scored steps of many streams: grouped by stream, within a stream in order."""
-
-    names: tuple[str, ...]
-    """Names of all streams."""
-    streams: npt.NDArray[np.intp]
-    """Index into `names` of each step: (steps,)."""
-    scores: Scores
-    """The steps of all streams."""
-
-    def __len__(self) -> int:
-        return len(self.streams)
-
-    def of(self, name: str) -> Scores:
-        """Returns the steps of one stream."""
-        return self.scores.taken(self.streams == self.names.index(name))
-
-    def by_stream(self) -> dict[str, Scores]:
-        """Returns the steps of each stream that has any."""
-        return {self.names[i]: self.of(self.names[i]) for i in np.unique(self.streams)}
 
 
 class StreamBatch:
@@ -115,6 +92,15 @@ class StreamBatch:
     def names(self) -> tuple[str, ...]:
         """Names of the streams."""
         return self._names
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {
+            "reorder": self._reorder,
+            "max_gap": self._max_gap,
+            "threshold": self._threshold,
+            "warm": self._warm,
+        }
 
     @property
     def counts(self) -> GridCounts:
@@ -220,7 +206,7 @@ class StreamBatch:
         slow = self._push_rest(numbers[rest], times_ns[rest], values[rest])
         if not due.any():
             return slow
-        return _merged(self._push_due(numbers[due], times_ns[due], copied(values[due])), slow)
+        return merged(self._push_due(numbers[due], times_ns[due], copied(values[due])), slow)
 
     def flush(self) -> BatchScores:
         """Scores what is held for late rows or for the next one, in all streams."""
@@ -229,17 +215,61 @@ class StreamBatch:
             self._learn_due(stream)
         return self._score(placed, self._every)
 
-    def snapshot(self) -> bytes:
-        """Returns the whole state, under a checksum, to be given to `restore`."""
-        options = {
-            "names": self._names,
-            "reorder": self._reorder,
-            "max_gap": self._max_gap,
-            "threshold": self._threshold,
-            "warm": self._warm,
-        }
-        grids = [self._told(stream) for stream in self._every]
-        return seal_streams("batch", self._detector, options, self._rounds.state, grids)
+    def snapshot(self, names: Sequence[str] | None = None) -> bytes:
+        """Returns the whole state, under a checksum, to be given to `restore` or `take_in`.
+
+        Args:
+            names: Of these streams only, in this order; they stay in the batch.
+
+        Raises:
+            InputError: An unknown stream, or one twice.
+        """
+        streams = self._every if names is None else self._numbers(names)
+        if len(np.unique(streams)) < len(streams):
+            raise InputError(
+                f"`names` must be streams of this batch, all different. Received: {shown(names)}."
+            )
+        options = {"names": [self._names[stream] for stream in streams], **self._options}
+        grids = [self._told(stream) for stream in streams]
+        return seal_streams("batch", self._detector, options, self._rounds.state[streams], grids)
+
+    def take_in(self, blob: bytes) -> tuple[str, ...]:
+        """Takes in the streams of a snapshot, behind the others, as if they had been here.
+
+        What is of the batch and no stream's own, its threshold and whether new streams start
+        warm, stays as it is here.
+
+        Args:
+            blob: What `snapshot` of any batch of this detector returned.
+
+        Returns:
+            Their names.
+
+        Raises:
+            InputError: Nothing that `restore` takes, another `reorder` or `max_gap`, or names
+                that are taken; none is taken in then.
+        """
+        other = type(self).restore(self._detector, blob)
+        for option in ("reorder", "max_gap"):
+            here, there = self._options[option], other._options[option]
+            if here != there:
+                raise InputError(
+                    f"Streams can only be taken in from a batch with the same `{option}`, {here}. "
+                    f"Received: a snapshot with {there}. Restore it alone, or add the streams anew."
+                )
+        taken = [name for name in other.names if name in self._index]
+        if taken:
+            raise InputError(
+                "Streams that are taken in must have names that are not taken. Received: "
+                f"{shown(taken[0])}, one of {len(taken)} that are. Remove them first."
+            )
+        self._grids += other._grids
+        self._rounds.state = np.concatenate([self._rounds.state, other._rounds.state])
+        self._live = np.concatenate([self._live, other._live], axis=1)
+        self._untold = np.concatenate([self._untold, other._untold], axis=2)
+        self._latest = max(self._latest, other._latest)
+        self._named((*self._names, *other.names))
+        return other.names
 
     @classmethod
     def restore(cls, detector: Detector, blob: bytes) -> Self:
@@ -372,10 +402,3 @@ class StreamBatch:
                 f"Received: {numbers.min()} to {numbers.max()}."
             )
         return numbers
-
-
-def _merged(a: BatchScores, b: BatchScores) -> BatchScores:
-    streams = np.concatenate([a.streams, b.streams])
-    order = np.argsort(streams, kind="stable")
-    scores = Scores.joined([a.scores, b.scores]).taken(order)
-    return BatchScores(names=a.names, streams=streams[order], scores=scores)

@@ -94,9 +94,9 @@ class Scores(PerStep):
         columns = [[getattr(scores, f.name) for scores in parts] for f in fields(cls)]
         return cls._built([np.concatenate(arrays) for arrays in columns])
 
-    def taken(self, at: npt.NDArray[Any]) -> Self:
-        """Returns some of the steps."""
-        return self._built([getattr(self, f.name)[at] for f in fields(self)])
+    def taken(self, at: npt.NDArray[Any] | slice) -> Self:
+        """Returns some of the steps; as parts of these arrays where they are a slice."""
+        return self._built([column[at] for column in _columns(self)])
 
     def warming(self, steps: int) -> npt.NDArray[np.bool_]:
         """Returns which steps lie in a warm-up.
@@ -111,6 +111,7 @@ class Scores(PerStep):
 
 _INT64, _BOOL = np.dtype(np.int64), np.dtype(np.bool_)
 _per_step = attrgetter(*PER_STEP)
+_columns = attrgetter(*(f.name for f in fields(Scores)))
 _PUT = [getattr(Scores, f.name).__set__ for f in fields(Scores)]
 """What sets the fields, in the order of the class: the outputs, then the others."""
 _PUT_STEP = list(zip(PER_STEP, _PUT, strict=False))
