@@ -54,7 +54,7 @@ class Slots:
             # Which row finds its slot open depends on those before it.
             each = [self._put(rows.where(slice(i, i + 1))) for i in range(len(rows.slots))]
             placed, kept = zip(*each, strict=True)
-            return joined(placed, self.channels), np.concatenate(kept)
+            return joined(list(placed), self.channels), np.concatenate(kept)
         return self._put(rows)
 
     def _go_on(self, rows: Rows) -> bool:

@@ -43,6 +43,7 @@ class StreamBatch:
         max_gap: As in `Stream`.
         threshold: As in `Stream`.
         warm: As in `Stream`, also for those that are added.
+        prompt: Rows are held for `reorder` only where one before them is missing; see `TimeGrid`.
 
     Raises:
         InputError: As in `Stream`, and names that are no text or not all different.
@@ -57,10 +58,12 @@ class StreamBatch:
         max_gap: int | None = None,
         threshold: float | None = None,
         warm: bool = False,
+        prompt: bool = False,
     ) -> None:
         meta = detector.metadata
         max_gap = meta.max_gap_steps if max_gap is None else max_gap
         meta.make_grid(reorder=reorder, max_gap=max_gap)
+        self._prompt = bool(prompt)
         self._detector = detector
         self._reorder, self._max_gap, self._warm = int(reorder), int(max_gap), bool(warm)
         self.threshold = meta.threshold if threshold is None else threshold
@@ -100,6 +103,7 @@ class StreamBatch:
             "max_gap": self._max_gap,
             "threshold": self._threshold,
             "warm": self._warm,
+            "prompt": self._prompt,
         }
 
     @property
@@ -133,7 +137,8 @@ class StreamBatch:
                 f"Received: {shown(names)}."
             )
         more, make = len(new), self._detector.metadata.make_grid
-        self._grids += [make(reorder=self._reorder, max_gap=self._max_gap) for _ in new]
+        options = {"reorder": self._reorder, "max_gap": self._max_gap}
+        self._grids += [make(**options, prompt=self._prompt) for _ in new]
         self._rounds.add(more)
         new_live = np.repeat([[_NEVER], [0], [0]], more, axis=1)
         self._live = np.concatenate([self._live, new_live], axis=1)
@@ -250,7 +255,7 @@ class StreamBatch:
                 that are taken; none is taken in then.
         """
         other = type(self).restore(self._detector, blob)
-        for option in ("reorder", "max_gap"):
+        for option in ("reorder", "max_gap", "prompt"):
             here, there = self._options[option], other._options[option]
             if here != there:
                 raise InputError(

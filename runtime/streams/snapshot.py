@@ -13,7 +13,7 @@ from runtime.streams.sealed import damaged, seal, unseal
 
 __all__ = ["identity_of", "open_streams", "seal_streams"]
 
-VERSIONS = {"stream": 3, "batch": 2}
+VERSIONS = {"stream": 3, "batch": 3}
 _LISTS = {
     "waiting_values": "f8",
     "stamps": "i8",
