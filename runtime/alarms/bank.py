@@ -26,6 +26,8 @@ class Happening(NamedTuple):
     """As it stands, or as it ended."""
     is_open: bool
     """Whether it goes on."""
+    shares: Mapping[str, float]
+    """Each channel's share of the blame so far, 0 to 1."""
 
 
 class EventBank:
@@ -148,9 +150,10 @@ class EventBank:
 
     def _step(self, stream: int, row: int, scores: Scores) -> Iterator[Happening]:
         detector = self.detector(stream)
+        shares = detector.shares  # as long as no step opens another event
         for event in detector.update(scores.taken(np.array([row]))):
-            yield Happening(stream, row, event, is_open=False)
+            yield Happening(stream, row, event, is_open=False, shares=shares)
         going = detector.open_event
         if going is not None:
-            yield Happening(stream, row, going, is_open=True)
+            yield Happening(stream, row, going, is_open=True, shares=detector.shares)
         self._busy[stream] = detector.is_busy

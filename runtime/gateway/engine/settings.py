@@ -1,0 +1,48 @@
+"""What scores and events depend on besides the rows: a part of the configuration."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+__all__ = ["EngineSettings", "ModelSettings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSettings:
+    """How one model scores its streams."""
+
+    identity: str
+    """The detector's `Metadata.identity`."""
+    threshold: float
+    """Severity that opens an event, where a stream has none of its own."""
+    policy: Mapping[str, Any] = field(default_factory=dict)
+    """The alarm policy, as `AlarmPolicy.from_dict` reads it."""
+    reorder: int = 3
+    """Slots that a late row is waited for, only where it is missing."""
+    max_gap: int | None = None
+    """Instead of the file's."""
+    warm: bool = False
+    """New streams start from the state at the end of the training rows."""
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    """Of streams that have one of their own, by name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """Everything of the configuration that changes scores or events."""
+
+    models: Mapping[str, ModelSettings]
+    """By key."""
+    update_severity: float = 1.0
+    """An event's update goes out where its severity has risen by this much since the last notice:
+    1 is ten times rarer."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """Reads what `to_json` made."""
+        models = {key: ModelSettings(**one) for key, one in raw["models"].items()}
+        return cls(**{**raw, "models": models})
