@@ -150,10 +150,13 @@ class EventBank:
 
     def _step(self, stream: int, row: int, scores: Scores) -> Iterator[Happening]:
         detector = self.detector(stream)
-        shares = detector.shares  # as long as no step opens another event
-        for event in detector.update(scores.taken(np.array([row]))):
-            yield Happening(stream, row, event, is_open=False, shares=shares)
+        before = detector.shares
+        closed = detector.update(scores.taken(np.array([row])))
         going = detector.open_event
+        for event in closed:
+            # Where the step has opened another event, its blame has taken the place.
+            shares = before if detector.is_busy else detector.shares
+            yield Happening(stream, row, event, is_open=False, shares=shares)
         if going is not None:
             yield Happening(stream, row, going, is_open=True, shares=detector.shares)
         self._busy[stream] = detector.is_busy

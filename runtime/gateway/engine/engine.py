@@ -162,7 +162,7 @@ class Engine:
             if record.parts or record.rows:
                 self.parts = list(record.parts)
         if not last.is_rows_alone:
-            self._change(sequence, last, made)
+            self._change(last, made)
         rows: dict[str, list[Rows]] = {}
         for _, record in records:
             for one in record.rows:
@@ -175,7 +175,7 @@ class Engine:
             self._evict(sequence, name, made)
         return self._outputs(made)
 
-    def _change(self, sequence: int, record: Record, made: _Made) -> None:
+    def _change(self, record: Record, made: _Made) -> None:
         """Takes what comes before the rows of a record."""
         new: dict[str, list[str]] = {}
         for stream in record.new:
