@@ -68,6 +68,14 @@ class RowGrid:
         """Returns no slot: nothing is ever held."""
         return joined([], self._channels)
 
+    def resume(self, time_ns: int) -> Placed:  # noqa: ARG002 - as a time grid has it
+        """Returns no slot: there are no gaps.
+
+        Args:
+            time_ns: Of no meaning here.
+        """
+        return self.flush()
+
     def snapshot(self) -> dict[str, Any]:
         """Returns the whole state."""
         return {"received": self._received}

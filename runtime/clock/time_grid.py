@@ -208,6 +208,26 @@ class TimeGrid:
         self._learn_due()
         return joined(parts, self._slots.channels)
 
+    def resume(self, time_ns: int) -> Placed:
+        """Lets the segment go on at a time, however late: what lay between was no gap.
+
+        The next slot is at this time, neither missing slots nor a restart before it. Where that
+        slot is not later than the next one as it was, nothing changes but what is held.
+
+        Args:
+            time_ns: Time of the next row, within the years of `place`.
+
+        Returns:
+            The slots that were held, as `flush` does.
+        """
+        held = self.flush()
+        slots = self._slots
+        if slots.anchor is not None and slots.of(time_ns) > slots.high + 1:
+            slots.anchor = time_ns - (slots.high + 1) * self._period
+            self._same = self._other = 0
+            self._learn_due()
+        return held
+
     def snapshot(self) -> dict[str, Any]:
         """Returns the whole state as numbers and numpy arrays."""
         stamps, sums = self._known.arrays()
@@ -250,7 +270,7 @@ class TimeGrid:
             and increase(stamps, 1 - TIME_LIMIT, TIME_LIMIT - 1)
             and (not len(sums) or 0 <= sums.min() <= sums.max() < 2**32)
             and (len(stamps) > 0 or not snapshot["started"])
-            and (not len(stamps) or self._is_in(high, int(stamps[-1]), int(snapshot["anchor"])))
+            and (not len(stamps) or self._is_by(high, int(stamps[-1]), int(snapshot["anchor"])))
             and self._slots.restore(snapshot, received=received, missing=counts["missing"])
         )
         if not sound:
@@ -263,8 +283,9 @@ class TimeGrid:
             self._waiting = Waiting(kind, time, row, values, *checksums(values))
         self._learn_due()
 
-    def _is_in(self, slot: int, time: int, anchor: int) -> bool:
-        return (time - anchor + self._half) // self._period == slot
+    def _is_by(self, slot: int, time: int, anchor: int) -> bool:
+        """Whether a time lies in a slot; or before it, where a segment has just been resumed."""
+        return (time - anchor + self._half) // self._period <= slot
 
     def _learn_due(self) -> None:
         self._due = None

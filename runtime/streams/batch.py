@@ -213,12 +213,51 @@ class StreamBatch:
             return slow
         return merged(self._push_due(numbers[due], times_ns[due], copied(values[due])), slow)
 
-    def flush(self) -> BatchScores:
-        """Scores what is held for late rows or for the next one, in all streams."""
-        placed = [self._told(stream).flush() for stream in self._every]
-        for stream in self._every:
+    def flush(self, names: Sequence[str] | None = None) -> BatchScores:
+        """Scores what is held for late rows or for the next one.
+
+        Args:
+            names: In these streams only, such as those whose machines have stopped.
+
+        Raises:
+            InputError: An unknown stream.
+        """
+        streams = self._every if names is None else np.unique(self._numbers(names))
+        placed = [self._told(stream).flush() for stream in streams]
+        for stream in streams:
             self._learn_due(stream)
-        return self._score(placed, self._every)
+        return self._score(placed, streams)
+
+    def resume(self, names: Sequence[str], times_ns: Times) -> BatchScores:
+        """Lets streams go on at a time, however late, as if nothing lay between.
+
+        For machines that stood still on purpose: neither missing slots nor a restart; windows go
+        on, warm-ups go on, and slots have their real times, so that hour and weekday are right.
+
+        Args:
+            names: Of the streams, all different.
+            times_ns: Time of the next row of each, int64 (names,).
+
+        Returns:
+            The scores of the slots that were held, as `flush` does.
+
+        Raises:
+            InputError: An unknown stream, one twice, or an unusable time.
+        """
+        numbers = self._numbers(names)
+        check_arrays(times_ns, np.empty((np.size(times_ns), 0)), 0)
+        check_times(times_ns)
+        if len(times_ns) != len(numbers) or len(np.unique(numbers)) < len(numbers):
+            raise InputError(
+                f"`names` must be different streams, and `times_ns` one time for each. "
+                f"Received: {shown(names)} and {len(times_ns)} times."
+            )
+        order = np.argsort(numbers)
+        placed = []
+        for stream, time in zip(numbers[order], times_ns[order].tolist(), strict=True):
+            placed.append(self._told(stream).resume(time))
+            self._learn_due(stream)
+        return self._score(placed, numbers[order])
 
     def snapshot(self, names: Sequence[str] | None = None) -> bytes:
         """Returns the whole state, under a checksum, to be given to `restore` or `take_in`.
