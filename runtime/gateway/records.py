@@ -65,8 +65,9 @@ class Record:
     """What people asked for, with time and origin; see `runtime.gateway.rules.commands`."""
     rows: Sequence[Rows] = ()
     """At most one for each model."""
-    parts: Sequence[Any] = ()
-    """Readings that wait for other channels of their row, see `payloads.assembly`."""
+    parts: Sequence[Mapping[str, Any]] = ()
+    """What waits for other channels of its row, of each `source` and `stream` where that has
+    changed: `rows` as `Assembly.pending` gives them."""
     silent: Sequence[str] = ()
     """Streams that no longer speak."""
     evicted: Sequence[str] = ()

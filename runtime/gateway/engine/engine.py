@@ -67,8 +67,8 @@ class Engine:
         """Streams that are put aside, and the sequence number of that."""
         self.acknowledged: dict[str, int] = {}
         """How far each sink is, by its name."""
-        self.parts: list[Any] = []
-        """Readings that wait for other channels, since the last rows; see `Record.parts`."""
+        self.parts: dict[str, Mapping[str, Any]] = {}
+        """What waits for other channels, by source and stream; see `Record.parts`."""
         self.sequence = 0
         """Of the last record."""
 
@@ -104,7 +104,7 @@ class Engine:
             "registry": [[s.number, s.name, s.model] for s in self.registry.values()],
             "put_aside": self.put_aside,
             "acknowledged": self.acknowledged,
-            "parts": self.parts,
+            "parts": list(self.parts.values()),
             "notices": self._notices.state(),
             "sequence": self.sequence,
         }
@@ -127,7 +127,8 @@ class Engine:
             registry = [NewStream(*one) for one in state["registry"]]
             self.put_aside = {str(k): int(v) for k, v in state["put_aside"].items()}
             self.acknowledged = {str(k): int(v) for k, v in state["acknowledged"].items()}
-            self.parts, self.sequence = list(state["parts"]), int(state["sequence"])
+            self.sequence = int(state["sequence"])
+            self._wait(state["parts"])
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(
                 "A snapshot of the gateway must be what this version keeps. Received: "
@@ -159,8 +160,7 @@ class Engine:
         self.sequence = sequence
         for _, record in records:
             self.acknowledged |= record.acknowledged
-            if record.parts or record.rows:
-                self.parts = list(record.parts)
+            self._wait(record.parts)
         if not last.is_rows_alone:
             self._change(last, made)
         rows: dict[str, list[Rows]] = {}
@@ -174,6 +174,14 @@ class Engine:
         for name in last.evicted:
             self._evict(sequence, name, made)
         return self._outputs(made)
+
+    def _wait(self, parts: Iterable[Mapping[str, Any]]) -> None:
+        """Takes note of what waits now of streams."""
+        for one in parts:
+            place = f"{one['source']}\0{one['stream']}"
+            self.parts.pop(place, None)
+            if one["rows"]:
+                self.parts[place] = one
 
     def _change(self, record: Record, made: _Made) -> None:
         """Takes what comes before the rows of a record."""

@@ -1,0 +1,87 @@
+"""Which model scores a stream, and the numbers of streams."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from runtime.gateway.records import NewStream
+from runtime.gateway.samples import BadInputError
+
+__all__ = ["ModelChoice", "Roster"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelChoice:
+    """A model, as far as the reader needs it."""
+
+    key: str
+    patterns: Sequence[str]
+    """Of stream names, as a shell has them."""
+    channels: tuple[str, ...]
+    period_s: float
+
+
+class Roster:
+    """Gives streams their model and number. For the reader's thread.
+
+    Args:
+        choices: The models, in order: the first whose pattern fits takes a stream.
+        known: Streams that have numbers already.
+        most: Streams beyond are refused.
+    """
+
+    def __init__(
+        self, choices: Sequence[ModelChoice], *, known: Iterable[NewStream], most: int
+    ) -> None:
+        self.models: Mapping[str, ModelChoice] = {one.key: one for one in choices}
+        self._most = most
+        self._known = {stream.name: stream for stream in known if stream.model in self.models}
+        self._next = 1 + max((stream.number for stream in known), default=-1)
+        self._chosen: dict[str, ModelChoice | None] = {}
+        self._new: list[NewStream] = []
+
+    def channels_of(self, name: str) -> Sequence[str] | None:
+        """Returns the channels of the model that scores a stream; None: no model does.
+
+        Raises:
+            BadInputError: `stream_cap`: there are as many streams as are allowed.
+        """
+        choice = self.choice(name)
+        if choice is not None and name not in self._known and len(self._known) >= self._most:
+            raise BadInputError(
+                "stream_cap",
+                f"At most {self._most} streams are scored (`max_streams`). Received: {name!r}.",
+            )
+        return None if choice is None else choice.channels
+
+    def choice(self, name: str) -> ModelChoice | None:
+        """Returns the model that scores a stream."""
+        known = self._known.get(name)
+        if known is not None:
+            return self.models[known.model]
+        if name not in self._chosen:
+            if len(self._chosen) > 10 * self._most:
+                self._chosen.clear()
+            fitting = (m for m in self.models.values() if _fits(name, m.patterns))
+            self._chosen[name] = next(fitting, None)
+        return self._chosen[name]
+
+    def number(self, name: str) -> int:
+        """Returns the number of a stream that has a model; a new one if it has none yet."""
+        stream = self._known.get(name)
+        if stream is None:
+            choice = self.choice(name)
+            stream = NewStream(self._next, name, choice.key if choice else "")
+            self._next += 1
+            self._known[name] = stream
+            self._new.append(stream)
+        return stream.number
+
+    def take_new(self) -> list[NewStream]:
+        """Returns the streams that got a number since the last call."""
+        new, self._new = self._new, []
+        return new
+
+
+def _fits(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
