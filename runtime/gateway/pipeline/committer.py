@@ -37,7 +37,7 @@ class Committer:
             dropped from the journal; False: it waits.
         worker: Where progress is said.
         families: The metrics.
-        log: The log.
+        say: The log.
     """
 
     def __init__(
@@ -50,12 +50,12 @@ class Committer:
         drops: bool,
         worker: Worker,
         families: Families,
-        log: Log,
+        say: Log,
     ) -> None:
         self._ticks, self._records = ticks, records
         self._journal, self._drops = journal, drops
         self._last = journal.last if journal is not None else start
-        self._worker, self._families, self._log = worker, families, log
+        self._worker, self._families, self._say = worker, families, say
         self._unwritten: list[Tick] = []
         self.trouble = ""
         """Why nothing can be made durable now; empty: all is well."""
@@ -103,12 +103,12 @@ class Committer:
             self._last += len(ticks)
         if self.trouble:
             self.trouble = ""
-            self._log.info("journal", "The journal is written again.", last=self._last)
+            self._say.info("journal", "The journal is written again.", last=self._last)
         self._acknowledge(ticks)
         self._unwritten = []
 
     def _refused(self, why: str) -> None:
-        self._log.error("journal", f"{why} Scoring goes on, nothing is acknowledged.")
+        self._say.error("journal", f"{why} Scoring goes on, nothing is acknowledged.")
         self.trouble = why
         self._retry_at = time.monotonic() + _RETRY_S
 

@@ -69,18 +69,18 @@ class Intake:
         options: How its messages are read.
         roster: Streams and models.
         families: The metrics.
-        log: The log.
+        say: The log.
 
     Raises:
         ConfigError: A template of the options cannot be used.
     """
 
     def __init__(
-        self, name: str, options: PayloadOptions, roster: Roster, families: Families, log: Log
+        self, name: str, options: PayloadOptions, roster: Roster, families: Families, say: Log
     ) -> None:
         self.name = name
         self._options, self._roster = options, roster
-        self._families, self._log = families, log
+        self._families, self._say = families, say
         self.decoder = Decoder(options, roster.channels_of)
         self._assemblies = {
             key: Assembly(model.channels, period_s=model.period_s, lateness_s=options.lateness_s)
@@ -175,7 +175,7 @@ class Intake:
         self._families.messages.of(self.name, result).inc(count)
         if result == "bad":
             self._families.bad_messages.of(kind).inc(count)
-            self._log.warning(f"bad_{kind}", example, source=self.name)
+            self._say.warning(f"bad_{kind}", example, source=self.name)
 
     def _count(self, counts: Mapping[str, int]) -> None:
         if counts.get("late"):

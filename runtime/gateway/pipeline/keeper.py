@@ -25,7 +25,7 @@ class Keeper:
         journal: What is released then; None: there is none.
         aside: Streams that were put aside.
         families: The metrics.
-        log: The log.
+        say: The log.
     """
 
     def __init__(
@@ -35,10 +35,10 @@ class Keeper:
         journal: Journal | None,
         aside: Aside,
         families: Families,
-        log: Log,
+        say: Log,
     ) -> None:
         self._snapshots, self._journal, self._aside = snapshots, journal, aside
-        self._families, self._log = families, log
+        self._families, self._say = families, say
         self._thread: threading.Thread | None = None
         self.trouble = ""
         """Why the last snapshot could not be written; empty: it was."""
@@ -72,13 +72,13 @@ class Keeper:
     def _write(self, sequence: int, parts: Parts, put_aside: dict[str, int], header: Any) -> None:
         started = time.perf_counter()
         try:
-            with self._snapshots.begin() as writer:
+            with self._snapshots.begin(sequence) as writer:
                 for name, content in parts:
                     writer.add(name, sequence, content)
                 writer.commit(header)
         except (JournalError, OSError) as error:
             self.trouble = f"No snapshot could be written: {error}"
-            self._log.error("snapshot", self.trouble)
+            self._say.error("snapshot", self.trouble)
             return
         self.trouble = ""
         self.written += 1

@@ -7,7 +7,10 @@ from runtime.gateway.protocols import Source
 from runtime.gateway.records import Record
 from runtime.gateway.samples import Message
 
-__all__ = ["Tick"]
+__all__ = ["Read", "Tick"]
+
+Read = tuple[Source, Sequence[Message]]
+"""Messages of a source, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +20,7 @@ class Tick:
     record: Record
     payload: bytes
     """The record as bytes; empty where there is no journal."""
-    messages: Sequence[tuple[Source, Sequence[Message]]]
+    messages: Sequence[Read]
     """By source, in order: to be acknowledged once the record is on the disk."""
 
     @property
