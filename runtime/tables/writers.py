@@ -16,7 +16,7 @@ from runtime.model.outputs import score_columns
 from runtime.streams.scores import Scores
 from runtime.tables.formulas import as_text
 
-__all__ = ["EventWriter", "Format", "ScoreWriter", "number_texts"]
+__all__ = ["EventWriter", "Format", "ScoreWriter", "csv_line", "number_texts"]
 
 Format = Literal["csv", "jsonl"]
 
@@ -43,7 +43,7 @@ class ScoreWriter:
     def header(self) -> None:
         """Writes the header line, in CSV."""
         if self.form == "csv":
-            self.file.write(_csv_line([as_text(name) for name in self._columns()]))
+            self.file.write(csv_line([as_text(name) for name in self._columns()]))
 
     def write(self, scores: Scores) -> None:
         """Writes steps and flushes them."""
@@ -92,7 +92,7 @@ class EventWriter:
     def header(self) -> None:
         """Writes the header line, in CSV."""
         if self.form == "csv":
-            self.file.write(_csv_line(_EVENT_COLUMNS))
+            self.file.write(csv_line(_EVENT_COLUMNS))
 
     def write(self, events: Sequence[Event]) -> None:
         """Writes events and flushes them."""
@@ -102,7 +102,7 @@ class EventWriter:
             severity = number_texts(np.array([event.peak_severity], np.float32), self.form)[0]
             if self.form == "csv":
                 names = ";".join(map(as_text, event.channels))
-                self.file.write(_csv_line([*times, severity, names]))
+                self.file.write(csv_line([*times, severity, names]))
             else:
                 number = self.style.kind == "number"
                 row = [json.loads(t) if number else t for t in times]
@@ -155,7 +155,8 @@ def _short_doubles(numbers: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
 _TENS = np.array([float(10**k) for k in range(23)])
 
 
-def _csv_line(cells: Sequence[str]) -> bytes:
+def csv_line(cells: Sequence[str]) -> bytes:
+    """Returns cells as one line, quoted where they must be; see `runtime.tables.formulas`."""
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(cells)
     return line.getvalue().encode()

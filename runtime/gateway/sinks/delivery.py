@@ -1,0 +1,342 @@
+"""Publications on their way to an MQTT client: kept until it takes them, counted until it has them.
+
+A client takes a batch or refuses it; what it has taken it hands over by itself, however often the
+connection breaks. Here is what it refused, in four queues, which go out in this order:
+
+    first     of a new connection: status, connect messages; the newest replace what still waits
+    lasting   events, states, answers: never dropped; where there is an outbox, they lie in it too
+    again     retained topics that a new connection gets once more, with what they have by then
+    scores    bounded in bytes: the oldest are dropped, and counted
+"""
+
+import json
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple, Protocol
+
+from runtime.gateway.protocols import Client, Publication
+
+__all__ = ["Delivery", "Outbox"]
+
+_BATCH = 500
+_LOADED = 2_000
+"""Entries of the outbox in memory; the rest is read when these have gone."""
+_OVERHEAD = 300
+"""Bytes of a waiting publication beside its topic and payload, about."""
+
+
+class Outbox(Protocol):
+    """A durable queue of bytes: what it has taken outlives the process."""
+
+    def put(self, entries: Sequence[bytes]) -> int:
+        """Takes entries, in order, and returns the running number of the last."""
+        ...
+
+    def peek(self, most: int) -> Sequence[tuple[int, bytes]]:
+        """Returns the oldest that are not acknowledged, with their numbers; at most so many."""
+        ...
+
+    def ack(self, number: int) -> None:
+        """Forgets all entries up to this number."""
+        ...
+
+
+class _Entry(NamedTuple):
+    publication: Publication
+    sequence: int | None
+    """Of the outputs that it belongs to; None: of none."""
+    number: int
+    """In the outbox; 0: not in it."""
+
+
+class Delivery:
+    """Hands publications to a client, and says which outputs have arrived.
+
+    `put`, `first`, `again` and `pump` are called by one thread, the properties by any.
+
+    Args:
+        client: The client; it may be shared.
+        most_bytes: Of the scores that wait here; the oldest above that are dropped.
+        outbox: Where what is never dropped lies until it has arrived; what it still has from an
+            earlier life goes out first.
+    """
+
+    def __init__(
+        self, client: Client, *, most_bytes: int = 32 * 2**20, outbox: Outbox | None = None
+    ) -> None:
+        self._client = client
+        self._most_bytes = most_bytes
+        self._outbox = outbox
+        self._first: deque[_Entry] = deque()
+        self._first_number = 0
+        self._lasting: deque[_Entry] = deque()
+        self._again: deque[str] = deque()
+        self._scores: deque[_Entry] = deque()
+        self._score_bytes = 0
+        self._retained: dict[str, Publication] = {}
+        self._behind: deque[_Entry] = deque()
+        """What the outbox could not take: behind all that it has, not durable."""
+        self._trouble = ""
+        self._loaded = 0
+        """Entries of the outbox in `_lasting` or in flight."""
+        self._last = 0
+        """Number of the newest of these so far."""
+        self._own = 0
+        """Number of the first that this life put there."""
+        self._delivered = 0
+        """Number of the newest that has arrived, until the outbox knows."""
+        self._spilled = outbox is not None
+        """Whether the outbox may have entries that are not loaded."""
+        self._flight: deque[tuple[int, _Entry]] = deque()
+        """What the client has taken, with its running number, in order."""
+        self._open: dict[int, int] = {}
+        """Publications of each sequence number that have not arrived; in order."""
+        self._written = 0
+        self._settled = 0
+        self._dropped = 0
+        self._unreadable = 0
+        self._lock = threading.RLock()
+
+    def put(
+        self,
+        sequence: int | None,
+        *,
+        lasting: Sequence[Publication] = (),
+        scores: Sequence[Publication] = (),
+    ) -> None:
+        """Takes what outputs became, also where that is nothing.
+
+        Args:
+            sequence: Of the outputs, not below the one before; None: of none.
+            lasting: What is never dropped.
+            scores: What may be.
+        """
+        with self._lock:
+            if sequence is not None:
+                self._written = max(self._written, sequence)
+                count = len(lasting) + len(scores)
+                if count:
+                    self._open[sequence] = self._open.get(sequence, 0) + count
+            self._put_lasting(sequence, lasting)
+            for one in scores:
+                self._scores.append(_Entry(one, sequence, 0))
+                self._score_bytes += _size(one)
+            while self._score_bytes > self._most_bytes:
+                self._drop()
+            self._settle()
+
+    def first(self, publications: Sequence[Publication], *, afresh: bool = True) -> None:
+        """Takes what goes before all else.
+
+        Args:
+            publications: They belong to no outputs, and are lost with the process.
+            afresh: Whether they replace those that still wait.
+        """
+        with self._lock:
+            if afresh:
+                self._first.clear()
+            self._first.extend(_Entry(one, None, 0) for one in publications)
+
+    def again(self) -> None:
+        """Publishes all retained topics once more, each with what it has when its turn comes."""
+        with self._lock:
+            self._again = deque(self._retained)
+
+    def pump(self) -> None:
+        """Hands over what the client takes; never waits."""
+        with self._lock:
+            self._settle()
+            self._forget()
+            self._pass_on()
+
+    @property
+    def acknowledged(self) -> int:
+        """All outputs up to this sequence number have arrived or were dropped."""
+        with self._lock:
+            self._settle()
+            return self._settled
+
+    @property
+    def held(self) -> int:
+        """Publications that the client has not taken; of those in the outbox the loaded ones."""
+        with self._lock:
+            queues = (self._first, self._lasting, self._behind, self._again, self._scores)
+            return sum(len(queue) for queue in queues) + (self._spilled and not self._lasting)
+
+    @property
+    def waiting(self) -> int:
+        """Publications that have not arrived, here and in the client."""
+        with self._lock:
+            self._settle()
+            return self.held + len(self._flight)
+
+    @property
+    def first_arrived(self) -> bool:
+        """Whether all that `first` took has arrived."""
+        with self._lock:
+            return not self._first and self._client.published >= self._first_number
+
+    @property
+    def dropped(self) -> int:
+        """Scores that were dropped."""
+        return self._dropped
+
+    @property
+    def unreadable(self) -> int:
+        """Entries of the outbox that could not be read: of another version."""
+        return self._unreadable
+
+    @property
+    def trouble(self) -> str:
+        """Why things do not go out, or would not survive; empty: all is well."""
+        return self._client.trouble or self._trouble
+
+    def _put_lasting(self, sequence: int | None, publications: Sequence[Publication]) -> None:
+        for one in publications:
+            if one.retain and one.payload:
+                self._retained[one.topic] = one
+            elif one.retain:
+                self._retained.pop(one.topic, None)
+        if not publications:
+            return
+        entries = [_Entry(one, sequence, 0) for one in publications]
+        if self._outbox is None:
+            self._lasting.extend(entries)
+            return
+        if not self._behind:
+            try:
+                last = self._outbox.put([_packed(entry) for entry in entries])
+            except OSError as error:
+                self._trouble = f"the outbox cannot be written: {error.strerror or error}"
+            else:
+                self._trouble = ""
+                self._own = self._own or last - len(entries) + 1
+                if self._spilled or self._loaded + len(entries) > _LOADED:
+                    self._spilled = True
+                else:
+                    self._take(
+                        entry._replace(number=number)
+                        for number, entry in enumerate(entries, last - len(entries) + 1)
+                    )
+                return
+        self._behind.extend(entries)
+
+    def _take(self, entries: Iterable[_Entry]) -> None:
+        """Takes entries of the outbox into memory."""
+        for entry in entries:
+            self._lasting.append(entry)
+            self._last = entry.number
+            self._loaded += 1
+
+    def _load(self) -> None:
+        """Reads more of the outbox, behind what is loaded."""
+        if self._outbox is not None and self._spilled and self._loaded <= _LOADED // 2:
+            self._forget()
+            found = self._outbox.peek(_LOADED)
+            self._spilled = len(found) == _LOADED
+            self._take(self._read(found))
+        if self._behind and not self._spilled:
+            self._lasting.extend(self._behind)
+            self._behind.clear()
+
+    def _read(self, found: Sequence[tuple[int, bytes]]) -> Iterator[_Entry]:
+        for number, packed in found:
+            if number <= self._last:
+                continue
+            try:
+                entry = _unpacked(packed, number)
+            except (ValueError, TypeError):
+                self._unreadable += 1
+                continue
+            # What an earlier life left belongs to no outputs of this one: where these were not
+            # acknowledged then, they are made again.
+            yield entry if self._own and number >= self._own else entry._replace(sequence=None)
+
+    def _forget(self) -> None:
+        if self._outbox is not None and self._delivered:
+            self._outbox.ack(self._delivered)
+            self._delivered = 0
+
+    def _pass_on(self) -> None:
+        self._load()
+        if not self._offer(self._first):
+            return
+        while self._lasting:
+            if not self._offer(self._lasting):
+                return
+            self._load()
+        if self._offer_again():
+            self._offer(self._scores)
+
+    def _offer(self, queue: deque[_Entry]) -> bool:
+        """Offers a queue in batches, smaller ones where they are refused; False: some are left."""
+        most = _BATCH
+        while queue:
+            batch = list(islice(queue, most))
+            last = self._client.publish([entry.publication for entry in batch])
+            if last < 0:
+                if len(batch) == 1:
+                    return False
+                most = max(1, len(batch) // 8)
+                continue
+            for number, entry in enumerate(batch, last - len(batch) + 1):
+                self._flight.append((number, entry))
+                queue.popleft()
+                if queue is self._scores:
+                    self._score_bytes -= _size(entry.publication)
+            if queue is self._first:
+                self._first_number = last
+        return True
+
+    def _offer_again(self) -> bool:
+        while self._again:
+            topics = [self._again.popleft() for _ in range(min(_BATCH, len(self._again)))]
+            now = [self._retained[topic] for topic in topics if topic in self._retained]
+            queue = deque(_Entry(one, None, 0) for one in now)
+            if not self._offer(queue):
+                self._again.extendleft(entry.publication.topic for entry in reversed(queue))
+                return False
+        return True
+
+    def _drop(self) -> None:
+        entry = self._scores.popleft()
+        self._score_bytes -= _size(entry.publication)
+        self._dropped += 1
+        self._arrived(entry)
+
+    def _settle(self) -> None:
+        published = self._client.published
+        while self._flight and self._flight[0][0] <= published:
+            self._arrived(self._flight.popleft()[1])
+        first = next(iter(self._open), None)
+        self._settled = max(self._settled, self._written if first is None else first - 1)
+
+    def _arrived(self, entry: _Entry) -> None:
+        if entry.number:
+            self._delivered = entry.number
+            self._loaded -= 1
+        if entry.sequence is not None:
+            left = self._open[entry.sequence] - 1
+            if left:
+                self._open[entry.sequence] = left
+            else:
+                del self._open[entry.sequence]
+
+
+def _size(publication: Publication) -> int:
+    return len(publication.topic) + len(publication.payload) + _OVERHEAD
+
+
+def _packed(entry: _Entry) -> bytes:
+    one = entry.publication
+    return (
+        json.dumps([entry.sequence, one.topic, one.qos, one.retain]).encode() + b"\n" + one.payload
+    )
+
+
+def _unpacked(packed: bytes, number: int) -> _Entry:
+    head, _, payload = packed.partition(b"\n")
+    sequence, topic, qos, retain = json.loads(head)
+    return _Entry(Publication(topic, payload, qos, retain), sequence, number)

@@ -1,0 +1,243 @@
+"""Scores and events as InfluxDB line protocol, such as for Telegraf's `processors.execd`."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from runtime.errors import ConfigError, shown
+from runtime.gateway.outputs import EventNotice, Outputs, ScoredRows
+from runtime.gateway.samples import Quality
+from runtime.gateway.sinks.documents import MODEL_DIGITS, quality_of
+from runtime.gateway.sinks.line_file import LineFile, LineFileOptions
+from runtime.gateway.sinks.options import Publishing
+from runtime.gateway.sinks.selection import Selection
+from runtime.gateway.sinks.sentences import sentence
+
+__all__ = ["Field", "LineProtocolOptions", "LineProtocolSink", "write_point"]
+
+Field = float | int | bool | str
+"""NaN and infinity are left out."""
+
+_BACKSLASHES = re.compile(r"\\+$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineProtocolOptions:
+    """What becomes points, and where they go.
+
+    Raises:
+        ConfigError: A value that cannot be used.
+    """
+
+    file: LineFileOptions = field(default_factory=LineFileOptions)
+    publishing: Publishing = field(default_factory=Publishing)
+    """Which scores; `array` is as `every`."""
+    measurement: str = "kad"
+    """Of scores; events have `<measurement>_event`."""
+    tags: Sequence[str] = ()
+    """Names of the segments of a stream's name, such as line and device for `a/p7`; where it has
+    another number of segments, and without names, it is the tag `stream`."""
+    units: Mapping[str, str] = field(default_factory=dict)
+    """Of channels, for sentences."""
+
+    def __post_init__(self) -> None:
+        if not self.measurement or "\n" in self.measurement:
+            raise ConfigError(
+                "`measurement` must be a name on one line. "
+                f"Received: {shown(self.measurement)}. Correct it."
+            )
+        names = ("kind", *self.tags)
+        if not all(self.tags) or len(set(names)) < len(names):
+            raise ConfigError(
+                "`tags` must be different names, and not kind. "
+                f"Received: {shown(list(self.tags))}. Correct them."
+            )
+
+
+class LineProtocolSink:
+    """Writes outputs; see `Sink`. Times are nanoseconds.
+
+    Args:
+        name: As in the configuration.
+        options: What to write.
+
+    Raises:
+        InputError: The file cannot be opened.
+    """
+
+    def __init__(self, name: str, options: LineProtocolOptions) -> None:
+        self.name = name
+        self._options = options
+        self._selection = Selection(options.publishing)
+        self._file = LineFile(options.file)
+        self._sequence = 0
+
+    def write_raw(self, lines: bytes) -> None:
+        """Passes input on as it came, before the points of its outputs.
+
+        Args:
+            lines: Line protocol; a missing end of the last line is added.
+        """
+        if lines:
+            # Not yet acknowledged: the outputs of these lines are still to come.
+            self._file.write(self._sequence, lines if lines.endswith(b"\n") else lines + b"\n")
+
+    def write(self, outputs: Outputs) -> None:
+        """Writes outputs and flushes them, or keeps them."""
+        self._sequence = outputs.sequence
+        lines: list[str] = []
+        for scored in outputs.scored:
+            lines.extend(self._points(scored, repeat=outputs.repeat))
+        lines.extend(self._event(notice, repeat=outputs.repeat) for notice in outputs.events)
+        content = "".join(f"{line}\n" for line in lines if line)
+        self._file.write(outputs.sequence, content.encode(errors="replace"))
+        for stream in outputs.gone:
+            self._selection.forget(stream)
+
+    @property
+    def acknowledged(self) -> int:
+        """All outputs up to this sequence number were written, or dropped."""
+        return self._file.acknowledged
+
+    @property
+    def waiting(self) -> int:
+        """Lines that are kept."""
+        return self._file.waiting
+
+    @property
+    def dropped(self) -> int:
+        """Lines that were dropped."""
+        return self._file.dropped
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing is written; empty: all is well."""
+        return self._file.trouble
+
+    def close(self, timeout_s: float) -> None:  # noqa: ARG002 - of the protocol
+        """Writes what is kept, where it can, and closes the file."""
+        self._file.close()
+
+    def _tags(self, stream: str) -> dict[str, str]:
+        if not stream:
+            return {}
+        segments, names = stream.split("/"), self._options.tags
+        if names and len(names) == len(segments):
+            return dict(zip(names, segments, strict=True))
+        return {"stream": stream}
+
+    def _points(self, scored: ScoredRows, *, repeat: bool) -> list[str]:
+        at = self._selection.chosen(scored)
+        scores = scored.scores
+        model = scored.identity[:MODEL_DIGITS]
+        columns = zip(
+            [scored.names[step] for step in at.tolist()],
+            scores.times_ns[at].tolist(),
+            scores.score[at].tolist(),
+            scores.severity[at].tolist(),
+            scores.alarm[at].tolist(),
+            scored.warm[at].tolist(),
+            scored.quality[at].tolist(),
+            strict=True,
+        )
+        return [
+            write_point(
+                self._options.measurement,
+                self._tags(name),
+                {
+                    "score": score,
+                    "severity": severity,
+                    "alarm": alarm,
+                    "warm": warm,
+                    "quality": quality_of(quality),
+                    "reasons": " ".join(Quality(quality).reasons()),
+                    "repeat": repeat,
+                    "model": model,
+                },
+                time_ns,
+            )
+            for name, time_ns, score, severity, alarm, warm, quality in columns
+        ]
+
+    def _event(self, notice: EventNotice, *, repeat: bool) -> str:
+        options = self._options
+        fields: dict[str, Field] = {
+            "id": notice.id,
+            "phase": notice.phase,
+            "severity": notice.severity,
+            "duration_s": notice.duration_s,
+            "text": notice.text or sentence(notice, units=options.units),
+            "channels": ";".join(one.name for one in notice.channels),
+            "repeat": repeat,
+        }
+        tags = {**self._tags(notice.stream), "kind": notice.kind}
+        return write_point(f"{options.measurement}_event", tags, fields, notice.time_ns)
+
+
+def write_point(
+    measurement: str, tags: Mapping[str, str], fields: Mapping[str, Field], time_ns: int
+) -> str:
+    """Returns a point as one line without its end.
+
+    Tags are sorted, empty ones left out, and so are fields without a number and empty texts; floats
+    have six significant digits.
+
+    Args:
+        measurement: Its name.
+        tags: By key.
+        fields: By key.
+        time_ns: Nanoseconds since 1970-01-01 UTC.
+
+    Returns:
+        The line; empty where no field is left.
+    """
+    written = ",".join(
+        f"{_key(key)}={value}"
+        for key, value in ((key, _value(one)) for key, one in fields.items() if key)
+        if value
+    )
+    if not written:
+        return ""
+    head = "".join(
+        f",{_key(key)}={_tag(value)}"
+        for key, value in sorted(tags.items())
+        if key and value and _tag(value)
+    )
+    return f"{_measurement(measurement)}{head} {written} {time_ns}"
+
+
+def _value(value: Field) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return f"{value}i"
+    if isinstance(value, float):
+        return f"{value:.6g}" if math.isfinite(value) else ""
+    if not value:
+        return ""
+    plain = _line(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{plain}"'
+
+
+@lru_cache(maxsize=4096)
+def _measurement(name: str) -> str:
+    plain = _line(name).replace(",", "\\,").replace(" ", "\\ ")
+    # At its start a # is a comment.
+    return _BACKSLASHES.sub("_", f"_{plain}" if plain.startswith("#") else plain)
+
+
+@lru_cache(maxsize=65_536)
+def _key(name: str) -> str:
+    plain = _line(name).replace(",", "\\,").replace("=", "\\=").replace(" ", "\\ ")
+    return _BACKSLASHES.sub("_", plain)
+
+
+_tag = _key
+"""A tag's value, which cannot end in a backslash either."""
+
+
+def _line(value: str) -> str:
+    """Returns text without line breaks, which no escape can carry."""
+    return " ".join(value.splitlines()) if len(value.splitlines()) > 1 else value.strip("\r\n")
