@@ -1,0 +1,156 @@
+"""Which streams need a person first, and all of it as JSON for the page."""
+
+import json
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from runtime.gateway.operate.status import Overview, StreamHistory, StreamSummary
+from runtime.gateway.outputs import EventNotice
+
+__all__ = ["GROUPS", "encode", "history_json", "overview_json"]
+
+GROUPS = ("standing", "open", "silent", "sensor", "muted", "warming", "stopped", "quiet")
+"""What a stream is listed under, in this order.
+
+`standing`: an event goes on for more than a day; `open`: an event goes on; `silent`: it no longer
+speaks; `sensor`: a sensor's fault; `muted`: a person does not want to hear of it, whatever it does.
+"""
+STANDING_NS = 86_400 * 10**9
+"""An event that goes on for longer stands: somebody forgot it, or nobody can mend it."""
+
+_CHANNELS = 3
+
+
+def encode(value: object) -> bytes:
+    """Returns JSON in UTF-8, without spaces; NaN must have been made null."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode("utf-8", "backslashreplace")
+
+
+def overview_json(overview: Overview, *, troubles: Sequence[str], writable: bool) -> dict[str, Any]:
+    """Returns what `/api/streams` answers: streams by what needs attention, the first first.
+
+    Within a group the longest event, then the highest severity comes first. Severity counts in
+    quarters of the threshold, so that quiet streams keep their places.
+
+    Args:
+        overview: As the pipeline says.
+        troubles: Why the gateway is not ready.
+        writable: Whether a token is configured.
+    """
+    events: defaultdict[str, list[EventNotice]] = defaultdict(list)
+    for notice in overview.events:
+        events[notice.stream].append(notice)
+    now = overview.now_ns
+    grouped = [(_group(s, events.get(s.name, ()), now), s) for s in overview.streams]
+    grouped.sort(key=lambda item: (GROUPS.index(item[0]), *_urgency(item[1], events)))
+    counts = Counter(group for group, _ in grouped)
+    return {
+        "gateway": overview.gateway,
+        "version": overview.version,
+        "now": _ms(now),
+        "lag": _number(overview.lag_s),
+        "rate": _number(overview.rate),
+        "dropped": overview.dropped,
+        "bad": overview.bad,
+        "writable": writable,
+        "troubles": list(troubles),
+        "events": [_event(notice) for notice in events.get("", ())],
+        "counts": {group: counts[group] for group in GROUPS},
+        "streams": [_stream(group, s, events.get(s.name, ())) for group, s in grouped],
+    }
+
+
+def history_json(history: StreamHistory) -> dict[str, Any]:
+    """Returns what `/api/stream/<name>` answers."""
+    spark = history.sparkline
+    return {
+        "threshold": _number(history.threshold),
+        "start": None if spark is None else _ms(spark.start_ns),
+        "bucket": None if spark is None else spark.bucket_s * 1000,
+        "low": [] if spark is None else _numbers(spark.low),
+        "high": [] if spark is None else _numbers(spark.high),
+        "ended": [_event(notice) for notice in history.ended],
+        "channels": list(history.channels),
+    }
+
+
+def _group(stream: StreamSummary, events: Iterable[EventNotice], now_ns: int) -> str:
+    if stream.muted_until_ns is not None:
+        return "muted"
+    own = [notice for notice in events if notice.kind not in {"silent", "sensor"}]
+    if own:
+        standing = any(now_ns - notice.start_ns > STANDING_NS for notice in own)
+        return "standing" if standing else "open"
+    kinds = {notice.kind for notice in events}
+    if stream.state == "silent" or "silent" in kinds:
+        return "silent"
+    if stream.faults or "sensor" in kinds:
+        return "sensor"
+    return "quiet" if stream.state == "scored" else stream.state
+
+
+def _urgency(
+    stream: StreamSummary, events: Mapping[str, Sequence[EventNotice]]
+) -> tuple[float, float, str]:
+    own = events.get(stream.name, ())
+    first = min((notice.start_ns for notice in own), default=0)
+    share = stream.severity / stream.threshold if stream.threshold > 0 else math.nan
+    return first, -math.floor(4 * share) if math.isfinite(share) else 0, stream.name
+
+
+def _stream(group: str, stream: StreamSummary, events: Sequence[EventNotice]) -> dict[str, Any]:
+    """Returns a stream; what is not there is left out, as 1,000 of them go out at a time."""
+    row: dict[str, Any] = {"name": stream.name, "group": group, "state": stream.state}
+    optional = {
+        "model": stream.model,
+        "severity": _number(stream.severity),
+        "threshold": _number(stream.threshold),
+        "newest": _ms(stream.newest_ns),
+        "muted": None if stream.muted_until_ns is None else _until(stream.muted_until_ns),
+        "mutedChannels": {name: _until(end) for name, end in stream.muted_channels},
+        "faults": list(stream.faults),
+        "events": [_event(notice) for notice in events],
+    }
+    return row | {key: value for key, value in optional.items() if value not in (None, "", [], {})}
+
+
+def _event(notice: EventNotice) -> dict[str, Any]:
+    return {
+        "id": notice.id,
+        "kind": notice.kind,
+        "start": _ms(notice.start_ns),
+        "duration": _number(notice.duration_s),
+        "severity": _number(notice.severity),
+        "text": notice.text,
+        "channels": [
+            {
+                "name": channel.name,
+                "share": _number(channel.share),
+                "value": _number(channel.value),
+                "expected": _number(channel.expected),
+            }
+            for channel in notice.channels[:_CHANNELS]
+        ],
+    }
+
+
+def _until(end_ns: int) -> int:
+    return _ms(end_ns) if end_ns > 0 else -1
+
+
+def _ms(time_ns: int) -> int:
+    return time_ns // 1_000_000
+
+
+def _number(value: float) -> float | None:
+    return float(f"{value:.4g}") if math.isfinite(value) else None
+
+
+def _numbers(values: npt.NDArray[np.float32]) -> list[float | None]:
+    return [round(value, 2) if math.isfinite(value) else None for value in values.tolist()]

@@ -1,0 +1,1 @@
+"""The page at `/`: one file, made of those that lie here."""
