@@ -1,0 +1,1 @@
+"""MQTT: packets, two clients behind one protocol, topics."""
