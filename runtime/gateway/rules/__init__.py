@@ -1,0 +1,1 @@
+"""What people and plain rules say beside the score; pure state machines over rows."""
