@@ -1,0 +1,308 @@
+"""The gateway: its workers, their start, their supervision and their end."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runtime.gateway.config.options import GatewayOptions, JournalOptions
+from runtime.gateway.engine.engine import Engine
+from runtime.gateway.engine.settings import EngineSettings
+from runtime.gateway.operate.clocks import Clocks
+from runtime.gateway.operate.families import Families
+from runtime.gateway.operate.logs import Log
+from runtime.gateway.operate.systemd import Notifier
+from runtime.gateway.operate.watchdog import Watchdog
+from runtime.gateway.payloads.options import PayloadOptions
+from runtime.gateway.pipeline.board import Board
+from runtime.gateway.pipeline.committer import Committer
+from runtime.gateway.pipeline.controls import Controls
+from runtime.gateway.pipeline.intake import Intake
+from runtime.gateway.pipeline.keeper import Keeper
+from runtime.gateway.pipeline.kept import Kept
+from runtime.gateway.pipeline.models import ModelChoice, Roster
+from runtime.gateway.pipeline.queues import Batches
+from runtime.gateway.pipeline.reader import Input, Reader
+from runtime.gateway.pipeline.scorer import Scorer
+from runtime.gateway.pipeline.silence import Speakers
+from runtime.gateway.pipeline.tick import Tick
+from runtime.gateway.protocols import Sink, Source
+from runtime.gateway.records import Record
+from runtime.model.detector import Detector
+from runtime.version import __version__
+
+__all__ = ["Gateway", "Setup"]
+
+_TICK_ROWS, _RECORD_ROWS = 20_000, 20_000
+_LOOK_S = 0.2
+_END_S = 4.5
+_EXTEND_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """Everything that a gateway is made of, built from the configuration."""
+
+    options: GatewayOptions
+    journal: JournalOptions
+    settings: EngineSettings
+    detectors: Mapping[str, Detector]
+    """By the models' keys."""
+    choices: Sequence[ModelChoice]
+    sources: Sequence[tuple[Source, PayloadOptions]]
+    sinks: Sequence[Sink]
+    is_durable: bool
+    """Whether there is a journal."""
+
+
+class Gateway:
+    """Reads, scores and publishes until it is stopped or its sources end.
+
+    Args:
+        setup: What it is made of.
+        kept: Its state folder.
+        say: The log.
+        families: The metrics.
+        clocks: The wall clock.
+        notifier: Systemd.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        kept: Kept,
+        *,
+        say: Log,
+        families: Families,
+        clocks: Clocks,
+        notifier: Notifier,
+    ) -> None:
+        self._setup, self._kept = setup, kept
+        self._say, self._families = say, families
+        self._clocks, self._notifier = clocks, notifier
+        self._stopping = threading.Event()
+        self._failures: list[tuple[str, BaseException]] = []
+        self.watchdog = Watchdog()
+        self.controls = Controls()
+        self.board = Board(
+            setup.options.name,
+            __version__,
+            channels={one.key: one.channels for one in setup.choices},
+            families=families,
+        )
+        self.engine = Engine(setup.detectors, setup.settings, aside=kept.aside, trouble=say.warning)
+        self._keeper = Keeper(
+            kept.snapshots, journal=kept.journal, aside=kept.aside, families=families, say=say
+        )
+        self._next_snapshot_s = time.monotonic() + setup.journal.snapshot_s
+        self._snapshot_sequence = 0
+        self.started = False
+        """The journal was replayed, and samples are taken."""
+
+    def stop(self) -> None:
+        """Lets it end, calmly; from any thread or a signal handler."""
+        self._stopping.set()
+
+    def run(self) -> int:
+        """Works until it is stopped or its sources end.
+
+        Returns:
+            The exit code: 0 ended as asked, 1 a worker failed.
+        """
+        self._build()
+        self._replay()
+        threads = [self._thread(one) for one in (self._reader, self._committer, self._scorer)]
+        self.started = True
+        self._notifier.ready(f"{len(self.engine.streams)} streams")
+        self._say.info("start", "The gateway runs.", streams=len(self.engine.streams))
+        next_beat_s = 0.0
+        while not self._stopping.wait(_LOOK_S) and any(t.is_alive() for t in threads):
+            now = time.monotonic()
+            if now >= next_beat_s:
+                next_beat_s = now + 1.0
+                self._look_after()
+            if self._failures:
+                break
+        self._end(threads)
+        for name, error in self._failures:
+            self._say.error("worker", f"The {name} failed: {type(error).__name__}: {error}")
+        return 1 if self._failures else 0
+
+    def healthy(self) -> Sequence[str]:
+        """Returns why the process should be started again."""
+        failed = [f"The {name} failed: {error}" for name, error in self._failures]
+        return [*failed, *self.watchdog.standing()]
+
+    def ready(self) -> Sequence[str]:
+        """Returns why no sample can be scored and published now."""
+        if not self.started:
+            return ["The journal is being replayed."]
+        parts: list[tuple[str, str]] = [
+            (source.name, source.trouble) for source, _ in self._setup.sources
+        ]
+        parts += [(sink.name, sink.trouble) for sink in self._setup.sinks]
+        parts += [("journal", self._committer.trouble), ("snapshots", self._keeper.trouble)]
+        return [
+            *(f"{name}: {trouble}" for name, trouble in parts if trouble),
+            *self.watchdog.waiting(),
+        ]
+
+    def _build(self) -> None:
+        setup, families = self._setup, self._families
+        self._kept.restore(self.engine, self._say)
+        journal = self._kept.journal
+        self._repeat_to = journal.last if journal is not None else 0
+        self._ticks = Batches[Tick](_TICK_ROWS)
+        self._records = Batches[tuple[int, Record]](_RECORD_ROWS)
+        self._scorer = Scorer(
+            self._records,
+            self.engine,
+            setup.sinks,
+            controls=self.controls,
+            repeat_to=self._repeat_to,
+            watch=self.board.see,
+            snapshot=self._snapshot_if_due,
+            worker=self.watchdog.worker("scorer"),
+            families=families,
+        )
+
+    def _replay(self) -> None:
+        """Brings the engine from the snapshot to the end of the journal; makes the reader."""
+        journal, replayed = self._kept.journal, 0
+        for some in self._kept.behind(self.engine.sequence, self._say):
+            self._notifier.extend(_EXTEND_S)
+            self._scorer.take(some)
+            replayed += sum(record.samples for _, record in some)
+        if journal is not None:
+            self._families.replayed.inc(replayed)
+            for note in journal.notes:
+                self._say.warning("journal", note)
+            if journal.lost or journal.lost_samples:
+                self._families.dropped.of("journal").inc(journal.lost_samples)
+                self._say.error(
+                    "journal",
+                    f"{journal.lost} records with {journal.lost_samples} rows of the journal "
+                    "could not be read: those rows are lost, unless a broker brings them again.",
+                )
+        if replayed:
+            self._say.info("replay", "Rows were scored again from the journal.", rows=replayed)
+        self._make_reader()
+        if self.engine.settings != self._setup.settings:
+            self.controls.settings(self._setup.settings)
+
+    def _make_reader(self) -> None:
+        setup, families, say = self._setup, self._families, self._say
+        roster = Roster(
+            setup.choices,
+            known=self.engine.registry.values(),
+            most=setup.options.max_streams,
+        )
+        now_s = time.monotonic()
+        self._speakers = Speakers(
+            setup.options,
+            slowest_s={one.key: one.period_s for one in setup.choices},
+            known=self.engine.streams.values(),
+            put_aside=self.engine.put_aside,
+            now_s=now_s,
+        )
+        inputs = []
+        for source, payload in setup.sources:
+            intake = Intake(source.name, payload, roster, families, say)
+            intake.restore(list(self.engine.parts.values()), now_s)
+            inputs.append(Input(source, intake))
+        self._reader = Reader(
+            inputs,
+            self._ticks,
+            roster=roster,
+            controls=self.controls,
+            tick_s=setup.options.tick_s,
+            durable=setup.is_durable,
+            heard=self._speakers.heard,
+            wall_ns=self._clocks.arrival_ns,
+            worker=self.watchdog.worker("reader"),
+            families=families,
+        )
+        self._committer = Committer(
+            self._ticks,
+            self._records,
+            journal=self._kept.journal,
+            start=self.engine.sequence,
+            drops=setup.journal.when_full == "drop-oldest",
+            worker=self.watchdog.worker("committer"),
+            families=families,
+            say=say,
+        )
+
+    def _thread(self, worker: Any) -> threading.Thread:
+        name = type(worker).__name__.lower()
+        thread = threading.Thread(target=self._guarded(name, worker.run), name=name, daemon=True)
+        thread.start()
+        return thread
+
+    def _guarded(self, name: str, run: Callable[[], None]) -> Callable[[], None]:
+        def guarded() -> None:
+            try:
+                run()
+            except BaseException as error:  # noqa: BLE001 - said, and the process ends
+                self._failures.append((name, error))
+                self._stopping.set()
+
+        return guarded
+
+    def _look_after(self) -> None:
+        """What is done once a second, in the main thread."""
+        self._clocks.check()
+        silent, evicted = self._speakers.check(time.monotonic())
+        if silent:
+            self.controls.silent(silent)
+            self._say.warning("silent", f"{len(silent)} streams fell silent, as {silent[0]}.")
+        if evicted:
+            self.controls.evict(evicted)
+        families = self._families
+        families.queue.of("records").set(self._records.weight)
+        for sink in self._setup.sinks:
+            families.sink_waiting.of(sink.name).set(sink.waiting)
+        for worker in self.watchdog.workers:
+            families.standing.of(worker.name).set(worker.idle_s)
+        self._notifier.watchdog(progressed=not self.healthy())
+        self._say.flush()
+
+    def _snapshot_if_due(self, engine: Engine) -> None:
+        if time.monotonic() >= self._next_snapshot_s and not self._keeper.busy:
+            self._next_snapshot_s = time.monotonic() + self._setup.journal.snapshot_s
+            self._keep(engine)
+
+    def _keep(self, engine: Engine) -> None:
+        self._snapshot_sequence = engine.sequence
+        header = {"gateway": self._setup.options.name, "version": __version__}
+        parts = list(engine.snapshot())
+        self._keeper.keep(engine.sequence, parts, dict(engine.put_aside), header)
+
+    def _end(self, threads: Sequence[threading.Thread]) -> None:
+        """Ends calmly: what was read is scored, the state kept, the sinks told."""
+        until = time.monotonic() + _END_S
+        self._notifier.stopping()
+        self._reader.stop()
+        for thread in threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        is_over = self._reader.ended and not self._failures
+        alive = [thread.name for thread in threads if thread.is_alive()]
+        if alive:
+            self._say.error(
+                "end",
+                f"The {', '.join(alive)} did not end in time: what they had is in the journal, or "
+                "with the broker.",
+            )
+        else:
+            if is_over:
+                self._scorer.flush()
+            self._keeper.finish(max(0.0, until - time.monotonic()))
+            if not self._failures and self.engine.sequence != self._snapshot_sequence:
+                self._keep(self.engine)
+                self._keeper.finish(max(1.0, until - time.monotonic()))
+        for sink in self._setup.sinks:
+            sink.close(max(0.5, (until - time.monotonic()) / max(1, len(self._setup.sinks))))
+        for source, _ in self._setup.sources:
+            source.close(0.5)
+        self._say.flush(everything=True)
