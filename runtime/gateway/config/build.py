@@ -74,11 +74,13 @@ def _value(hint: Any, value: Any, name: str, where: str) -> Any:
             return value
         raise _wrong(f"one of {', '.join(map(str, args))}", value, name, where)
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        if isinstance(value, hint):
+            return value
         if not isinstance(value, Mapping):
             raise _wrong("a table", value, name, where)
         return build(hint, value, f"{where}.{name}")
     if origin in (tuple, list, Sequence):
-        if not isinstance(value, list):
+        if not isinstance(value, list | tuple):
             raise _wrong("a list", value, name, where)
         return tuple(_value(args[0], one, name, where) for one in value)
     if origin in (dict, Mapping):

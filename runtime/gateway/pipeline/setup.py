@@ -1,0 +1,191 @@
+"""From the configuration to what a gateway is made of."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from runtime.alarms.budget import event_threshold
+from runtime.errors import ConfigError, VerificationError
+from runtime.gateway.config.options import ModelOptions
+from runtime.gateway.config.read import Config, SinkConfig, SourceConfig
+from runtime.gateway.engine.settings import EngineSettings, ModelSettings
+from runtime.gateway.journal.outbox import Outbox
+from runtime.gateway.mqtt.factory import make_client
+from runtime.gateway.mqtt.options import Will
+from runtime.gateway.payloads.options import PayloadOptions
+from runtime.gateway.payloads.topics import TopicTemplate
+from runtime.gateway.pipeline.models import ModelChoice
+from runtime.gateway.protocols import Sink, Source, Subscription
+from runtime.gateway.sinks.csv import CSVSink
+from runtime.gateway.sinks.home_assistant import HomeAssistant
+from runtime.gateway.sinks.jsonl import JSONLinesSink
+from runtime.gateway.sinks.line_protocol import LineProtocolSink
+from runtime.gateway.sinks.mqtt import MQTTSink, will_of
+from runtime.gateway.sinks.thingsboard import ThingsBoardSink
+from runtime.gateway.sources.mqtt import MQTTSource
+from runtime.gateway.sources.replay import ReplaySource
+from runtime.gateway.sources.stdin import StdinSource
+from runtime.model.detector import Detector
+from runtime.model.verify import verify
+
+__all__ = ["Models", "load_models", "open_sinks", "open_sources"]
+
+_LIVE_REORDER, _LIVE_S = 3, 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Models:
+    """The models, loaded and verified."""
+
+    detectors: Mapping[str, Detector]
+    """By key."""
+    settings: EngineSettings
+    choices: tuple[ModelChoice, ...]
+    notes: tuple[str, ...] = ()
+    """What was said of the thresholds."""
+
+
+def load_models(config: Config) -> Models:
+    """Loads the models of a configuration, and replays their golden vectors.
+
+    Raises:
+        ConfigError: A model cannot be used as the configuration wants it.
+        ModelFileError: A file is no detector.
+        VerificationError: A detector does not give its numbers on this machine.
+    """
+    detectors, settings, choices = {}, {}, []
+    notes: list[str] = []
+    for options in config.models:
+        detector = _loaded(options, config.gateway.threads)
+        meta = detector.metadata
+        detectors[options.key] = detector
+        settings[options.key] = _settings(options, detector, notes)
+        choices.append(
+            ModelChoice(
+                key=options.key,
+                patterns=options.streams,
+                channels=meta.channels,
+                period_s=meta.period_s,
+            )
+        )
+    return Models(
+        detectors=detectors,
+        settings=EngineSettings(models=settings),
+        choices=tuple(choices),
+        notes=tuple(notes),
+    )
+
+
+def open_sources(config: Config) -> list[tuple[Source, PayloadOptions]]:
+    """Opens the sources of a configuration, each with how its messages are read."""
+    return [(_source(config, one), one.payload) for one in config.sources]
+
+
+def open_sinks(config: Config, outbox: Callable[[str], Outbox]) -> list[Sink]:
+    """Opens the sinks of a configuration.
+
+    Args:
+        config: The configuration.
+        outbox: Opens the outbox of a sink, by its name.
+    """
+    return [_sink(config, one, outbox) for one in config.sinks]
+
+
+def _loaded(options: ModelOptions, threads: int) -> Detector:
+    detector = Detector(options.file, threads=threads)
+    if options.verify:
+        report = verify(detector)
+        if not report.passed:
+            raise VerificationError(
+                f"{options.file} must give its golden vectors on this machine. Received: gaps of "
+                f"up to {max(report.gaps.values()):.3g}. Run `python -m runtime verify`."
+            )
+    return detector
+
+
+def _settings(options: ModelOptions, detector: Detector, notes: list[str]) -> ModelSettings:
+    meta = detector.metadata
+    policy = meta.alarm.changed(meta.period_s, **options.alarm.named())
+    period = meta.period_s
+
+    def threshold(budget: str) -> float:
+        if not budget and policy == meta.alarm:
+            return meta.threshold
+        if "severest" not in meta.calibration and not budget:
+            return meta.threshold
+        found = event_threshold(
+            budget or meta.false_alarms,
+            period_s=period,
+            calibration=meta.calibration,
+            policy=policy,
+        )
+        if found.note and found.note not in notes:
+            notes.append(f"{options.key}: {found.note}")
+        return found.threshold
+
+    own = {name: threshold(budget) for name, budget in options.budgets.items()}
+    reorder = max(1, min(_LIVE_REORDER, math.ceil(_LIVE_S / period)))
+    return ModelSettings(
+        identity=meta.identity,
+        threshold=threshold(options.false_alarms)
+        if options.threshold is None
+        else options.threshold,
+        policy=asdict(policy),
+        reorder=reorder if options.reorder is None else options.reorder,
+        max_gap=options.max_gap,
+        warm=options.warm and detector.warm_state is not None,
+        thresholds={**own, **options.thresholds},
+    )
+
+
+def _source(config: Config, one: SourceConfig) -> Source:
+    keys, payload = one.keys, one.payload
+    if keys.kind == "stdin":
+        return StdinSource(one.name, line_bytes=payload.max_bytes)
+    if keys.kind == "replay":
+        if keys.file == Path():
+            raise ConfigError(f"The source {one.name} must have a `file` to replay. Name one.")
+        return ReplaySource(
+            one.name,
+            config.folder / keys.file,
+            speed=keys.speed or math.inf,
+            streams=keys.streams,
+            column=keys.stream_column or None,
+            shift_to_now=keys.to_now,
+        )
+    if not payload.topics:
+        raise ConfigError(
+            f"The source {one.name} must have `topics`, such as plant/{{line}}/{{device}}/data. "
+            "Received: none."
+        )
+    given = {} if keys.persistent else {"session_expiry_s": 0}
+    broker = config.broker(keys.broker, suffix=f"-{one.name}", **given)
+    subscriptions = [
+        Subscription(filter)
+        for filter in dict.fromkeys(TopicTemplate(t).filter for t in payload.topics)
+    ]
+    return MQTTSource(one.name, make_client(broker, subscriptions=subscriptions))
+
+
+def _sink(config: Config, one: SinkConfig, outbox: Callable[[str], Outbox]) -> Sink:
+    if one.kind == "jsonl":
+        return JSONLinesSink(one.name, one.options)
+    if one.kind == "csv":
+        return CSVSink(one.name, one.options)
+    if one.kind == "line-protocol":
+        return LineProtocolSink(one.name, one.options)
+    will = None
+    additions = []
+    if one.kind == "mqtt":
+        last = will_of(one.options)
+        will = Will(topic=last.topic, payload=last.payload, retain=last.retain, qos=last.qos)
+        if one.home_assistant is not None:
+            additions.append(HomeAssistant(one.home_assistant))
+    subscriptions = [s for addition in additions for s in addition.subscriptions]
+    broker = config.broker(one.broker, suffix=f"-{one.name}-out")
+    client = make_client(broker, will=will, subscriptions=subscriptions)
+    client.connect()
+    if one.kind == "thingsboard":
+        return ThingsBoardSink(one.name, client, one.options, outbox=outbox(one.name))
+    return MQTTSink(one.name, client, one.options, outbox=outbox(one.name), additions=additions)
