@@ -1,1 +1,1 @@
-"""Where messages come from."""
+"""Where messages come from: a broker, a pipe, a file."""

@@ -1,0 +1,1 @@
+"""Bytes to readings: topics, shapes, times, numbers, and channels that come one by one."""

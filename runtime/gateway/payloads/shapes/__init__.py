@@ -1,0 +1,1 @@
+"""The shapes that payloads have, a file per family."""
