@@ -1,14 +1,16 @@
 """An MQTT client without a broker: it takes what it is told to take, and acknowledges when told."""
 
-from runtime.gateway.protocols import Publication
-
 
 class FakeClient:
-    """Takes publications up to `window` that wait; `acknowledge` lets the broker have them."""
+    """Takes publications up to `window` that wait; `acknowledge` lets the broker have them.
 
-    def __init__(self, window=10**9):
+    A batch is taken whole where there is room; where `strict`, only if all of it has room.
+    """
+
+    def __init__(self, window=10**9, *, strict=False):
         self.window = window
-        self.taken: list[Publication] = []
+        self.strict = strict
+        self.taken = []
         self.published = 0
         self.connections = 0
         self.trouble = "not connected yet"
@@ -27,7 +29,7 @@ class FakeClient:
     def down(self):
         self.trouble = "the connection is cut"
 
-    def receive(self, most, wait_s):
+    def receive(self, most, wait_s):  # noqa: ARG002 - of the protocol
         some, self.incoming = self.incoming[:most], self.incoming[most:]
         return some
 
@@ -35,7 +37,8 @@ class FakeClient:
         self.acked.extend(messages)
 
     def publish(self, publications):
-        if self.waiting >= self.window:
+        more = len(publications) if self.strict else 1
+        if self.waiting + more > self.window:
             return -1
         self.taken.extend(publications)
         return len(self.taken)
@@ -44,7 +47,7 @@ class FakeClient:
         """The broker has the next so many."""
         self.published = min(len(self.taken), self.published + count)
 
-    def close(self, timeout_s):
+    def close(self, timeout_s):  # noqa: ARG002 - of the protocol
         if not self.trouble:
             self.acknowledge()
         self.closed = True

@@ -131,7 +131,7 @@ class CSVSink:
             strict=True,
         )
         end = f",{_YES[repeat]},{model}\n"
-        return "".join(",".join(row) + end for row in rows).encode(errors="replace")
+        return "".join(",".join(row) + end for row in rows).encode()
 
 
 def _header(columns: Sequence[Sequence[str]]) -> bytes:
@@ -140,7 +140,11 @@ def _header(columns: Sequence[Sequence[str]]) -> bytes:
 
 def _cell(value: str) -> str:
     """Returns text as a cell: no formula, quoted where it must be."""
-    return csv_line([as_text(value), ""]).decode()[:-2]
+    return csv_line([_text(value), ""]).decode()[:-2]
+
+
+def _text(value: str) -> str:
+    return as_text(value.encode(errors="backslashreplace").decode())
 
 
 def _event_row(notice: EventNotice, *, repeat: bool) -> bytes:
@@ -148,8 +152,8 @@ def _event_row(notice: EventNotice, *, repeat: bool) -> bytes:
     time, start, peak = format_times(moments, _STYLE)
     severity, duration = number_texts(np.array([notice.severity, notice.duration_s], np.float32))
     cells: list[Any] = [
-        as_text(notice.id),
-        as_text(notice.stream),
+        _text(notice.id),
+        _text(notice.stream),
         notice.kind,
         notice.phase,
         time,
@@ -157,9 +161,9 @@ def _event_row(notice: EventNotice, *, repeat: bool) -> bytes:
         peak,
         severity,
         duration,
-        ";".join(as_text(one.name) for one in notice.channels),
-        as_text(notice.text or sentence(notice)),
+        ";".join(_text(one.name) for one in notice.channels),
+        _text(notice.text or sentence(notice)),
         _YES[repeat],
-        notice.model[:MODEL_DIGITS],
+        _text(notice.model[:MODEL_DIGITS]),
     ]
     return csv_line(cells)

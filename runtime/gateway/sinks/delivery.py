@@ -144,12 +144,17 @@ class Delivery:
         with self._lock:
             self._again = deque(self._retained)
 
-    def pump(self) -> None:
-        """Hands over what the client takes; never waits."""
+    def pump(self, *, first_only: bool = False) -> None:
+        """Hands over what the client takes; never waits.
+
+        Args:
+            first_only: Only what goes before all else, such as a goodbye.
+        """
         with self._lock:
             self._settle()
             self._forget()
-            self._pass_on()
+            if self._offer(self._first) and not first_only:
+                self._pass_on()
 
     @property
     def acknowledged(self) -> int:
@@ -248,6 +253,7 @@ class Delivery:
             try:
                 entry = _unpacked(packed, number)
             except (ValueError, TypeError):
+                self._last = number
                 self._unreadable += 1
                 continue
             # What an earlier life left belongs to no outputs of this one: where these were not
@@ -261,8 +267,6 @@ class Delivery:
 
     def _pass_on(self) -> None:
         self._load()
-        if not self._offer(self._first):
-            return
         while self._lasting:
             if not self._offer(self._lasting):
                 return

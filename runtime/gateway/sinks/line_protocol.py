@@ -92,7 +92,7 @@ class LineProtocolSink:
             lines.extend(self._points(scored, repeat=outputs.repeat))
         lines.extend(self._event(notice, repeat=outputs.repeat) for notice in outputs.events)
         content = "".join(f"{line}\n" for line in lines if line)
-        self._file.write(outputs.sequence, content.encode(errors="replace"))
+        self._file.write(outputs.sequence, content.encode())
         for stream in outputs.gone:
             self._selection.forget(stream)
 
@@ -239,5 +239,6 @@ _tag = _key
 
 
 def _line(value: str) -> str:
-    """Returns text without line breaks, which no escape can carry."""
-    return " ".join(value.splitlines()) if len(value.splitlines()) > 1 else value.strip("\r\n")
+    """Returns text without line breaks, which no escape can carry, that can be encoded."""
+    plain = value.encode(errors="backslashreplace").decode()
+    return " ".join(plain.splitlines())

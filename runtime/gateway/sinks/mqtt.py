@@ -187,15 +187,15 @@ class MQTTSink:
         end = self._monotonic() + timeout_s
         self._until(lambda: not self._delivery.held, end - timeout_s / 3)
         self._delivery.first([_status(self._topics, OFFLINE)])
-        self._until(lambda: self._delivery.first_arrived, end)
+        self._until(lambda: self._delivery.first_arrived, end, first_only=True)
         if not self._shared:
             self._client.close(max(0.0, end - self._monotonic()))
 
-    def _until(self, done: Callable[[], bool], end: float) -> None:
-        self._delivery.pump()
+    def _until(self, done: Callable[[], bool], end: float, *, first_only: bool = False) -> None:
+        self._delivery.pump(first_only=first_only)
         while not done() and not self._client.trouble and self._monotonic() < end:
             self._sleep(_WAIT_S)
-            self._delivery.pump()
+            self._delivery.pump(first_only=first_only)
 
     def _hear(self) -> None:
         now = self._monotonic()

@@ -50,19 +50,21 @@ def refuse(constant):
 
 
 def test_a_score_byte_by_byte():
-    assert score_documents(scored(["a/p7"])) == [
+    [document] = score_documents(scored(["a/p7"]))
+    assert document == (
         b'{"t":1772359200250,"score":1.92,"severity":3.4,"alarm":true,"quality":"good",'
         b'"reasons":[],"warm":true,"repeat":false,"model":"9f2c41d07a3e"}'
-    ]
+    )
 
 
 def test_quality_says_its_reasons_and_a_repeat_is_marked():
     rows = scored(["a"], quality=Quality.PARTIAL | Quality.GAP, warm=False, alarm=False)
-    assert score_documents(rows, repeat=True, name_key="stream") == [
+    [document] = score_documents(rows, repeat=True, name_key="stream")
+    assert document == (
         b'{"stream":"a","t":1772359200250,"score":1.92,"severity":3.4,"alarm":false,'
         b'"quality":"uncertain","reasons":["partial","gap"],"warm":false,"repeat":true,'
         b'"model":"9f2c41d07a3e"}'
-    ]
+    )
 
 
 @pytest.mark.parametrize("repeat", [False, True])

@@ -1,0 +1,305 @@
+"""What waits, what is dropped, what has arrived."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runtime.gateway.protocols import Publication
+from runtime.gateway.sinks import delivery
+from runtime.gateway.sinks.delivery import Delivery
+from toys.fake_client import FakeClient
+from toys.memory_outbox import MemoryOutbox
+
+
+def one(text, topic="t", *, retain=False):
+    return Publication(topic, str(text).encode(), 1, retain)
+
+
+def put(queue, sequence, lasting=(), scores=()):
+    queue.put(sequence, lasting=[one(x) for x in lasting], scores=[one(x) for x in scores])
+    queue.pump()
+
+
+def payloads(publications):
+    return [p.payload.decode() for p in publications]
+
+
+def up(window=10**9, *, strict=False):
+    client = FakeClient(window, strict=strict)
+    client.up()
+    return client
+
+
+def test_acknowledged_follows_the_client_and_never_leads():
+    client = up()
+    queue = Delivery(client)
+    put(queue, 1, ["e1"], ["s1"])
+    put(queue, 2)
+    put(queue, 3, [], ["s3a", "s3b"])
+    assert queue.acknowledged == 0
+    found = []
+    for _ in range(4):
+        client.acknowledge(1)
+        found.append(queue.acknowledged)
+    assert found == [0, 2, 2, 3]
+    assert queue.waiting == 0
+
+
+def test_outputs_that_say_nothing_are_done_at_once():
+    queue = Delivery(up())
+    put(queue, 7)
+    assert queue.acknowledged == 7
+
+
+def test_acknowledged_is_the_first_gap_where_events_overtake_scores():
+    """Events go before scores that wait, so later sequences may arrive first."""
+    client = up(window=1)
+    queue = Delivery(client)
+    put(queue, 1, [], ["s1"])
+    put(queue, 2, [], ["s2"])
+    put(queue, 3, ["e3"], [])
+    client.acknowledge()
+    queue.pump()
+    client.acknowledge()
+    assert payloads(client.taken) == ["s1", "e3"]
+    assert queue.acknowledged == 1
+    queue.pump()
+    client.acknowledge()
+    assert queue.acknowledged == 3
+
+
+def test_away_for_long_it_is_bounded_counts_and_keeps_every_event_in_order():
+    client = FakeClient(window=0)
+    queue = Delivery(client, most_bytes=50_000)
+    for n in range(1, 2001):
+        put(queue, n, [f"e{n}"] if n % 10 == 0 else [], [f"s{n}"])
+    scores = queue.held - 200
+    assert scores * 300 < 50_000
+    assert queue.dropped == 2000 - scores
+    # The oldest event is still here, so nothing behind it counts as done.
+    assert queue.acknowledged == 9
+    client.window = 10**9
+    client.up()
+    queue.pump()
+    client.acknowledge()
+    arrived = payloads(client.arrived)
+    assert [x for x in arrived if x[0] == "e"] == [f"e{n}" for n in range(10, 2001, 10)]
+    kept = [x for x in arrived if x[0] == "s"]
+    assert kept == [f"s{n}" for n in range(2001 - scores, 2001)]
+    assert queue.acknowledged == 2000
+    assert queue.waiting == 0
+
+
+def test_dropped_scores_count_as_done():
+    queue = Delivery(FakeClient(window=0), most_bytes=1000)
+    for n in range(1, 11):
+        put(queue, n, [], ["s"])
+    assert queue.dropped == 7
+    assert queue.acknowledged == 7
+
+
+def test_a_client_that_takes_few_gets_smaller_batches():
+    client = FakeClient(window=100, strict=True)
+    client.up()
+    queue = Delivery(client)
+    put(queue, 1, [], range(110))
+    assert payloads(client.taken) == [str(n) for n in range(100)]
+
+
+def test_first_goes_first_and_the_newest_replaces_what_waits():
+    client = up(window=0)
+    queue = Delivery(client)
+    put(queue, 1, ["e"], ["s"])
+    queue.first([one("online 1")])
+    queue.first([one("online 2")])
+    client.window = 10
+    assert not queue.first_arrived
+    queue.pump()
+    assert payloads(client.taken) == ["online 2", "e", "s"]
+    assert not queue.first_arrived
+    client.acknowledge(1)
+    assert queue.first_arrived
+    assert queue.acknowledged == 0
+
+
+def test_again_publishes_what_topics_have_by_then():
+    client = up()
+    queue = Delivery(client)
+    for topic, value in [("a", "ON"), ("b", "ON"), ("c", "ON"), ("a", "OFF"), ("c", "")]:
+        queue.put(1, lasting=[one(value, topic, retain=True)])
+    queue.pump()
+    client.taken.clear()
+    client.window = 0
+    queue.again()
+    queue.pump()
+    queue.put(2, lasting=[one("OFF", "b", retain=True)])
+    client.window = 10
+    queue.pump()
+    found = [(p.topic, p.payload.decode()) for p in client.taken]
+    assert found == [("b", "OFF"), ("a", "OFF"), ("b", "OFF")]
+
+
+def test_two_deliveries_share_a_client():
+    client = up()
+    first, second = Delivery(client), Delivery(client)
+    put(first, 1, ["a"])
+    put(second, 1, ["b", "b"])
+    put(first, 2, ["a"])
+    client.acknowledge(1)
+    assert (first.acknowledged, second.acknowledged) == (1, 0)
+    client.acknowledge(2)
+    assert (first.acknowledged, second.acknowledged) == (1, 1)
+    client.acknowledge(1)
+    assert first.acknowledged == 2
+
+
+def test_the_outbox_outlives_the_process():
+    outbox = MemoryOutbox()
+    client = up(window=2)
+    queue = Delivery(client, outbox=outbox)
+    put(queue, 1, ["e1", "e2"], ["s1"])
+    client.acknowledge(1)
+    put(queue, 2, ["e3"])
+    del queue
+    client = up()
+    queue = Delivery(client, outbox=outbox)
+    put(queue, 2, ["e3 again"])
+    assert payloads(client.taken) == ["e2", "e3", "e3 again"]
+    client.acknowledge(2)
+    assert queue.acknowledged == 1
+    client.acknowledge()
+    queue.pump()
+    assert queue.acknowledged == 2
+    assert outbox.entries == []
+
+
+def test_of_a_full_outbox_a_part_is_in_memory(monkeypatch):
+    monkeypatch.setattr(delivery, "_LOADED", 10)
+    outbox = MemoryOutbox()
+    client = FakeClient(window=0)
+    queue = Delivery(client, outbox=outbox)
+    for n in range(1, 101):
+        put(queue, n, [f"e{n}"])
+    assert queue.held <= 11
+    assert queue.acknowledged == 0
+    client.window = 3
+    for n in range(1, 1000):
+        queue.pump()
+        client.acknowledge(1)
+        assert queue.acknowledged == min(n, 100)
+    assert payloads(client.arrived) == [f"e{n}" for n in range(1, 101)]
+    queue.pump()
+    assert outbox.entries == []
+    assert queue.waiting == 0
+
+
+def test_an_outbox_that_cannot_be_written_loses_nothing_and_says_so():
+    outbox = MemoryOutbox()
+    client = up(window=0)
+    queue = Delivery(client, outbox=outbox)
+    put(queue, 1, ["e1"])
+    outbox.fails = True
+    put(queue, 2, ["e2"])
+    assert queue.trouble == "the outbox cannot be written: No space left on device"
+    outbox.fails = False
+    put(queue, 3, ["e3"])
+    client.window = 10
+    queue.pump()
+    put(queue, 4, ["e4"])
+    client.acknowledge()
+    assert payloads(client.arrived) == ["e1", "e2", "e3", "e4"]
+    assert queue.acknowledged == 4
+    assert queue.trouble == ""
+
+
+def test_an_unreadable_entry_is_counted_and_passed_over():
+    outbox = MemoryOutbox()
+    outbox.put([b"of another version", b"[]\nx", b'[1,"t",1,false]\ngood'])
+    client = up()
+    queue = Delivery(client, outbox=outbox)
+    queue.pump()
+    client.acknowledge()
+    queue.pump()
+    assert payloads(client.taken) == ["good"]
+    assert queue.unreadable == 2
+    assert outbox.entries == []
+
+
+ACTIONS = st.one_of(
+    st.tuples(st.just("put"), st.integers(0, 3), st.integers(0, 4)),
+    st.tuples(st.just("ack"), st.integers(0, 6)),
+    st.tuples(st.just("window"), st.sampled_from([0, 1, 5, 100])),
+    st.tuples(st.just("connection")),
+    st.tuples(st.just("disk"), st.booleans()),
+    st.tuples(st.just("restart")),
+    st.tuples(st.just("pump")),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(ACTIONS, max_size=60), st.booleans(), st.booleans(), st.sampled_from([4, 10]))
+def test_whatever_happens_every_event_arrives_and_nothing_is_claimed_early(
+    actions, durable, strict, held
+):
+    """Any order of outputs, outages, restarts and full disks.
+
+    After a restart the pipeline makes again what was not acknowledged, as the journal does.
+    """
+    with_limit = delivery._LOADED
+    delivery._LOADED = held
+    try:
+        outbox = MemoryOutbox() if durable else None
+        client = up(window=5, strict=strict)
+        queue = Delivery(client, most_bytes=1500, outbox=outbox)
+        outputs, arrived_before, least, newest = {}, set(), 0, 0
+
+        def arrived():
+            return arrived_before | set(payloads(client.arrived))
+
+        def check():
+            done = queue.acknowledged
+            assert done >= least
+            gone = arrived()
+            for sequence, (events, _) in outputs.items():
+                if sequence <= done:
+                    assert gone >= set(events)
+            return done
+
+        for name, *values in actions:
+            if name == "put":
+                sequence = len(outputs) + 1
+                events = [f"e{sequence}.{n}" for n in range(values[0])]
+                scores = [f"s{sequence}.{n}" for n in range(values[1])]
+                outputs[sequence] = (events, scores)
+                newest = sequence
+                put(queue, sequence, events, scores)
+            elif name == "ack":
+                client.acknowledge(values[0])
+            elif name == "window":
+                client.window = values[0]
+            elif name == "connection":
+                client.up()
+                queue.first([one("online")])
+                queue.again()
+            elif name == "disk" and outbox is not None:
+                outbox.fails = values[0]
+            elif name == "restart":
+                done, arrived_before = queue.acknowledged, arrived()
+                client = up(window=5, strict=strict)
+                queue = Delivery(client, most_bytes=1500, outbox=outbox)
+                least = newest = 0
+                for sequence in range(done + 1, len(outputs) + 1):
+                    put(queue, sequence, *outputs[sequence])
+                    newest = sequence
+            else:
+                queue.pump()
+            least = check()
+        client.window = 10**9
+        for _ in range(3 + sum(len(events) for events, _ in outputs.values())):
+            queue.pump()
+            client.acknowledge()
+            least = check()
+        assert arrived() >= {event for events, _ in outputs.values() for event in events}
+        assert queue.acknowledged == newest
+        assert queue.waiting == 0
+    finally:
+        delivery._LOADED = with_limit
