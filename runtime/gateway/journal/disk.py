@@ -26,10 +26,6 @@ class Disk:
         """Returns the names of what lies in a folder, in any order."""
         return os.listdir(folder)  # noqa: PTH208 - names, not paths
 
-    def exists(self, path: Path) -> bool:
-        """Returns whether there is a file of that name."""
-        return path.exists()
-
     def size(self, path: Path) -> int:
         """Returns the bytes of a file."""
         return path.stat().st_size

@@ -9,8 +9,9 @@ import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from runtime.gateway.journal.bounds import Bounds, Full
 from runtime.gateway.journal.disk import Disk
-from runtime.gateway.journal.log import Bounds, Full, Log
+from runtime.gateway.journal.log import Log
 
 __all__ = ["SEGMENT_BYTES", "Journal"]
 

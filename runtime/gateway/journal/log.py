@@ -9,11 +9,11 @@ under its name when its first batch is on the disk, so that no name stands for n
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, get_args
 
-from runtime.errors import InputError, JournalError, shown
+from runtime.errors import InputError, JournalError
+from runtime.gateway.journal.bounds import Bounds
 from runtime.gateway.journal.disk import Disk, refused, write_all
 from runtime.gateway.journal.lock import FolderLock
 from runtime.gateway.journal.repair import repair
@@ -24,49 +24,14 @@ from runtime.gateway.journal.segments import (
     SegmentReader,
     encode_header,
     encode_record,
+    ends,
     listed,
     segment_name,
 )
 
-__all__ = ["Bounds", "Full", "Log"]
+__all__ = ["Log"]
 
-Full = Literal["block", "drop-oldest"]
-"""What happens at the bound: appends are refused, or the oldest segments go."""
-_LEAST_BYTES = 4096
-_MOST_GENERATIONS = 10_000
 _MOST_PAYLOAD = 2**30
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """How large a log may become.
-
-    Raises:
-        InputError: A bound that cannot be one.
-    """
-
-    segment_bytes: int
-    """A segment is closed at this size; at most a quarter of `max_bytes`."""
-    max_bytes: int
-    """All segments together."""
-    full: Full
-
-    def __post_init__(self) -> None:
-        if self.max_bytes < _LEAST_BYTES or self.segment_bytes < 1:
-            raise InputError(
-                f"max_bytes must be at least {_LEAST_BYTES}, segment_bytes at least 1. "
-                f"Received: {shown(self.max_bytes)}, {shown(self.segment_bytes)}. Give more."
-            )
-        if self.full not in get_args(Full):
-            raise InputError(
-                f"What happens where it is full must be one of {', '.join(get_args(Full))}. "
-                f"Received: {shown(self.full)}. Choose one."
-            )
-
-    @property
-    def segment(self) -> int:
-        """Bytes at which a segment is closed."""
-        return min(self.segment_bytes, self.max_bytes // 4)
 
 
 class Log:
@@ -108,7 +73,7 @@ class Log:
         self._created: Segment | None = None
         self._litter: list[Path] = []
         self._closed = False
-        self._counted = self._gone = 0
+        self._counted = self._gone = self._number = 0
         self._lock = FolderLock(folder, disk)
         self._prepare()
         try:
@@ -122,7 +87,7 @@ class Log:
     def first(self) -> int:
         """Sequence of the oldest record that is kept; one more than `last` where none is."""
         with self._mutex:
-            return min(self._segments[0].first, self._last + 1) if self._segments else self.next
+            return min([self.next, *(segment.first for segment in self._segments)])
 
     @property
     def last(self) -> int:
@@ -188,18 +153,13 @@ class Log:
             after: A sequence; 0: from the oldest that is kept, which may have any sequence.
         """
         with self._mutex:
-            segments = [
-                Segment(one.path, one.first, one.generation, one.size) for one in self._segments
-            ]
-            target = self._last
-        at = after if after > 0 else min(segments[0].first - 1, target) if segments else target
-        for number, segment in enumerate(segments):
-            # A later segment has taken over from its first sequence on.
-            stop = segments[number + 1].first if number + 1 < len(segments) else target + 1
-            if stop <= at + 1:
+            segments = [replace(segment) for segment in self._segments]
+            at, target = (after if after > 0 else self.first - 1), self._last
+        for segment, end in zip(segments, ends(segments, target + 1), strict=True):
+            if end <= at + 1:
                 continue
             for sequence, payload in SegmentReader(self._disk, segment):
-                if sequence >= min(stop, target + 1):
+                if sequence >= end:
                     break
                 if sequence <= at or sequence < segment.first:
                     continue
@@ -224,8 +184,8 @@ class Log:
         """Returns the oldest record that can be read, counting nothing; None where none can."""
         with self._mutex:
             segments = list(self._segments)
-        for segment in segments:
-            for found in SegmentReader(self._disk, segment):
+        for segment, end in zip(segments, ends(segments, self.next), strict=True):
+            for found in SegmentReader(self._disk, segment) if end > segment.first else ():
                 return found
         return None
 
@@ -236,7 +196,7 @@ class Log:
         """
         try:
             with self._mutex:
-                while len(self._segments) > 1 and self._segments[1].first <= before:
+                while len(self._segments) > 1 and self._end_of_oldest() <= before:
                     self._remove_oldest()
         except OSError as error:
             self._error(error, "be released")
@@ -292,12 +252,16 @@ class Log:
         if not self._segments:
             return floor
         segment = self._segments[-1]
+        self._number = max(self._number, segment.number)
         found = repair(self._disk, segment, locked=self._lock.held, floor=floor)
         self._descriptor, self.torn_bytes = found.descriptor, found.torn_bytes
-        if not found.sure:
-            self._unsure = segment
+        self._unsure = None if found.sure else segment
         if found.problem:
             self.notes.append(f"{segment.path.name}: {found.problem}")
+            for other in self._segments[:-1]:  # those that it had taken over from
+                if other.first >= segment.first:
+                    numbers = (number for number, _ in SegmentReader(self._disk, other))
+                    floor = max([floor, *numbers])
         if found.error is not None:
             self._error(found.error, "be repaired")
         return max(floor, found.last)
@@ -322,7 +286,9 @@ class Log:
             if reader.readable:
                 first, carried = self._unsure.first, b"".join(records)
         content = b"".join((encode_header(first), carried, batch))
-        created = self._created = self._free(first, len(content))
+        self._number += 1
+        path = self.folder / segment_name(first, self._number)
+        created = self._created = Segment(path, first, self._number, len(content))
         part = created.path.with_name(created.path.name + PART)
         self._descriptor = self._disk.create(part)
         write_all(self._disk, self._descriptor, content)
@@ -336,22 +302,13 @@ class Log:
         with suppress(OSError):  # it is on the disk: the next batch begins another segment
             self._descriptor = self._disk.open_append(created.path)
 
-    def _free(self, first: int, size: int) -> Segment:
-        """Returns a segment to be, under a name that is not taken."""
-        for generation in range(_MOST_GENERATIONS):
-            path = self.folder / segment_name(first, generation)
-            if not self._disk.exists(path):
-                return Segment(path, first, generation, size)
-        raise OSError(f"{_MOST_GENERATIONS} segments begin with {first} already")
-
     def _abandon(self) -> None:
         """Gives up a descriptor that failed, and takes back what it may have written."""
         self._seal()
         created, self._created = self._created, None
         if created is not None:
             self._discard(created.path.with_name(created.path.name + PART))
-            with suppress(OSError):  # never later: the name may stand for another by then
-                self._disk.remove(created.path)
+            self._discard(created.path)
         elif self._segments:
             with suppress(OSError):
                 self._disk.truncate(self._segments[-1].path, self._segments[-1].size)
@@ -377,13 +334,15 @@ class Log:
                 with self._mutex:
                     if len(self._segments) == 1:
                         self._seal()
-                        count = self._last - self._segments[0].first + 1
-                    else:
-                        count = self._segments[1].first - self._segments[0].first
+                    count = self._end_of_oldest() - self._segments[0].first
                     self._remove_oldest()
                     self.dropped += max(count, 0)
             except OSError as error:
                 raise self._error(error, "be made smaller") from error
+
+    def _end_of_oldest(self) -> int:
+        """Returns the sequence from which on the oldest segment does not count."""
+        return ends(self._segments, self.next)[0]
 
     def _remove_oldest(self) -> None:
         self._disk.remove(self._segments[0].path)

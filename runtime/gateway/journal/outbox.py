@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from runtime.gateway.journal.bounds import Bounds, Full
 from runtime.gateway.journal.disk import Disk, refused
-from runtime.gateway.journal.log import Bounds, Full, Log
+from runtime.gateway.journal.log import Log
 
 __all__ = ["Outbox"]
 

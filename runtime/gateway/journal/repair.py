@@ -90,6 +90,7 @@ def _sync(disk: Disk, segment: Segment, found: Repaired, *, keep: bool) -> None:
         return
     try:
         disk.sync_data(descriptor)
+        disk.sync_folder(segment.path.parent)
         found.sure = True
     except OSError as error:
         found.error = error

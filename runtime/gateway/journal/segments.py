@@ -4,14 +4,14 @@ r"""Segments: files of records that are only ever written at their end.
     record    u32 length, u32 crc32, u64 sequence, payload
 
 All little-endian. A checksum covers all of its header or record but itself. A segment is named by
-its first sequence; one that was begun again after the disk had refused has a `-1` behind it. Of two
-segments with the same sequences the later one counts: it has what was acknowledged.
+its first sequence and its own running number. After the disk has refused, a later segment may have
+sequences of an earlier one: from its first on it counts alone, for it has what was acknowledged.
 """
 
 import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ __all__ = [
     "SegmentReader",
     "encode_header",
     "encode_record",
+    "ends",
     "highest_beyond",
     "listed",
     "segment_name",
@@ -46,7 +47,7 @@ PART = ".part"
 """Behind the name of a file that is not whole yet."""
 _CHUNK = 2**18
 _MOST_SUMMED = 2**28
-_NAME = re.compile(r"(\d{20})(?:-(\d{1,4}))?\.segment")
+_NAME = re.compile(r"(\d{20})-(\d{10})\.segment")
 
 
 @dataclass(slots=True)
@@ -56,19 +57,33 @@ class Segment:
     path: Path
     first: int
     """Sequence of its first record, by its name."""
-    generation: int
-    """How often a segment with this first sequence had been begun before."""
+    number: int
+    """Its own: later segments have greater ones."""
     size: int
     """Bytes of it that count."""
 
 
-def segment_name(first: int, generation: int) -> str:
+def segment_name(first: int, number: int) -> str:
     """Returns the name of a segment's file."""
-    return f"{first:020d}{f'-{generation}' if generation else ''}.segment"
+    return f"{first:020d}-{number:010d}.segment"
+
+
+def ends(segments: Sequence[Segment], end: int) -> list[int]:
+    """Returns for each segment the sequence from which on it does not count.
+
+    Args:
+        segments: In the order in which they were begun.
+        end: One more than the last sequence.
+    """
+    found = []
+    for segment in reversed(segments):
+        found.append(end)
+        end = min(end, segment.first)
+    return found[::-1]
 
 
 def listed(disk: Disk, folder: Path) -> list[Segment]:
-    """Returns the segments in a folder in order; other files are none.
+    """Returns the segments in a folder, in the order in which they were begun; no other files.
 
     Raises:
         OSError: The folder cannot be listed; one that is missing is empty.
@@ -83,8 +98,8 @@ def listed(disk: Disk, folder: Path) -> list[Segment]:
             path = folder / name
             with suppress(FileNotFoundError):
                 size = disk.size(path)
-                found.append(Segment(path, int(matched[1]), int(matched[2] or 0), size))
-    return sorted(found, key=lambda one: (one.first, one.generation))
+                found.append(Segment(path, int(matched[1]), int(matched[2]), size))
+    return sorted(found, key=lambda one: (one.number, one.first))
 
 
 def encode_header(first: int) -> bytes:
