@@ -6,6 +6,7 @@
     │   ├── ConfigError              a configuration key or value
     │   └── ModelFileError           not a kad detector, truncated, or made for other channels
     │       └── SchemaError          a detector of another schema version
+    ├── JournalError (OSError)       the disk does not take what must be kept: exit code 1
     ├── VerificationError            two implementations disagree: exit code 1
     └── MissingExtraError (ImportError)   an optional dependency is not installed: exit code 2
 
@@ -16,6 +17,7 @@ __all__ = [
     "AmbiguousTimeError",
     "ConfigError",
     "InputError",
+    "JournalError",
     "KadError",
     "MissingExtraError",
     "ModelFileError",
@@ -60,6 +62,16 @@ class ModelFileError(InputError):
 
 class SchemaError(ModelFileError):
     """A detector file written with another schema version."""
+
+
+class JournalError(KadError, OSError):
+    """A disk that does not take what must be kept, or a bound that is reached.
+
+    Nothing that was acknowledged is lost by it; the next try may succeed.
+    """
+
+    full = False
+    """The stated bound is reached: it helps to release, not to wait for the disk."""
 
 
 class VerificationError(KadError):

@@ -1,0 +1,1 @@
+"""What survives the plug being pulled: a journal, snapshots, an outbox, a description of them."""
