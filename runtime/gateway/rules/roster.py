@@ -1,6 +1,7 @@
 """Numbers that a rule keeps of each stream, as arrays over all of them."""
 
 import base64
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from runtime.errors import InputError, shown
 
-__all__ = ["Roster", "rounds_of", "unsound"]
+__all__ = ["Roster", "is_number", "rounds_of", "unsound"]
 
 Numbers = npt.NDArray[np.intp]
 _FIRST = 64
@@ -138,6 +139,11 @@ def rounds_of(numbers: Numbers) -> Iterator[Numbers | slice]:
     place[order] = np.arange(len(numbers)) - np.repeat(begins, np.diff(begins, append=len(numbers)))
     for turn in range(int(place.max()) + 1):
         yield np.flatnonzero(place == turn)
+
+
+def is_number(value: object) -> bool:
+    """Whether an option is a finite number, and no bool."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def unsound(received: object) -> InputError:

@@ -25,6 +25,7 @@ import numpy.typing as npt
 from runtime.clock.rows import TIME_LIMIT, Times
 from runtime.errors import ConfigError, shown
 from runtime.gateway.rules.expressions import Condition, parse_condition
+from runtime.gateway.rules.mutes import matches
 from runtime.gateway.rules.roster import unsound
 
 __all__ = ["Running", "RunningRule", "Verdict"]
@@ -124,11 +125,16 @@ class Running:
         self._odd: dict[str, _Odd] = {}
         self._known: dict[str, dict[str, float]] = {}
         self._overrides: dict[str, bool] = {}
+        self._said: dict[str, bool | None] = {}
 
-    def override(self, stream: str, how: Override) -> None:
-        """Says by hand that a machine runs or stands still; `signal`: as its signal says.
+    def override(self, streams: str, how: Override) -> None:
+        """Says by hand that machines run or stand still; `signal`: as their signal says.
 
-        It takes the signal's place; the delays hold for it too.
+        It takes the signal's place; the delays hold for it too. The last that fits counts.
+
+        Args:
+            streams: A name or a pattern, as in `mutes.matches`.
+            how: What is said.
 
         Raises:
             ConfigError: None of the three.
@@ -138,14 +144,14 @@ class Running:
                 f"A machine can be said to be on, off, or as its signal says (signal). "
                 f"Received: {shown(how)}."
             )
-        if how == "signal":
-            self._overrides.pop(stream, None)
-        else:
-            self._overrides[stream] = how == "on"
+        self._overrides.pop(streams, None)
+        if how != "signal":
+            self._overrides[streams] = how == "on"
+        self._said.clear()
 
     @property
     def overrides(self) -> dict[str, bool]:
-        """Streams of which a person said whether they run."""
+        """Streams, by name or pattern, of which a person said whether they run."""
         return dict(self._overrides)
 
     @property
@@ -195,9 +201,10 @@ class Running:
         for name in streams:
             self._odd.pop(name, None)
             self._known.pop(name, None)
+            self._said.pop(name, None)
 
     def state(self, streams: Sequence[str] | None = None) -> dict[str, Any]:
-        """Returns what is known, of all streams or of some, for JSON."""
+        """Returns what is known, of all streams or of some, and what people said, for JSON."""
 
         def of(kept: Mapping[str, Any]) -> dict[str, Any]:
             return {n: kept[n] for n in (kept if streams is None else streams) if n in kept}
@@ -209,7 +216,7 @@ class Running:
                 n: {k: v if math.isfinite(v) else str(v) for k, v in each.items()}
                 for n, each in of(self._known).items()
             },
-            "overrides": of(self._overrides),
+            "overrides": dict(self._overrides),
         }  # fmt: skip
 
     def restore(self, state: object) -> None:
@@ -239,6 +246,7 @@ class Running:
         self._odd.update(odd)
         self._known.update(known)
         self._overrides.update(state["overrides"])
+        self._said.clear()
 
     def _signals(
         self, streams: Sequence[str], values: npt.NDArray[np.float64]
@@ -253,9 +261,16 @@ class Running:
             on, known = np.where(known, on, self._rule.unknown == "on"), np.ones_like(known)
         if self._overrides:
             for row, stream in enumerate(streams):
-                if stream in self._overrides:
-                    on[row], known[row] = self._overrides[stream], True
+                said = self._said_of(stream)
+                if said is not None:
+                    on[row], known[row] = said, True
         return on, known
+
+    def _said_of(self, stream: str) -> bool | None:
+        if stream not in self._said:
+            fitting = [said for p, said in self._overrides.items() if matches(p, stream)]
+            self._said[stream] = fitting[-1] if fitting else None
+        return self._said[stream]
 
     def _next(self, name: str, odd: _Odd, said: bool | None, time: int) -> Verdict:  # noqa: FBT001
         """Takes a row of a stream that does not simply run, or whose signal is not on."""

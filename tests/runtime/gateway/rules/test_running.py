@@ -77,6 +77,10 @@ def test_a_person_has_the_last_word():
     assert judged(machine, [0, 0], start=2) == "rs"
     machine.override("p", "signal")
     assert judged(machine, [0, 0], start=4) == "tk"
+    machine.override("*", "off")
+    machine.override("q*", "on")
+    assert judged(machine, [9], stream="z") == "t"
+    assert judged(machine, [0], stream="q1") == "s"
     with pytest.raises(ConfigError, match="on, off"):
         machine.override("p", "up")
 
