@@ -1,6 +1,6 @@
 """Events of many streams: only those where something may happen are looked at one by one."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -120,15 +120,18 @@ class EventBank:
         """Returns the whole state of a stream's events."""
         return self.detector(stream).snapshot()
 
-    def take_in(self, blobs: Mapping[int, bytes] | list[bytes]) -> None:
-        """Adds streams from what `snapshot` returned, behind the others.
+    def read(self, blobs: Sequence[bytes]) -> list[EventDetector]:
+        """Returns the detectors that `snapshot` returned, for `take_in`.
 
         Raises:
             InputError: As `EventDetector.restore`.
         """
-        each = blobs.values() if isinstance(blobs, Mapping) else blobs
         channels = self._metadata.channels
-        self._take([EventDetector.restore(channels, b, policy=self._policy) for b in each])
+        return [EventDetector.restore(channels, blob, policy=self._policy) for blob in blobs]
+
+    def take_in(self, detectors: Sequence[EventDetector]) -> None:
+        """Takes in streams with the detectors that they have, behind the others."""
+        self._take(list(detectors))
 
     def _take(self, detectors: list[EventDetector]) -> None:
         levels = [level_of(one.threshold) for one in detectors]

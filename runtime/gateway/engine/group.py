@@ -165,8 +165,9 @@ class Group:
                 f"Received: {len(blob)} bytes, {type(error).__name__}. They start anew."
             ) from error
         first = len(self.names)
+        detectors = self.bank.read(parts[1:])
         names = self.batch.take_in(parts[0])
-        self.bank.take_in(parts[1:])
+        self.bank.take_in(detectors)
         self._grow(len(names))
         self._received[first:], self._since[first:] = received, since
         self._marked |= {(first + place, row): flags for place, row, flags in marked}

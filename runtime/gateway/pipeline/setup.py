@@ -11,7 +11,7 @@ from runtime.gateway.config.options import ModelOptions
 from runtime.gateway.config.read import Config, SinkConfig, SourceConfig
 from runtime.gateway.engine.settings import EngineSettings, ModelSettings
 from runtime.gateway.journal.outbox import Outbox
-from runtime.gateway.mqtt.factory import make_client
+from runtime.gateway.mqtt.make import make_client
 from runtime.gateway.mqtt.options import Will
 from runtime.gateway.payloads.options import PayloadOptions
 from runtime.gateway.payloads.topics import TopicTemplate
@@ -162,8 +162,8 @@ def _source(config: Config, one: SourceConfig) -> Source:
     given = {} if keys.persistent else {"session_expiry_s": 0}
     broker = config.broker(keys.broker, suffix=f"-{one.name}", **given)
     subscriptions = [
-        Subscription(filter)
-        for filter in dict.fromkeys(TopicTemplate(t).filter for t in payload.topics)
+        Subscription(topics)
+        for topics in dict.fromkeys(TopicTemplate(t).filter for t in payload.topics)
     ]
     return MQTTSource(one.name, make_client(broker, subscriptions=subscriptions))
 

@@ -73,7 +73,7 @@ def test_the_same_events_as_one_by_one(calls, policy, is_moved):
         if is_moved and number == len(calls) // 2:
             blobs = [bank.snapshot(stream) for stream in range(3)]
             bank = EventBank(META, threshold=4.0, policy=policy)
-            bank.take_in(blobs)
+            bank.take_in(bank.read(blobs))
     for stream, detector in enumerate(alone):
         assert bank.snapshot(stream) == detector.snapshot()
         assert bank.finish(stream) == next(iter(detector.finish()), None)

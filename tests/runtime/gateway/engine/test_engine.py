@@ -172,7 +172,7 @@ def test_an_event_is_told_from_start_to_end(tmp_path):
     for step in range(length):
         row = values(step * 41, 0)
         if step in fault:
-            row = row + [80.0] + [0.0] * (CHANNELS - 1)
+            row = row + np.eye(1, CHANNELS)[0] * 80
         records.append(Record(rows=[rows("gaussian", [(0, step, row)])]))
     found = Collected()
     for outputs in running.apply(list(enumerate(records, 1))):
