@@ -17,13 +17,15 @@ class Proxy:
     Args:
         port: Of the broker, on the loopback.
         refuse_5: Whether it answers MQTT 5 as an old broker does: unacceptable version.
+        changed: Puts other bytes in the place of those that the broker sent.
     """
 
     host = "127.0.0.1"
 
-    def __init__(self, port, *, refuse_5=False):
+    def __init__(self, port, *, refuse_5=False, changed=bytes):
         self._target = port
         self._refuse_5 = refuse_5
+        self._changed = changed
         self._selector = selectors.DefaultSelector()
         self._pairs = {}
         self._lock = threading.RLock()
@@ -131,6 +133,8 @@ class Proxy:
                     if self._refuse_5 and self.versions[-1] == _VERSION_5:
                         end.sendall(_REFUSED_VERSION)
                         data = b""
+            elif data:
+                data = self._changed(data)
             if data:
                 other.settimeout(5)
                 other.sendall(data)

@@ -8,11 +8,11 @@ from runtime.gateway.mqtt.reasons import TAKEN_OVER, UNSUPPORTED_VERSION
 
 __all__ = ["Retry"]
 
-_STEADY_S = 30.0
-"""A connection that lived so long was a good one: the next pause is the first again."""
-_SHORT_S = 5.0
-"""In 3.1.1 nobody says that another client took over: connections just end soon."""
 _SHORT_ONES = 3
+"""So many short connections in a row are no accident: many brokers do not say `TAKEN_OVER`."""
+
+_AT_LEAST_S = 1.0
+"""No connection that lived shorter is a good one, however short the pauses."""
 
 
 class Retry:
@@ -26,7 +26,7 @@ class Retry:
     def __init__(self, options: BrokerOptions, chance: Callable[[], float] = random.random) -> None:
         self._first, self._longest = options.reconnect_s
         self._chance = chance
-        self._delay = self._first
+        self._delay = self._last = self._first
         self._free = options.version == "auto"
         self._short = 0
         self.version = 4 if options.version == "3.1.1" else 5
@@ -34,7 +34,7 @@ class Retry:
 
     def pause(self) -> float:
         """Returns how long to wait now, seconds: half of it is chance, so that clients disperse."""
-        delay = self._delay
+        delay = self._last = self._delay
         self._delay = min(2 * delay, self._longest)
         return delay * (0.5 + 0.5 * self._chance())
 
@@ -69,7 +69,9 @@ class Retry:
         if code == TAKEN_OVER:
             self._delay = self._longest
             return True
-        if lived_s >= _STEADY_S:
+        # Two clients with one id end each other's connection after their pauses.
+        steady = lived_s >= 2 * self._last + _AT_LEAST_S
+        if steady:
             self._delay = self._first
-        self._short = self._short + 1 if lived_s < _SHORT_S else 0
+        self._short = 0 if steady else self._short + 1
         return self._short >= _SHORT_ONES

@@ -58,6 +58,11 @@ class Subscribed:
         return list(self._wanted)
 
     @property
+    def settled(self) -> bool:
+        """Whether the broker has answered to all that was asked."""
+        return not self._asked and not self._left
+
+    @property
     def trouble(self) -> str:
         """What the broker refused, in words; empty: nothing."""
         return "; ".join(refused_subscription(one, code) for one, code in self._refused.items())
