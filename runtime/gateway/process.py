@@ -10,6 +10,7 @@ from types import FrameType
 
 from runtime.errors import ConfigError, InputError
 from runtime.gateway.config.read import Config, read_config
+from runtime.gateway.config.traps import traps
 from runtime.gateway.journal.outbox import Outbox
 from runtime.gateway.operate.clocks import Clocks, kernel_synchronised
 from runtime.gateway.operate.families import Families
@@ -44,6 +45,9 @@ def run(path: str | Path) -> int:
         KadError: It cannot start.
     """
     config = read_config(path)
+    wrong = [line.removeprefix("error: ") for line in traps(config) if line.startswith("error: ")]
+    if wrong:
+        raise ConfigError(wrong[0])
     registry = Registry()
     families = Families(registry, per_stream=config.http.per_stream)
     say = Log(

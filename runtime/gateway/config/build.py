@@ -66,13 +66,8 @@ def _unknown(key: str, known: Sequence[str], where: str) -> str:
 
 def _value(hint: Any, value: Any, name: str, where: str) -> Any:
     origin, args = get_origin(hint), get_args(hint)
-    if origin in (Union, types.UnionType):
-        some = [one for one in args if one is not type(None)]
-        return _first_that_fits(some, value, name, where)
-    if origin is Literal:
-        if value in args and type(value) in {type(one) for one in args}:
-            return value
-        raise _wrong(f"one of {', '.join(map(str, args))}", value, name, where)
+    if origin in (Union, types.UnionType, Literal):
+        return _chosen(origin, args, value, name, where)
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         if isinstance(value, hint):
             return value
@@ -90,6 +85,16 @@ def _value(hint: Any, value: Any, name: str, where: str) -> Any:
             str(key): _value(args[1], one, f"{name}.{key}", where) for key, one in value.items()
         }
     return _plain(hint, value, name, where)
+
+
+def _chosen(origin: Any, args: Sequence[Any], value: Any, name: str, where: str) -> Any:
+    """Reads a value that may be one of several things."""
+    if origin is not Literal:
+        some = [one for one in args if one is not type(None)]
+        return _first_that_fits(some, value, name, where)
+    if value in args and type(value) in {type(one) for one in args}:
+        return value
+    raise _wrong(f"one of {', '.join(map(str, args))}", value, name, where)
 
 
 def _first_that_fits(some: Sequence[Any], value: Any, name: str, where: str) -> Any:

@@ -282,11 +282,16 @@ def _lines(
     broker: str,
     publishing: Publishing,
 ) -> SinkConfig:
-    cls = {"jsonl": JSONLinesOptions, "csv": CSVOptions, "line-protocol": LineProtocolOptions}[kind]
+    kinds: dict[str, type[Any]] = {
+        "jsonl": JSONLinesOptions,
+        "csv": CSVOptions,
+        "line-protocol": LineProtocolOptions,
+    }
+    cls = kinds[kind]
     file = build(LineFileOptions, _taken(rest, LineFileOptions), where)
     if kind == "csv" and isinstance(rest.get("events"), str):
         rest["events"] = {"path": rest["events"]}
-    options = build(cls, rest, where, file=file, publishing=publishing)  # type: ignore[type-var]
+    options: Any = build(cls, rest, where, file=file, publishing=publishing)
     return SinkConfig(kind=kind, name=name, broker=broker, options=options)
 
 

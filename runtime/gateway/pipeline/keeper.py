@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Any
 
 from runtime.errors import JournalError
@@ -72,7 +73,7 @@ class Keeper:
     def _write(self, sequence: int, parts: Parts, put_aside: dict[str, int], header: Any) -> None:
         started = time.perf_counter()
         try:
-            with self._snapshots.begin(sequence) as writer:
+            with closing(self._snapshots.begin(sequence)) as writer:
                 for name, content in parts:
                     writer.add(name, sequence, content)
                 writer.commit(header)

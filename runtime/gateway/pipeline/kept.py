@@ -65,7 +65,7 @@ class Kept:
         if snapshot is None:
             return
         try:
-            engine.restore((part.name, part.content) for part in snapshot.parts)
+            engine.restore((part.name, part.blob) for part in snapshot.parts)
         except InputError as error:
             say.error("snapshot", f"{error} The journal is read from its beginning.")
 

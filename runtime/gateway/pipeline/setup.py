@@ -16,7 +16,7 @@ from runtime.gateway.mqtt.options import Will
 from runtime.gateway.payloads.options import PayloadOptions
 from runtime.gateway.payloads.topics import TopicTemplate
 from runtime.gateway.pipeline.models import ModelChoice
-from runtime.gateway.protocols import Sink, Source, Subscription
+from runtime.gateway.protocols import Client, Sink, Source
 from runtime.gateway.sinks.csv import CSVSink
 from runtime.gateway.sinks.home_assistant import HomeAssistant
 from runtime.gateway.sinks.jsonl import JSONLinesSink
@@ -25,6 +25,7 @@ from runtime.gateway.sinks.mqtt import MQTTSink, will_of
 from runtime.gateway.sinks.thingsboard import ThingsBoardSink
 from runtime.gateway.sources.mqtt import MQTTSource
 from runtime.gateway.sources.replay import ReplaySource
+from runtime.gateway.sources.router import Router
 from runtime.gateway.sources.stdin import StdinSource
 from runtime.model.detector import Detector
 from runtime.model.verify import verify
@@ -161,11 +162,30 @@ def _source(config: Config, one: SourceConfig) -> Source:
         )
     given = {} if keys.persistent else {"session_expiry_s": 0}
     broker = config.broker(keys.broker, suffix=f"-{one.name}", **given)
-    subscriptions = [
-        Subscription(topics)
-        for topics in dict.fromkeys(TopicTemplate(t).filter for t in payload.topics)
-    ]
-    return MQTTSource(one.name, make_client(broker, subscriptions=subscriptions))
+    client = make_client(broker)
+    filters = list(dict.fromkeys(TopicTemplate(topic).filter for topic in payload.topics))
+    source = MQTTSource(one.name, Router(client), filters)
+    client.connect()
+    return _Owned(source, client)
+
+
+class _Owned:
+    """A source with a client of its own, which ends with it."""
+
+    ended = False
+
+    def __init__(self, source: MQTTSource, client: Client) -> None:
+        self._source, self._client = source, client
+        self.name = source.name
+        self.receive, self.acknowledge = source.receive, source.acknowledge
+
+    @property
+    def trouble(self) -> str:
+        return self._source.trouble
+
+    def close(self, timeout_s: float) -> None:
+        self._source.close(timeout_s)
+        self._client.close(timeout_s)
 
 
 def _sink(config: Config, one: SinkConfig, outbox: Callable[[str], Outbox]) -> Sink:

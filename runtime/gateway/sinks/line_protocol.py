@@ -41,6 +41,9 @@ class LineProtocolOptions:
     another number of segments, and without names, it is the tag `stream`."""
     units: Mapping[str, str] = field(default_factory=dict)
     """Of channels, for sentences."""
+    pass_through: bool = True
+    """Line protocol that comes on stdin goes out as it came, before its scores: what a processor
+    of Telegraf does not write is lost to Telegraf."""
 
     def __post_init__(self) -> None:
         if not self.measurement or "\n" in self.measurement:
@@ -73,6 +76,11 @@ class LineProtocolSink:
         self._selection = Selection(options.publishing)
         self._file = LineFile(options.file)
         self._sequence = 0
+
+    @property
+    def passes(self) -> bool:
+        """Whether input is to be passed on."""
+        return self._options.pass_through
 
     def write_raw(self, lines: bytes) -> None:
         """Passes input on as it came, before the points of its outputs.
