@@ -70,7 +70,7 @@ class EventNotice:
     channels: Sequence[BlamedChannel] = ()
     """Whom to blame, the largest share first."""
     duration_s: float = 0.0
-    """From the start to the last step at or above the release level."""
+    """Steps from the start to the last one at or above the release level, times the period."""
     text: str = ""
     """One sentence for a person."""
     model: str = ""

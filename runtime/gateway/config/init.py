@@ -33,7 +33,7 @@ port = 1883
 [[model]]
 file = {file}
 streams = ["*"]               # patterns of stream names; the first model that fits one takes it
-# false_alarms = "1/month"    # of each stream; the file: {false_alarms}, from severity {threshold:.2f}
+# false_alarms = "1/month"    # of each stream; the file: {false_alarms}, severity {threshold:.2f}
 # [model.budgets]
 # "a/p7" = "1/week"           # of single streams
 # [model.alarm]               # what makes an event; the file's: {policy}

@@ -120,7 +120,7 @@ class Notices:
                 )
                 for channel in event.channels
             ],
-            duration_s=(event.end_ns - event.start_ns) / 1e9,
+            duration_s=event.steps * group.detector.metadata.period_s,
             model=group.detector.metadata.identity,
         )
 
