@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from runtime.errors import shown
 from runtime.gateway.payloads.json_text import lookup, parse
 from runtime.gateway.payloads.options import PayloadOptions
 from runtime.gateway.payloads.plan import Plan
@@ -166,7 +167,7 @@ class Decoder:
     def _look_at_unknown(self, plan: Plan, fields: Mapping[str, Any], channel: str) -> None:
         for name in plan.unknown(fields, self._context.keys.lower, channel):
             self._unknown += 1
-            self._note("channel_unknown", name)
+            self._note("channel_unknown", shown(name))
 
     def _time(self, part: Part, now_ns: int, stream: str) -> int | None:
         """Returns the time; None: that of the arrival is to be taken."""
