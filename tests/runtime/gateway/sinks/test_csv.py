@@ -34,7 +34,9 @@ def test_scores(tmp_path):
 
 def test_events(tmp_path):
     sink = made(tmp_path)
-    sink.write(tick(3, events=[notice(phase="end", duration_s=90, text='say "hi"', model="m" * 64)]))
+    sink.write(
+        tick(3, events=[notice(phase="end", duration_s=90, text='say "hi"', model="m" * 64)])
+    )
     lines = (tmp_path / "events.csv").read_text().splitlines()
     assert lines == [
         "id,stream,kind,phase,time,start,peak_time,peak_severity,duration_s,channels,text,"

@@ -30,7 +30,9 @@ class Clock:
 def made(**changes):
     clock = Clock()
     options = HomeAssistantOptions(topics=TOPICS, **changes)
-    return HomeAssistant(options, monotonic=clock, uniform=lambda low, high: (low + high) / 2), clock
+    return HomeAssistant(
+        options, monotonic=clock, uniform=lambda low, high: (low + high) / 2
+    ), clock
 
 
 def with_sink(**changes):

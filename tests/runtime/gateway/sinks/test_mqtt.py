@@ -55,9 +55,7 @@ def said(client):
 
 def test_a_tick_becomes_scores_events_and_states_on_their_topics():
     made, client = up()
-    made.write(
-        tick(1, ["a/p7"], events=[notice(text="Look.")], states=[("a/p7", True, T0)])
-    )
+    made.write(tick(1, ["a/p7"], events=[notice(text="Look.")], states=[("a/p7", True, T0)]))
     event = json.loads(client.taken[0].payload)
     assert said(client)[0][0] == "kad/a/p7/event"
     assert (client.taken[0].qos, client.taken[0].retain) == (1, False)
