@@ -76,7 +76,9 @@ class Notices:
             identity,
             change,
             "sensor",
-            f"{change.stream}: {words[change.fault]}; it is left out of the score.",
+            f"{change.stream}: {change.channel} is as it should be again."
+            if change.phase == "end"
+            else f"{change.stream}: {words[change.fault]}; it is left out of the score.",
             math.nan,
         )
 
