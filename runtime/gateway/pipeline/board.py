@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from runtime.gateway.engine.engine import Engine
 from runtime.gateway.operate.event_log import EventLog
 from runtime.gateway.operate.families import Families
 from runtime.gateway.operate.history import History
-from runtime.gateway.operate.status import Overview, State, StreamHistory, StreamSummary
+from runtime.gateway.operate.status import FOREVER, Overview, State, StreamHistory, StreamSummary
 from runtime.gateway.outputs import Outputs, ScoredRows
 from runtime.gateway.samples import Quality
 
@@ -20,7 +21,6 @@ __all__ = ["Board"]
 
 _POINTS = 240
 _RATE_S = 60.0
-_STOPPED = int(Quality.STOPPED)
 _GAP = int(Quality.GAP)
 
 
@@ -90,8 +90,13 @@ class Board:
         if self.newest_ns:
             self._families.lag.set(time.time() - self.newest_ns / 1e9)
 
-    def overview(self) -> Overview:
-        """Returns all streams and open events."""
+    def overview(self, engine: Engine) -> Overview:
+        """Returns all streams and open events.
+
+        Args:
+            engine: Asked for thresholds, mutes and faults; it goes on meanwhile.
+        """
+        extra = _Extra(engine)
         with self._lock:
             newest, silent = list(self._newest.items()), set(self._silent)
             now = time.monotonic()
@@ -104,7 +109,7 @@ class Board:
             gateway=self._gateway,
             version=self._version,
             now_ns=time.time_ns(),
-            streams=[_summary(name, one, silent=name in silent) for name, one in newest],
+            streams=[extra.summary(name, one, silent=name in silent) for name, one in newest],
             events=self.events.open(),
             lag_s=lag,
             rate=rate,
@@ -112,7 +117,7 @@ class Board:
             bad=_total(self._families.bad_messages),
         )
 
-    def stream(self, name: str) -> StreamHistory | None:
+    def stream(self, name: str, engine: Engine) -> StreamHistory | None:
         """Returns the last hours of a stream."""
         with self._lock:
             known = self._newest.get(name)
@@ -120,7 +125,7 @@ class Board:
             return None
         return StreamHistory(
             sparkline=self.history.sparkline(name, points=_POINTS),
-            threshold=float("nan"),
+            threshold=_Extra(engine).thresholds.get(name, float("nan")),
             ended=self.events.ended(name),
             channels=self._channels.get(known.model, ()),
         )
@@ -138,13 +143,50 @@ class Board:
         self.newest_ns = max(self.newest_ns, max(times, default=0))
 
 
-def _summary(name: str, one: _Newest, *, silent: bool) -> StreamSummary:
-    state: State = "silent" if silent else "scored" if one.warm else "warming"
-    if one.quality & _STOPPED:
-        state = "stopped"
-    return StreamSummary(
-        name=name, model=one.model, state=state, severity=one.severity, newest_ns=one.time_ns
-    )
+class _Extra:
+    """What the engine knows of streams beside their scores, at one moment."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.thresholds: dict[str, float] = {}
+        self._faults: dict[str, list[str]] = {}
+        self._stopped: set[str] = set()
+        self._mutes = engine.orders.mutes
+        for group in list(engine.groups.values()):
+            levels = group.bank.thresholds().tolist()
+            self.thresholds.update(zip(group.names, levels, strict=False))
+            self._stopped.update(group.watch.stopped)
+            if group.watch.sensors is not None:
+                for stream, channel, fault, _ in group.watch.sensors.open():
+                    self._faults.setdefault(stream, []).append(f"{channel}: {fault}")
+
+    def summary(self, name: str, one: _Newest, *, silent: bool) -> StreamSummary:
+        """Returns how a stream is."""
+        state: State = "silent" if silent else "scored" if one.warm else "warming"
+        if name in self._stopped:
+            state = "stopped"
+        until, channels = self._muted(name)
+        return StreamSummary(
+            name=name,
+            model=one.model,
+            state=state,
+            severity=one.severity,
+            threshold=self.thresholds.get(name, float("nan")),
+            newest_ns=one.time_ns,
+            muted_until_ns=until,
+            muted_channels=channels,
+            faults=self._faults.get(name, ()),
+        )
+
+    def _muted(self, name: str) -> tuple[int | None, list[tuple[str, int]]]:
+        until: int | None = None
+        channels: list[tuple[str, int]] = []
+        for mute in self._mutes.of(name):
+            end = FOREVER if mute.rest_s is None else mute.until_ns or FOREVER
+            if mute.channel:
+                channels.append((mute.channel, end))
+            else:
+                until = end
+        return until, channels
 
 
 def _total(family: object) -> int:

@@ -3,7 +3,8 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from runtime.gateway.config.options import GatewayOptions, JournalOptions
@@ -12,8 +13,10 @@ from runtime.gateway.engine.settings import EngineSettings
 from runtime.gateway.operate.clocks import Clocks
 from runtime.gateway.operate.families import Families
 from runtime.gateway.operate.logs import Log
+from runtime.gateway.operate.status import Overview, StreamHistory
 from runtime.gateway.operate.systemd import Notifier
 from runtime.gateway.operate.watchdog import Watchdog
+from runtime.gateway.outputs import Outputs
 from runtime.gateway.payloads.options import PayloadOptions
 from runtime.gateway.pipeline.board import Board
 from runtime.gateway.pipeline.committer import Committer
@@ -21,11 +24,13 @@ from runtime.gateway.pipeline.controls import Controls
 from runtime.gateway.pipeline.intake import Intake
 from runtime.gateway.pipeline.keeper import Keeper
 from runtime.gateway.pipeline.kept import Kept
+from runtime.gateway.pipeline.library import Models
 from runtime.gateway.pipeline.models import ModelChoice, Roster
 from runtime.gateway.pipeline.queues import Batches
 from runtime.gateway.pipeline.reader import Input, Reader
 from runtime.gateway.pipeline.scorer import Scorer
 from runtime.gateway.pipeline.silence import Speakers
+from runtime.gateway.pipeline.swapper import Swapper
 from runtime.gateway.pipeline.tick import Tick
 from runtime.gateway.protocols import Sink, Source
 from runtime.gateway.records import Record
@@ -49,6 +54,8 @@ class Setup:
     settings: EngineSettings
     detectors: Mapping[str, Detector]
     """By the models' keys."""
+    files: Mapping[str, Path]
+    """Of the detectors, by the models' keys."""
     choices: Sequence[ModelChoice]
     sources: Sequence[tuple[Source, PayloadOptions]]
     sinks: Sequence[Sink]
@@ -91,7 +98,29 @@ class Gateway:
             channels={one.key: one.channels for one in setup.choices},
             families=families,
         )
-        self.engine = Engine(setup.detectors, setup.settings, aside=kept.aside, trouble=say.warning)
+        self.models = Models(kept.folder / "models", threads=setup.options.threads, say=say)
+        for key, detector in setup.detectors.items():
+            self.models.keep(detector, setup.files[key])
+        self.engine = Engine(
+            self.models,
+            setup.settings,
+            aside=kept.aside,
+            trouble=say.warning,
+            history=kept.history,
+        )
+        self.swapper = Swapper(
+            self.engine,
+            models=self.models,
+            journal=kept.journal,
+            history=kept.history,
+            controls=self.controls,
+            families=families,
+            say=say,
+        )
+        self.every_second: Callable[[], None] = lambda: None
+        """What else is done once a second, in the main thread."""
+        self.on_answers: Callable[[Sequence[tuple[str, str]]], None] = lambda _: None
+        """Takes answers to commands, in the scorer's thread."""
         self._keeper = Keeper(
             kept.snapshots, journal=kept.journal, aside=kept.aside, families=families, say=say
         )
@@ -148,6 +177,19 @@ class Gateway:
             *self.watchdog.waiting(),
         ]
 
+    @property
+    def columns(self) -> Mapping[str, tuple[str, ...]]:
+        """Channels and extras of each model, as the reader brings them."""
+        return {one.key: one.columns for one in self._setup.choices}
+
+    def overview(self) -> Overview:
+        """Returns how all streams are."""
+        return self.board.overview(self.engine)
+
+    def history(self, stream: str) -> StreamHistory | None:
+        """Returns the last hours of a stream."""
+        return self.board.stream(stream, self.engine)
+
     def _build(self) -> None:
         setup, families = self._setup, self._families
         self._kept.restore(self.engine, self._say)
@@ -161,7 +203,7 @@ class Gateway:
             setup.sinks,
             controls=self.controls,
             repeat_to=self._repeat_to,
-            watch=self.board.see,
+            watch=self._see,
             snapshot=self._snapshot_if_due,
             worker=self.watchdog.worker("scorer"),
             families=families,
@@ -188,8 +230,9 @@ class Gateway:
         if replayed:
             self._say.info("replay", "Rows were scored again from the journal.", rows=replayed)
         self._make_reader()
-        if self.engine.settings != self._setup.settings:
-            self.controls.settings(self._setup.settings)
+        if _apart_from_warming(self.engine.settings) != self._setup.settings:
+            # The configuration has changed while the process was away.
+            self.swapper.take(lambda _: self._setup.settings)
 
     def _make_reader(self) -> None:
         setup, families, say = self._setup, self._families, self._say
@@ -251,9 +294,15 @@ class Gateway:
 
         return guarded
 
+    def _see(self, outputs: Outputs) -> None:
+        self.board.see(outputs)
+        if outputs.answers:
+            self.on_answers(outputs.answers)
+
     def _look_after(self) -> None:
         """What is done once a second, in the main thread."""
         self._clocks.check()
+        self.every_second()
         silent, evicted = self._speakers.check(time.monotonic())
         if silent:
             self.controls.silent(silent)
@@ -284,6 +333,7 @@ class Gateway:
         """Ends calmly: what was read is scored, the state kept, the sinks told."""
         until = time.monotonic() + _END_S
         self._notifier.stopping()
+        self.swapper.stop()
         self._reader.stop()
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
@@ -307,3 +357,9 @@ class Gateway:
         for source, _ in self._setup.sources:
             source.close(0.5)
         self._say.flush(everything=True)
+
+
+def _apart_from_warming(settings: EngineSettings) -> EngineSettings:
+    """Returns settings as a configuration gives them."""
+    models = {key: replace(one, warmed_from=0) for key, one in settings.models.items()}
+    return replace(settings, models=models)

@@ -17,6 +17,7 @@ from runtime.gateway.mqtt.options import Will
 from runtime.gateway.payloads.options import PayloadOptions
 from runtime.gateway.payloads.topics import TopicTemplate
 from runtime.gateway.pipeline.models import ModelChoice
+from runtime.gateway.pipeline.signatures import check_signature
 from runtime.gateway.protocols import Client, Sink, Source
 from runtime.gateway.rules.running import Running
 from runtime.gateway.sinks.csv import CSVSink
@@ -32,13 +33,13 @@ from runtime.gateway.sources.stdin import StdinSource
 from runtime.model.detector import Detector
 from runtime.model.verify import verify
 
-__all__ = ["Models", "load_models", "open_sinks", "open_sources"]
+__all__ = ["LoadedModels", "load_models", "open_sinks", "open_sources"]
 
 _LIVE_REORDER, _LIVE_S = 3, 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Models:
+class LoadedModels:
     """The models, loaded and verified."""
 
     detectors: Mapping[str, Detector]
@@ -49,7 +50,7 @@ class Models:
     """What was said of the thresholds."""
 
 
-def load_models(config: Config) -> Models:
+def load_models(config: Config) -> LoadedModels:
     """Loads the models of a configuration, and replays their golden vectors.
 
     Raises:
@@ -73,7 +74,7 @@ def load_models(config: Config) -> Models:
                 period_s=meta.period_s,
             )
         )
-    return Models(
+    return LoadedModels(
         detectors=detectors,
         settings=EngineSettings(
             models=settings, floods=None if config.floods is None else asdict(config.floods)
@@ -99,6 +100,8 @@ def open_sinks(config: Config, outbox: Callable[[str], Outbox]) -> list[Sink]:
 
 
 def _loaded(options: ModelOptions, threads: int) -> Detector:
+    if options.signature is not None and options.public_key is not None:
+        check_signature(options.file, options.signature, options.public_key)
     detector = Detector(options.file, threads=threads)
     if options.verify:
         report = verify(detector)
