@@ -54,7 +54,7 @@ def test_a_grid_that_has_just_been_resumed_is_restored():
         other.restore(state)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(
     runs=st.lists(st.tuples(st.integers(1, 6), st.integers(2, 10**4)), min_size=1, max_size=6),
     reorder=st.integers(0, 3),
