@@ -242,8 +242,8 @@ class _Process:
             choice = next((one for one in models.choices if one.key == key), None)
             if choice is not None and choice.columns != columns:
                 raise ConfigError(
-                    f"Another model of {key} must have the channels {', '.join(columns)}. Received: "
-                    f"{', '.join(choice.columns)}. Give it a [[model]] of its own, and restart."
+                    f"Another model of {key} must have the channels {', '.join(columns)}. "
+                    f"Received: {', '.join(choice.columns)}. Give it a [[model]] of its own."
                 )
 
     def _swap(self, command: SwapCommand) -> None:

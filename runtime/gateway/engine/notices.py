@@ -243,10 +243,12 @@ def _json_of(notice: EventNotice) -> dict[str, Any]:
 
 
 def _notice_of(raw: Mapping[str, Any]) -> EventNotice:
-    channels = [
-        BlamedChannel(**{k: math.nan if v is None else v for k, v in one.items()})
-        for one in raw["channels"]
-    ]
+    channels = []
+    for one in raw["channels"]:
+        numbers = {
+            k: math.nan if one[k] is None else one[k] for k in ("share", "value", "expected")
+        }
+        channels.append(BlamedChannel(name=one["name"], **numbers))
     return EventNotice(**{**raw, "severity": math.nan, "channels": channels})
 
 
