@@ -139,6 +139,9 @@ class Log:
             except OSError as error:
                 self._abandon()
                 raise self._error(error, "be written") from error
+            except BaseException:  # half of a record may be there: nothing may follow it
+                self._abandon()
+                raise
             self._last += len(payloads)
             self._recovered()
             return self._last

@@ -172,6 +172,22 @@ def test_a_file_is_no_folder(tmp_path):
     assert (tmp_path / "journal").read_text() == "mine"
 
 
+def test_an_interrupt_in_the_middle_of_a_write(tmp_path):
+    """Nothing follows half a record, and the batch was not appended."""
+    disk = FaultyDisk()
+    journal = opened(tmp_path, disk, segment_bytes=10_000)
+    done = appended(journal, 2)
+    disk.fails = lambda _, name: KeyboardInterrupt() if name == "write" else None
+    with pytest.raises(KeyboardInterrupt):
+        appended(journal, 1)
+    disk.heal()
+    done += appended(journal, 2)
+    journal.close()
+    journal = opened(tmp_path)
+    assert list(journal.read(0)) == [(number, payload(number)) for number in done]
+    journal.close()
+
+
 def test_a_folder_that_somebody_deleted(tmp_path):
     """Nothing is acknowledged into a file that is nowhere; what was in it is lost and counted."""
     journal = opened(tmp_path / "journal", segment_bytes=10_000)
