@@ -185,9 +185,9 @@ class Server:
             self._reply(connection, _refusal(error))
             return
         if request is not None:
-            packed = "gzip" in request.headers.get("accept-encoding", "")
             response = self._respond(request)
-            self._reply(connection, response, head=request.method == "HEAD", packed=packed)
+            head, packed = request.method == "HEAD", request.takes_gzip
+            self._reply(connection, response, head=head, packed=packed)
         elif len(connection.received) > MOST_HEAD + MOST_BODY:
             self._drop(connection)
 

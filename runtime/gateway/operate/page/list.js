@@ -20,7 +20,7 @@ function set(element, text) {
 
 function heightOf(stream) {
   const busy = stream.group !== "quiet" && stream.group !== "warming" && stream.group !== "stopped";
-  if (!narrow.matches) return busy ? 58 : 42;
+  if (!narrow.matches) return busy ? 58 : 38;
   if (busy) return stream.events || what(stream).length > 46 ? 112 : 92;
   return what(stream) ? 64 : 46;
 }

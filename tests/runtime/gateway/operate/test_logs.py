@@ -6,7 +6,7 @@ import os
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.gateway.operate.logs import Log, to_journal
@@ -131,6 +131,7 @@ def test_secrets(out, clock):
 
 
 @pytest.mark.parametrize("style", ["logfmt", "json", "telegraf"])
+@settings(deadline=None)
 @given(text=st.text(st.characters(), max_size=60), key=st.text(max_size=8))
 def test_one_line_whatever_it_says(style, text, key):
     """No line break, no control character, nothing that UTF-8 cannot write; JSON stays JSON."""

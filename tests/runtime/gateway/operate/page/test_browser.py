@@ -9,6 +9,7 @@ from runtime.gateway.operate.metrics import Registry
 from runtime.gateway.operate.server import Server
 from toys.operated import Operated
 
+pytestmark = pytest.mark.slow
 TOKEN = "0123456789abcdef"  # noqa: S105
 STRANGE = "</script><script>document.title='owned'</script>"
 
