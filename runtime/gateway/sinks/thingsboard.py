@@ -161,6 +161,11 @@ class ThingsBoardSink:
         return self._delivery.dropped
 
     @property
+    def lost(self) -> int:
+        """Alarms and events that the outbox dropped for its bound, or could not read."""
+        return self._delivery.lost
+
+    @property
     def skipped(self) -> int:
         """`device`: steps and events of streams other than the one."""
         return self._skipped

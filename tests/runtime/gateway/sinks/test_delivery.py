@@ -211,7 +211,7 @@ def test_an_outbox_that_cannot_be_written_loses_nothing_and_says_so():
     put(queue, 1, ["e1"])
     outbox.fails = True
     put(queue, 2, ["e2"])
-    assert queue.trouble == "the outbox cannot be written: No space left on device"
+    assert queue.trouble == "the outbox cannot be written: [Errno 28] No space left on device"
     outbox.fails = False
     put(queue, 3, ["e3"])
     client.window = 10
@@ -225,14 +225,14 @@ def test_an_outbox_that_cannot_be_written_loses_nothing_and_says_so():
 
 def test_an_unreadable_entry_is_counted_and_passed_over():
     outbox = MemoryOutbox()
-    outbox.put([b"of another version", b"[]\nx", b'[1,"t",1,false]\ngood'])
+    outbox.put([b"of another version", b"[]\nx", b'["t",1,false]\ngood'])
     client = up()
     queue = Delivery(client, outbox=outbox)
     queue.pump()
     client.acknowledge()
     queue.pump()
     assert payloads(client.taken) == ["good"]
-    assert queue.unreadable == 2
+    assert queue.lost == 2
     assert outbox.entries == []
 
 
@@ -252,6 +252,26 @@ def test_what_a_full_disk_left_in_memory_stays_behind_what_is_on_the_disk(monkey
         client.acknowledge()
     assert payloads(client.arrived) == [f"e{n}" for n in range(12)]
     assert queue.acknowledged == 3
+
+
+@pytest.mark.parametrize("dropped", [range(6), range(20), range(3, 9), range(15, 20)])
+def test_what_the_outbox_drops_for_its_bound_is_counted_and_holds_nothing_up(monkeypatch, dropped):
+    monkeypatch.setattr(delivery, "_LOADED", 4)
+    outbox = MemoryOutbox()
+    client = FakeClient(window=0)
+    queue = Delivery(client, outbox=outbox)
+    for n in range(10):
+        put(queue, n + 1, [2 * n, 2 * n + 1])
+    outbox.entries = [entry for entry in outbox.entries if entry[0] - 1 not in dropped]
+    client.window = 1
+    for _ in range(30):
+        queue.pump()
+        client.acknowledge()
+    arrived = [int(text) for text in payloads(client.arrived)]
+    # What was in memory by then is not lost.
+    assert arrived == [n for n in range(20) if n not in dropped or n < 4]
+    assert queue.lost == 20 - len(arrived)
+    assert (queue.acknowledged, queue.waiting) == (10, 0)
 
 
 class Life:
