@@ -1,7 +1,8 @@
 """Publications on their way to an MQTT client: kept until it takes them, counted until it has them.
 
 A client takes a batch or refuses it; what it has taken it hands over by itself, however often the
-connection breaks. Here is what it refused, in four queues, which go out in this order:
+connection breaks. Here is what it has not taken yet, because it is away or has enough, in four
+queues, which go out in this order:
 
     first     of a new connection: status, connect messages; the newest replace what still waits
     lasting   events, states, answers: never dropped; where there is an outbox, they lie in it too
@@ -66,13 +67,20 @@ class Delivery:
         most_bytes: Of the scores that wait here; the oldest above that are dropped.
         outbox: Where what is never dropped lies until it has arrived; what it still has from an
             earlier life goes out first.
+        window: Publications that the client has at a time, about; more than a tick has.
     """
 
     def __init__(
-        self, client: Client, *, most_bytes: int = 32 * 2**20, outbox: Outbox | None = None
+        self,
+        client: Client,
+        *,
+        most_bytes: int = 32 * 2**20,
+        outbox: Outbox | None = None,
+        window: int = 20_000,
     ) -> None:
         self._client = client
         self._most_bytes = most_bytes
+        self._window = window
         self._outbox = outbox
         self._first: deque[_Entry] = deque()
         self._first_number = 0
@@ -156,7 +164,8 @@ class Delivery:
         with self._lock:
             self._settle()
             self._forget()
-            if self._offer(self._first) and not first_only:
+            # Who is away gets nothing: what waits here is bounded, and has an order of its own.
+            if not self._client.trouble and self._offer(self._first) and not first_only:
                 self._pass_on()
             while self._score_bytes > self._most_bytes:
                 self._drop()
@@ -307,6 +316,8 @@ class Delivery:
         """Offers a queue in batches, smaller ones where they are refused; False: some are left."""
         most = _BATCH
         while queue:
+            if len(self._flight) >= self._window:
+                return False
             batch = list(islice(queue, most))
             last = self._client.publish([entry.publication for entry in batch])
             if last < 0:
