@@ -1,11 +1,15 @@
 """A configuration's table of a source, or what is wrong with it."""
 
+import re
 import tomllib
+from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 from runtime.errors import ConfigError
 from runtime.gateway.payloads.options import ON_OFF, PayloadOptions
+from runtime.gateway.payloads.presets import PRESETS
 from runtime.gateway.payloads.settings import payload_options
 
 TABLE = """
@@ -41,6 +45,18 @@ def test_a_table_becomes_options():
     assert options.channels["valve"].words == {"open": 1.0, "CLOSED": 0.0}
     assert payload_options({}) == PayloadOptions()
     assert payload_options({"time": ["a", "b"]}).time == ("a", "b")
+
+
+def test_the_tables_of_the_document_are_read():
+    text = (Path(__file__).parents[4] / "docs" / "gateway-messages.md").read_text()
+    tables = [block for block in text.split("\n\n") if block.startswith("    ")]
+    options = [payload_options(tomllib.loads(dedent(table))) for table in tables]
+    assert [len(one.topics) for one in options] == [2, 0]
+    assert [*options[1].channels] == ["temp", "pump", "level"]
+    named = set(re.findall(r"^\| [^|]+\| (.+?) \|", text.split("## Channels")[0], re.MULTILINE))
+    assert {name.strip("`") for names in named for name in names.split(", ")} >= set(PRESETS) - {
+        *("zigbee2mqtt", "tasmota", "shelly"),
+    }
 
 
 @pytest.mark.parametrize(
