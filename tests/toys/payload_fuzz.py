@@ -9,7 +9,7 @@ import random
 import time
 from collections import Counter
 
-from runtime.gateway.payloads.decoder import Decoder
+from runtime.gateway.payloads.decoder import KINDS, Decoder
 from runtime.gateway.payloads.options import ON_OFF, SHAPES, ChannelOptions, PayloadOptions
 from runtime.gateway.payloads.presets import preset
 from runtime.gateway.samples import BadInputError, Message
@@ -198,10 +198,12 @@ def _judge(decoder, message):
     try:
         readings = decoder.decode(message, NOW)
     except BadInputError as error:
-        sound = error.kind.replace("_", "").isalpha() and "\n" not in str(error)
+        sound = error.kind in KINDS and "\n" not in str(error)
         return error.kind, "" if sound and len(str(error)) < 1000 else f"error {str(error)[:300]}"
     notes = decoder.take_bad()
-    if any("\n" in text or len(text) > 200 for _, text in notes.values()):
+    if not set(notes) <= set(KINDS) or any(
+        "\n" in text or len(text) > 200 for _, text in notes.values()
+    ):
         return "read", f"notes {notes}"
     if not readings:
         return "unknown", "" if notes else "nothing said of nothing read"
