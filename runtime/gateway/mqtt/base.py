@@ -17,12 +17,14 @@ from runtime.gateway.mqtt.topics import check_topic
 from runtime.gateway.protocols import Publication, Subscription
 from runtime.gateway.samples import Message
 
-__all__ = ["GOODBYE_S", "BatchClient"]
+__all__ = ["GOODBYE_S", "QOS_2", "BatchClient"]
 
 _LOG = logging.getLogger("runtime.gateway.mqtt")
 
 GOODBYE_S = 1.0
 """How long DISCONNECT may take."""
+QOS_2 = 1 << 16
+"""Beside a packet id: a message of QoS 2, which an earlier client's session may bring."""
 _MOST_TOPICS = 50_000
 
 
@@ -58,7 +60,7 @@ class BatchClient(ABC):
         self._retry = Retry(options)
         self._wake = Wake()
         self._connections = 0
-        self._counts = {"refused": 0, "oversized": 0}
+        self._counts = {"refused": 0, "oversized": 0, "sessions_lost": 0}
         self._trouble = f"not connected to {options.address} yet"
         self._topics: set[str] = set()
         self._draining = False
@@ -155,8 +157,18 @@ class BatchClient(ABC):
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """`refused` publications, `oversized` messages, whose payload was skipped."""
+        """How often what went wrong.
+
+        `refused` publications; `oversized` messages, whose payload was skipped; `sessions_lost`:
+        the broker forgot what it had kept for this client.
+        """
         return dict(self._counts)
+
+    @property
+    def owed(self) -> int:
+        """Messages of this connection without acknowledgement; at `receive_maximum` none come."""
+        with self._lock:
+            return len(self._owed)
 
     @property
     def filters(self) -> list[str]:
@@ -236,6 +248,14 @@ class BatchClient(ABC):
     def _connected(self, *, session_present: bool) -> None:
         self._connections += 1
         self._trouble = ""
+        self._retry.connected()
+        self._subscribed.begun()
+        if self._connections > 1 and self._options.persistent and not session_present:
+            self._counts["sessions_lost"] += 1
+            _LOG.warning(
+                "mqtt: %s has forgotten the session: messages that it kept are lost",
+                self._options.address,
+            )
         _LOG.info(
             "mqtt: connected to %s, MQTT %s, session %s",
             self._options.address,

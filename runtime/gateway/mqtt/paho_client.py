@@ -14,7 +14,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from runtime.errors import MissingExtraError
-from runtime.gateway.mqtt.base import GOODBYE_S, BatchClient
+from runtime.gateway.mqtt.base import GOODBYE_S, QOS_2, BatchClient
 from runtime.gateway.mqtt.decoder import Suback
 from runtime.gateway.mqtt.opening import EndedError, RefusedError, UnansweredError, words
 from runtime.gateway.mqtt.packets import MOST_LENGTH, PINGREQ
@@ -296,7 +296,8 @@ class PahoClient(BatchClient):
                 self._lock.notify_all()
 
     def _came(self, message: Any, messages: list[Message], now: int) -> None:
-        token = self._owed.came(message.mid) if message.qos else 0
+        extra = QOS_2 if message.qos == 2 else 0
+        token = self._owed.came(message.mid | extra) if message.qos else 0
         if len(message.payload) > self._options.max_packet:
             self._oversized(message.topic, len(message.payload))
             self._settle([token])
@@ -327,7 +328,6 @@ class PahoClient(BatchClient):
         client = self._client
         if client is None or not self._there:
             return
-        self._subscribed.begun()
         for gone in self._subscribed.leaving():
             _, mid = client.unsubscribe(gone)
             if mid is not None:
@@ -341,7 +341,7 @@ class PahoClient(BatchClient):
         client = self._client
         if client is not None and self._there:
             for packet_id in packet_ids:
-                client.ack(packet_id, 1)
+                client.ack(packet_id % QOS_2, 2 if packet_id >= QOS_2 else 1)
 
     def _pump(self) -> None:
         client, outgoing = self._client, self._outgoing

@@ -1,12 +1,14 @@
 """What both MQTT clients promise, against a real broker."""
 
 import contextlib
+import socket
 import threading
 import time
 
 import pytest
 
 from runtime.errors import MissingExtraError
+from runtime.gateway.mqtt import packets
 from runtime.gateway.mqtt.make import make_client
 from runtime.gateway.mqtt.options import Will
 from runtime.gateway.protocols import Publication, Subscription
@@ -456,8 +458,6 @@ def test_without_paho_the_command_is_said(broker, monkeypatch):
 
 def test_no_broker_at_all_is_said(opened, tmp_path):
     """Something listens there that speaks no MQTT, or hangs up."""
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(10)
         place = type("Place", (), {"host": "127.0.0.1", "port": server.getsockname()[1]})
@@ -470,3 +470,67 @@ def test_no_broker_at_all_is_said(opened, tmp_path):
             until(lambda: client.trouble and "yet" not in client.trouble)
         assert client.connections == 0
         client.close(0.0)
+
+
+def test_messages_of_qos_2_from_an_earlier_life(opened, broker):
+    """Another client subscribed with QoS 2 under this id: they come, and do not come again."""
+    with _raw(broker, "kad") as end:
+        end.sendall(packets.subscribe(1, [("x/#", 2)], version=4))
+        assert end.recv(5) == b"\x90\x03\x00\x01\x02"
+    with _raw(broker, "sender") as end:
+        for number in (1, 2, 3):
+            topic = packets.length_and_text("x/a")
+            payload = b"%d" % number
+            end.sendall(packets.publish(topic, payload, version=4, qos=2, packet_id=number))
+            assert end.recv(4) == packets.pubrec(number)
+            end.sendall(b"\x62\x02" + bytes([0, number]))
+            assert end.recv(4) == packets.pubcomp(number)
+    client = opened(broker, "x/#")
+    assert numbers(gather(client, 3)) == [1, 2, 3]
+    up(client)
+    synced(client)
+    client.close(1.0)
+    again = opened(broker, "x/#")
+    up(again)
+    again.publish(numbered(4, 5))
+    assert numbers(gather(again, 1)) == [4]
+
+
+@contextlib.contextmanager
+def _raw(broker, client_id):
+    """A connection of 3.1.1 with a session that lasts, said goodbye to in the end."""
+    with socket.create_connection((broker.host, broker.port), 5) as end:
+        end.settimeout(5)
+        hello = packets.connect(version=4, client_id=client_id, keepalive_s=60, clean=False)
+        end.sendall(hello)
+        assert end.recv(4)[3] == 0
+        yield end
+        end.sendall(packets.disconnect(version=4))
+
+
+def test_a_session_that_the_broker_forgot_is_counted(opened, tmp_path):
+    """Without persistence a restart loses what it had kept: said, and subscribed anew."""
+    folder = tmp_path / "forgetful"
+    folder.mkdir()
+    with Broker(folder, persistence=False) as broker:
+        client = opened(broker, "x/#")
+        up(client)
+        assert client.counts["sessions_lost"] == 0
+        broker.restart()
+        up(client, 2)
+        assert client.counts["sessions_lost"] == 1
+        client.publish(numbered(0, 1))
+        assert numbers(gather(client, 1)) == [0]
+
+
+def test_a_new_filter_does_not_bring_old_retained_messages(opened, broker, other):
+    """Only what is new is asked for; in 3.1.1 each asking brings what is retained."""
+    other.publish([Publication(f"{name}/a", name.encode(), retain=True) for name in "xy"])
+    synced(other)
+    client = opened(broker, "x/#", version="3.1.1")
+    assert [one.payload for one in gather(client, 1)] == [b"x"]
+    client.subscribe([Subscription("x/#"), Subscription("y/#")])
+    assert [one.payload for one in gather(client, 1)] == [b"y"]
+    synced(client)
+    assert client.receive(10, 0.0) == []
+    assert client.owed == 0
