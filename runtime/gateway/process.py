@@ -111,7 +111,8 @@ class _Process:
             on_held=self._families.log_suppressed.inc,
         )
         self._families.started.set(time.time())
-        self._clocks = Clocks(synchronised=kernel_synchronised, on_step=self._stepped)
+        kept_by = (lambda: None) if config.gateway.trust_clock else kernel_synchronised
+        self._clocks = Clocks(synchronised=kept_by, on_step=self._stepped)
         self._hang_up = threading.Event()
         self._next_look_s = time.monotonic() + config.gateway.reload_s
         self._content = ""

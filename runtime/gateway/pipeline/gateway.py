@@ -96,6 +96,7 @@ class Gateway:
             setup.options.name,
             __version__,
             channels={one.key: one.channels for one in setup.choices},
+            units=_units(setup.detectors),
             families=families,
         )
         self.models = Models(kept.folder / "models", threads=setup.options.threads, say=say)
@@ -251,7 +252,14 @@ class Gateway:
         )
         inputs = []
         for source, payload in setup.sources:
-            intake = Intake(source.name, payload, roster, families, say)
+            intake = Intake(
+                source.name,
+                payload,
+                roster,
+                families,
+                say,
+                clock_is_set=lambda: not self._clocks.trouble,
+            )
             intake.restore(list(self.engine.parts.values()), now_s)
             inputs.append(Input(source, intake))
         self._reader = Reader(
@@ -357,6 +365,12 @@ class Gateway:
         for source, _ in self._setup.sources:
             source.close(0.5)
         self._say.flush(everything=True)
+
+
+def _units(detectors: Mapping[str, Detector]) -> dict[str, str]:
+    metas = [detector.metadata for detector in detectors.values()]
+    pairs = [pair for meta in metas for pair in zip(meta.channels, meta.units, strict=True)]
+    return {channel: unit for channel, unit in pairs if unit}
 
 
 def _apart_from_warming(settings: EngineSettings) -> EngineSettings:
