@@ -321,6 +321,9 @@ class Gateway:
         families.queue.of("records").set(self._records.weight)
         for sink in self._setup.sinks:
             families.sink_waiting.of(sink.name).set(sink.waiting)
+            families.connected.of(sink.name).set(not sink.trouble)
+            dropped = families.dropped.of(f"sink {sink.name}")
+            dropped.inc(max(0, sink.dropped - dropped.value))
         for worker in self.watchdog.workers:
             families.standing.of(worker.name).set(worker.idle_s)
         self._notifier.watchdog(progressed=not self.healthy())
@@ -342,6 +345,7 @@ class Gateway:
         until = time.monotonic() + _END_S
         self._notifier.stopping()
         self.swapper.stop()
+        self._scorer.hurry()
         self._reader.stop()
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
