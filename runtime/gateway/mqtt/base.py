@@ -245,7 +245,7 @@ class BatchClient(ABC):
         if packet_ids:
             self._guarded(lambda: self._acknowledge(packet_ids))
 
-    def _connected(self, *, session_present: bool) -> None:
+    def _connected(self, *, session_present: bool, session_expiry_s: int) -> None:
         self._connections += 1
         self._trouble = ""
         self._retry.connected()
@@ -262,6 +262,14 @@ class BatchClient(ABC):
             self.version,
             "kept" if session_present else "new",
         )
+
+        if session_expiry_s < self._options.session_expiry_s:
+            _LOG.warning(
+                "mqtt: %s keeps the session for %d s only, session_expiry_s asks for %d",
+                self._options.address,
+                session_expiry_s,
+                self._options.session_expiry_s,
+            )
 
     def _guarded(self, step: Callable[[], None]) -> None:
         """Runs a step of a caller; a connection that ends in it is the thread's to see."""

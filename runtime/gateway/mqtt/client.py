@@ -71,7 +71,10 @@ class OwnClient(BatchClient):
     def _begin(self, connection: Connection) -> None:
         with self._lock:
             self._connection, self._ping_at, self._encoded = connection, None, {}
-            self._connected(session_present=connection.session_present)
+            self._connected(
+                session_present=connection.session_present,
+                session_expiry_s=connection.session_expiry_s,
+            )
             self._ask()
             self._pump()
             self._handle(connection.early)
