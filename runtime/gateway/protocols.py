@@ -56,7 +56,7 @@ class Sink(Protocol):
         ...
 
     def tick(self) -> None:
-        """Passes on what waits; called a few times a second, also where nothing is to be written."""
+        """Passes on what waits; called a few times a second, whether there are outputs or not."""
         ...
 
     @property

@@ -223,7 +223,9 @@ class Engine:
                 rows.setdefault(one.model, []).append(one)
         for key, some in rows.items():
             self._push(key, some, made)
-        made.online += [(name, False) for name in self._presence.fell_silent(last.silent)]
+        for name in self._presence.fell_silent(last.silent):
+            made.online.append((name, False))
+            self._tell(self._notices.silent(name, self._now_ns), made)
         for name in last.evicted:
             self._evict(sequence, name, made)
         return self._outputs(made)
@@ -392,7 +394,9 @@ class Engine:
         places, times_ns, values, quality = placed(group, joined, self.registry)
         pushed = group.push(places, times_ns, values, quality)
         names = [group.names[place] for place in np.unique(places).tolist()]
-        made.online += [(name, True) for name in self._presence.spoke(names)]
+        for name in self._presence.spoke(names):
+            made.online.append((name, True))
+            self._tell(self._notices.speaks(name, self._now_ns), made)
         for change in pushed.sensors:
             self._tell(self._notices.of_sensor(group, change), made)
         for stepped in pushed.stepped:

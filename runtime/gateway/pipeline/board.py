@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import repeat
@@ -123,6 +123,19 @@ class Board:
             bad=_total(self._families.bad_messages),
         )
 
+    def states(self, engine: Engine) -> Counter[str]:
+        """Returns how many streams are in each state; `muted` counts beside the others."""
+        with self._lock:
+            newest, silent = dict(self._newest), set(self._silent)
+        stopped = {name for group in list(engine.groups.values()) for name in group.watch.stopped}
+        found: Counter[str] = Counter()
+        for name, one in newest.items():
+            state = "silent" if name in silent else "scored" if one.warm else "warming"
+            found["stopped" if name in stopped else state] += 1
+        mutes = engine.orders.mutes
+        found["muted"] = sum(mutes.muted(name) for name in newest) if len(mutes) else 0
+        return found
+
     def stream(self, name: str, engine: Engine) -> StreamHistory | None:
         """Returns the last hours of a stream."""
         with self._lock:
@@ -154,6 +167,9 @@ class Board:
         with self._lock:
             self._newest.update(zip(rows.names, map(_Newest._make, every), strict=False))
             self._silent.difference_update(rows.names)
+        if self._families.stream_severity is not None:
+            for name, one in zip(rows.names, severity, strict=True):
+                self._families.stream_severity.of(name).set(one)
         self.newest_ns = max(self.newest_ns, max(times, default=0))
 
 
