@@ -112,6 +112,23 @@ class EventBank:
         detector = self.detector(stream)
         self._replace(stream, detector.changed(threshold=threshold))
 
+    def reconfigure(
+        self, thresholds: Sequence[float], *, threshold: float, policy: AlarmPolicy | None
+    ) -> None:
+        """Gives all streams other thresholds and another policy; open events go on.
+
+        Args:
+            thresholds: Of each stream.
+            threshold: Of streams that are added later.
+            policy: Instead of the one so far; None: the file's.
+        """
+        self._policy, self.threshold = policy, threshold
+        wanted = policy or self._metadata.alarm
+        for stream, own in enumerate(thresholds):
+            detector = self.detector(stream)
+            if detector.threshold != own or detector.policy != wanted:
+                self._replace(stream, detector.changed(threshold=own, policy=wanted))
+
     def thresholds(self) -> npt.NDArray[np.float32]:
         """Returns the threshold of each stream, float32 (streams,)."""
         return self._levels

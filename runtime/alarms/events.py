@@ -133,9 +133,16 @@ class EventDetector:
         self._episodes.next_number += steps
         self._time_ns = time_ns
 
-    def changed(self, *, threshold: float) -> Self:
-        """Returns one that goes on from here with another threshold, an open event included."""
-        return type(self).restore(self._channels, self.snapshot(), threshold=threshold)
+    def changed(self, *, threshold: float, policy: AlarmPolicy | None = None) -> Self:
+        """Returns one that goes on from here with another threshold, an open event included.
+
+        Args:
+            threshold: The other one.
+            policy: Another policy, too.
+        """
+        return type(self).restore(
+            self._channels, self.snapshot(), threshold=threshold, policy=policy
+        )
 
     def update(self, scores: Scores) -> list[Event]:
         """Takes the next scores of the stream and returns the events that have closed.

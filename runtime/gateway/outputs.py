@@ -91,6 +91,8 @@ class Outputs:
     """Changes of state alone: stream, whether an event goes on, time in ns."""
     online: Sequence[tuple[str, bool]] = ()
     """Streams that began to speak (True) or fell silent (False)."""
+    running: Sequence[tuple[str, bool]] = ()
+    """Streams whose machines run again (True) or have stopped (False)."""
     gone: Sequence[str] = ()
     """Streams that were forgotten for good."""
     answers: Sequence[tuple[str, str]] = field(default=())

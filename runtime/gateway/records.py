@@ -76,13 +76,19 @@ class Record:
     """How far each sink is, by its name; see `Sink.acknowledged`."""
     time_ns: int = 0
     """When it was made, by the wall clock."""
+    elapsed_s: float = 0.0
+    """Since the record before, by the clock that is never set."""
+    started: bool = False
+    """It is the first one of a process."""
+    clock_is_set: bool = True
+    """Whether the wall clock can be believed."""
 
     @property
     def is_rows_alone(self) -> bool:
         """Whether nothing else changes the engine."""
         return not (
             self.settings or self.new or self.restored or self.commands or self.silent
-            or self.evicted
+            or self.evicted or self.started
         )  # fmt: skip
 
     @property
@@ -97,7 +103,9 @@ class Record:
 
     def encode(self) -> bytes:
         """Returns the record as bytes, the same for the same content."""
-        header: dict[str, Any] = {"time_ns": self.time_ns}
+        header: dict[str, Any] = {"time_ns": self.time_ns, "elapsed_s": self.elapsed_s}
+        header |= {"started": True} if self.started else {}
+        header |= {} if self.clock_is_set else {"clock_is_set": False}
         if self.settings is not None:
             header["settings"] = self.settings
         if self.new:

@@ -9,10 +9,7 @@ from runtime.gateway.journal.disk import Disk
 __all__ = ["CODES", "FaultyDisk", "PlugDisk"]
 
 CODES = [errno.ENOSPC, errno.EIO, errno.EROFS]
-_CALLS = (
-    "make_folder names size create open_append open_update open_read read write write_at "
-    "sync_data sync_file sync_folder close truncate remove rename"
-).split()
+_CALLS = [name for name, value in vars(Disk).items() if callable(value) and name[0] != "_"]
 
 
 class FaultyDisk(Disk):
@@ -22,9 +19,13 @@ class FaultyDisk(Disk):
     Nothing is synced for real, so that it is fast.
     """
 
-    def __init__(self, fails=lambda call, name: None):
+    def __init__(self, fails=lambda *_: None):
         self.calls = 0
         self.fails = fails
+
+    def heal(self):
+        """From now on all is well."""
+        self.fails = lambda *_: None
 
     def sync_data(self, descriptor):
         """The test does not pull a real plug."""
@@ -64,7 +65,7 @@ class PlugDisk(FaultyDisk):
     later sync that succeeds does not bring it back.
     """
 
-    def __init__(self, fails=lambda call, name: None):
+    def __init__(self, fails=lambda *_: None):
         super().__init__(fails)
         self._synced, self._poisoned, self._named = {}, {}, {}
 

@@ -6,8 +6,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 from runtime.errors import ConfigError
+from runtime.gateway.config.rule_options import LimitOptions
+from runtime.gateway.rules.running import RunningRule
+from runtime.gateway.rules.sensors import SensorRules
 
-__all__ = ["AlarmOptions", "GatewayOptions", "HttpOptions", "JournalOptions", "ModelOptions"]
+__all__ = [
+    "AlarmOptions",
+    "CommandOptions",
+    "GatewayOptions",
+    "HttpOptions",
+    "JournalOptions",
+    "ModelOptions",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +123,12 @@ class ModelOptions:
     """Of single streams, by name."""
     alarm: AlarmOptions = field(default_factory=AlarmOptions)
     """The alarm policy."""
+    running: RunningRule | None = None
+    """When the machine runs; rows of one that stands still are not scored."""
+    limits: LimitOptions = field(default_factory=LimitOptions)
+    """Limits beside the score."""
+    sensors: Mapping[str, SensorRules] = field(default_factory=dict)
+    """When the sensor of a channel is at fault, by channel."""
     reorder: int | None = None
     """Slots that a late row is waited for, where it is missing; None: 3, or what 2 s hold."""
     max_gap: int | None = None
@@ -133,6 +149,19 @@ class ModelOptions:
             )
         if (self.signature is None) != (self.public_key is None):
             raise ConfigError("`signature` and `public_key` go together. Received: one of them.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandOptions:
+    """`[commands]`: what operators may ask for while the gateway runs."""
+
+    topic: str = ""
+    """MQTT topic on which commands come, such as `kad/gw1/command`; empty: none do. Who may
+    publish there may mute: a topic of its own, for the broker's access rules."""
+    broker: str = ""
+    """Name of its broker; empty: `[broker]`."""
+    folder: bool = True
+    """Take commands from `STATE/commands`, as `python -m runtime command` writes them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from runtime.errors import ConfigError
 from runtime.gateway.config.build import build
 from runtime.gateway.config.options import (
+    CommandOptions,
     GatewayOptions,
     HttpOptions,
     JournalOptions,
@@ -18,6 +19,7 @@ from runtime.gateway.config.options import (
 from runtime.gateway.mqtt.options import BrokerOptions
 from runtime.gateway.payloads.options import PayloadOptions
 from runtime.gateway.payloads.presets import PRESETS
+from runtime.gateway.rules.floods import FloodRules
 from runtime.gateway.sinks.csv import CSVOptions
 from runtime.gateway.sinks.home_assistant import HomeAssistantOptions
 from runtime.gateway.sinks.jsonl import JSONLinesOptions
@@ -29,7 +31,10 @@ from runtime.gateway.sinks.thingsboard import ThingsBoardOptions
 
 __all__ = ["Config", "SinkConfig", "SourceConfig", "read_config"]
 
-_TABLES = ("gateway", "journal", "http", "broker", "brokers", "model", "source", "sink")
+_TABLES = (
+    *("gateway", "journal", "http", "commands", "floods", "broker", "brokers"),
+    *("model", "source", "sink"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +96,9 @@ class Config:
     gateway: GatewayOptions
     journal: JournalOptions = field(default_factory=JournalOptions)
     http: HttpOptions = field(default_factory=HttpOptions)
+    commands: CommandOptions = field(default_factory=CommandOptions)
+    floods: FloodRules | None = None
+    """None: every event is told."""
     brokers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Tables of brokers, by name; the empty name is `[broker]`."""
     models: Sequence[ModelOptions]
@@ -159,6 +167,8 @@ def read_config(path: str | Path) -> Config:
         gateway=dataclasses.replace(gateway, state=folder / gateway.state),
         journal=build(JournalOptions, _table(raw, "journal"), "[journal]"),
         http=build(HttpOptions, _table(raw, "http"), "[http]"),
+        commands=build(CommandOptions, _table(raw, "commands"), "[commands]"),
+        floods=build(FloodRules, _table(raw, "floods"), "[floods]") if "floods" in raw else None,
         brokers={
             **({"": _table(raw, "broker")} if "broker" in raw else {}),
             **_table(raw, "brokers"),

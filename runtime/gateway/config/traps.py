@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from runtime.gateway.config.read import Config, SourceConfig
 from runtime.gateway.mqtt.topics import is_shared, overlap
 from runtime.gateway.payloads.topics import TopicTemplate
-from runtime.gateway.sinks.options import Topics
 
 __all__ = ["traps"]
 
@@ -41,7 +40,7 @@ def _loops(config: Config, source: SourceConfig, one: str) -> Iterator[str]:
     for sink in config.sinks:
         if sink.kind != "mqtt" or sink.broker != source.keys.broker:
             continue
-        topics: Topics = sink.options.topics
+        topics = sink.options.topics
         for name in ("score", "event", "state", "scores", "status"):
             template: str = getattr(topics, name)
             own = template.replace("{stream}", "#").replace("{gateway}", config.gateway.name)

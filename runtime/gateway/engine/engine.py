@@ -9,11 +9,15 @@ import numpy as np
 
 from runtime.errors import InputError
 from runtime.gateway.engine.aside import Aside
-from runtime.gateway.engine.group import Group
-from runtime.gateway.engine.notices import Notices
+from runtime.gateway.engine.group import Group, Stepped
+from runtime.gateway.engine.notices import Notices, flood_notice
+from runtime.gateway.engine.orders import Orders
 from runtime.gateway.engine.settings import EngineSettings
 from runtime.gateway.outputs import EventNotice, Outputs, ScoredRows
 from runtime.gateway.records import NewStream, Record, Rows
+from runtime.gateway.rules.floods import FloodRules, Floods
+from runtime.gateway.rules.silence import Presence
+from runtime.gateway.samples import Quality
 from runtime.model.detector import Detector
 
 __all__ = ["Engine", "Trouble"]
@@ -22,6 +26,7 @@ Trouble = Callable[[str, str], None]
 """Says what went wrong without stopping: a kind, and a sentence."""
 
 _STREAMS_A_PART = 64
+_MUTED = np.uint16(Quality.MUTED)
 
 
 @dataclass(slots=True)
@@ -34,6 +39,7 @@ class _Made:
     online: list[tuple[str, bool]]
     gone: list[str]
     answers: list[tuple[str, str]]
+    running: list[tuple[str, bool]]
 
 
 class Engine:
@@ -58,7 +64,15 @@ class Engine:
         self._aside, self._trouble = aside, trouble
         self._detectors = dict(detectors)
         self.groups = {key: Group(key, detectors[key], one) for key, one in settings.models.items()}
-        self._notices = Notices(settings.update_severity)
+        self.orders = Orders(self.groups)
+        self._floods = None if settings.floods is None else Floods(FloodRules(**settings.floods))
+        self._presence = Presence()
+        self._notices = Notices(
+            settings.update_severity, may_tell=self._may_tell, ended=self._event_ended
+        )
+        self._open: dict[str, set[str]] = {}
+        """Ids of the events that were told and go on, by stream."""
+        self._summaries: list[EventNotice] = []
         self.registry: dict[int, NewStream] = {}
         """All streams that were ever heard of, by number."""
         self.streams: dict[str, NewStream] = {}
@@ -80,11 +94,13 @@ class Engine:
         """
         waiting: list[tuple[int, Record]] = []
         for sequence, record in records:
-            if not record.is_rows_alone and waiting:
+            # Where a mute runs out, it does so between the same records in a replay.
+            is_alone = not record.is_rows_alone or self.orders.is_timed
+            if is_alone and waiting:
                 yield self._take(waiting)
                 waiting = []
             waiting.append((sequence, record))
-            if not record.is_rows_alone:
+            if is_alone:
                 yield self._take(waiting)
                 waiting = []
         if waiting:
@@ -92,7 +108,7 @@ class Engine:
 
     def flush(self) -> Outputs:
         """Scores what is held for late rows and closes nothing: the data may go on."""
-        made = _Made([], [], [], [], [], [])
+        made = _Made([], [], [], [], [], [], [])
         for group in self.groups.values():
             self._scored(group, group.flush(), made)
         return self._outputs(made)
@@ -106,6 +122,11 @@ class Engine:
             "acknowledged": self.acknowledged,
             "parts": list(self.parts.values()),
             "notices": self._notices.state(),
+            "orders": self.orders.state(),
+            "floods": None if self._floods is None else self._floods.state(),
+            "presence": self._presence.state(),
+            "open": {name: sorted(ids) for name, ids in self._open.items()},
+            "watch": {key: group.watch.state() for key, group in self.groups.items()},
             "sequence": self.sequence,
         }
         yield "engine", json.dumps(state, allow_nan=False, separators=(",", ":")).encode()
@@ -143,6 +164,14 @@ class Engine:
             except (InputError, KeyError) as error:
                 self._trouble("state", f"The state of streams of {key} cannot be used: {error}")
         self._notices.restore(state["notices"])
+        self._presence.restore(state["presence"])
+        self._open = {name: set(ids) for name, ids in state["open"].items()}
+        if self._floods is not None and state["floods"] is not None:
+            self._floods.restore(state["floods"])
+        for key, watched in state["watch"].items():
+            if key in self.groups:
+                self.groups[key].watch.restore(watched)
+        self.orders.restore(state["orders"])
         self._begin_missing()
 
     def _begin_missing(self) -> None:
@@ -151,16 +180,20 @@ class Engine:
             here = {*group.names, *self.put_aside}
             lost = [s.name for s in self.registry.values() if s.model == key and s.name not in here]
             if lost:
-                group.add(lost)
+                self._add(key, lost)
                 self._trouble("state", f"{len(lost)} streams of {key} warm up again, as {lost[0]}.")
 
     def _take(self, records: Sequence[tuple[int, Record]]) -> Outputs:
-        made = _Made([], [], [], [], [], [])
+        made = _Made([], [], [], [], [], [], [])
         sequence, last = records[-1]
         self.sequence = sequence
         for _, record in records:
             self.acknowledged |= record.acknowledged
             self._wait(record.parts)
+            wall_ns = record.time_ns if record.clock_is_set else None
+            if record.started:
+                self.orders.mutes.recover(wall_ns)
+            self.orders.advance(record.elapsed_s, wall_ns)
         if not last.is_rows_alone:
             self._change(last, made)
         rows: dict[str, list[Rows]] = {}
@@ -169,8 +202,7 @@ class Engine:
                 rows.setdefault(one.model, []).append(one)
         for key, some in rows.items():
             self._push(key, some, made)
-        for name in last.silent:
-            made.online.append((name, False))
+        made.online += [(name, False) for name in self._presence.fell_silent(last.silent)]
         for name in last.evicted:
             self._evict(sequence, name, made)
         return self._outputs(made)
@@ -185,16 +217,46 @@ class Engine:
 
     def _change(self, record: Record, made: _Made) -> None:
         """Takes what comes before the rows of a record."""
+        if record.settings is not None:
+            self._reconfigure(EngineSettings.from_json(record.settings), made)
         new: dict[str, list[str]] = {}
         for stream in record.new:
             self.registry[stream.number] = self.streams[stream.name] = stream
             new.setdefault(stream.model, []).append(stream.name)
-            made.online.append((stream.name, True))
         for key, names in new.items():
-            self.groups[key].add(names)
+            self._add(key, names)
         for name in record.restored:
             self._bring_back(name)
-            made.online.append((name, True))
+        made.answers += [self.orders.take(command) for command in record.commands]
+
+    def _reconfigure(self, settings: EngineSettings, made: _Made) -> None:
+        """Takes other settings; streams go on, but where their model or grid is another."""
+        before, self.settings = self.settings, settings
+        self._notices.rise = settings.update_severity
+        if settings.floods != before.floods:
+            rules = settings.floods
+            self._floods = None if rules is None else Floods(FloodRules(**rules))
+        for key in [key for key in self.groups if key not in settings.models]:
+            for name in self.groups.pop(key).names:
+                made.gone.append(name)
+                self._presence.gone([name])
+        for key, one in settings.models.items():
+            group = self.groups.get(key)
+            if group is not None and group.reconfigure(one):
+                self.orders.set_limits([group])
+                continue
+            if key not in self._detectors:
+                self._trouble("model", f"The model {key} is not there: its rows are left out.")
+                continue
+            new = Group(key, self._detectors[key], one)
+            if group is not None:
+                for name in group.names:
+                    self._tell(self._notices.end(group, name), made)
+            self.groups[key] = new
+            if group is not None and len(group.names):
+                self._add(key, group.names)
+                self._trouble("model", f"{len(group.names)} streams of {key} warm up again.")
+            self.orders.set_limits([new])
 
     def _bring_back(self, name: str) -> None:
         """Takes in a stream that was put aside; without its state it begins anew."""
@@ -212,13 +274,23 @@ class Engine:
                 return
         else:
             self._trouble("state", f"{name} warms up again: what it had learnt is gone.")
-        group.add([name])
+        self._add(group.key, [name])
+
+    def _add(self, key: str, names: Sequence[str]) -> None:
+        """Begins streams anew, with the thresholds that people gave them."""
+        group = self.groups[key]
+        group.add(names)
+        for name in names:
+            own = self.orders.threshold_of(name, group)
+            if own is not None:
+                group.bank.set_threshold(group.place(name), own)
 
     def _evict(self, sequence: int, name: str, made: _Made) -> None:
         group = self._group_of(name)
         if group is None or name not in group.names:
             return
-        made.events += self._notices.end(group, name)
+        self._tell(self._notices.end(group, name), made)
+        self._presence.gone([name])
         self._aside.put(name, sequence, group.snapshot([name]))
         self.put_aside[name] = sequence
         group.remove(name)
@@ -242,16 +314,67 @@ class Engine:
             order = np.argsort(places, kind="stable")
             places, times_ns = places[order], times_ns[order]
             values, quality = values[order], quality[order]
-        self._scored(group, group.push(places, times_ns, values, quality), made)
+        pushed = group.push(places, times_ns, values, quality)
+        made.online += [(name, True) for name in self._presence.spoke(names)]
+        for change in pushed.sensors:
+            self._tell(self._notices.of_sensor(group, change), made)
+        for stepped in pushed.stepped:
+            self._scored(group, stepped, made)
+        for name in pushed.stopped:
+            self._tell(self._notices.end(group, name), made)
+            made.running.append((name, False))
+        made.running += [(name, True) for name in pushed.resumed]
+        if self._floods is not None and len(times_ns):
+            over = self._floods.advance(int(np.median(times_ns)))
+            if over is not None:
+                self._summaries.append(flood_notice(over))
+        self._tell((), made)
 
-    def _scored(self, group: Group, stepped: Any, made: _Made) -> None:
+    def _scored(self, group: Group, stepped: Stepped, made: _Made) -> None:
         if not len(stepped.streams):
             return
-        made.scored.append(stepped.rows)
-        for notice in self._notices.of(group, stepped):
+        rows = stepped.rows
+        if len(self.orders.mutes):
+            muted = np.array([self.orders.mutes.muted(name) for name in rows.names], np.bool_)
+            rows = replace(rows, quality=rows.quality | np.where(muted, _MUTED, np.uint16(0)))
+        made.scored.append(rows)
+        # Between streams, events are told in the order of their times.
+        notices = sorted(self._notices.of(group, stepped), key=lambda notice: notice.time_ns)
+        self._tell(notices, made)
+
+    def _tell(self, notices: Iterable[EventNotice], made: _Made) -> None:
+        """Takes notices, and notes where the state of a stream changes by them."""
+        for notice in notices:
             made.events.append(notice)
-            if notice.phase != "update":
-                made.states.append((notice.stream, notice.phase == "start", notice.time_ns))
+            going = self._open.setdefault(notice.stream, set())
+            was = bool(going)
+            if notice.phase == "end":
+                going.discard(notice.id)
+            else:
+                going.add(notice.id)
+            if bool(going) != was:
+                made.states.append((notice.stream, bool(going), notice.time_ns))
+            if not going:
+                del self._open[notice.stream]
+        made.events += self._summaries
+        self._summaries.clear()
+
+    def _may_tell(
+        self, identity: str, stream: str, blamed: Sequence[str], time_ns: int
+    ) -> bool | None:
+        """Whether an event is told now; None: not while it is muted."""
+        if self.orders.mutes.silences(stream, blamed):
+            return None
+        if self._floods is None:
+            return True
+        told, change = self._floods.started(identity, stream, time_ns)
+        if change is not None:
+            self._summaries.append(flood_notice(change))
+        return told == "told"
+
+    def _event_ended(self, identity: str) -> None:
+        if self._floods is not None:
+            self._floods.ended(identity)
 
     def _outputs(self, made: _Made) -> Outputs:
         return Outputs(
@@ -262,6 +385,7 @@ class Engine:
             online=made.online,
             gone=made.gone,
             answers=made.answers,
+            running=made.running,
         )
 
 

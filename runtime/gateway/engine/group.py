@@ -3,7 +3,7 @@
 import json
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +13,11 @@ import numpy.typing as npt
 from runtime.alarms.bank import EventBank, Happening
 from runtime.errors import InputError
 from runtime.gateway.engine.settings import ModelSettings
+from runtime.gateway.engine.watch import Watch
 from runtime.gateway.outputs import ScoredRows
+from runtime.gateway.rules.limits import LimitChange
+from runtime.gateway.rules.running import Verdict
+from runtime.gateway.rules.sensors import SensorChange
 from runtime.gateway.samples import Quality
 from runtime.model.detector import Detector
 from runtime.model.policy import AlarmPolicy
@@ -21,12 +25,13 @@ from runtime.streams.batch import StreamBatch
 from runtime.streams.batch_scores import BatchScores
 from runtime.streams.scores import Scores
 
-__all__ = ["Group", "Stepped"]
+__all__ = ["Group", "Pushed", "Stepped"]
 
 _LENGTHS = struct.Struct("<I")
 _GAP = np.uint16(Quality.GAP)
 _MISSING = np.uint16(Quality.MISSING)
 _RESTART = np.uint16(Quality.RESTART)
+_SENSOR = np.uint16(Quality.SENSOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,21 @@ class Stepped:
     """In the order of `rows`; their `row` is one of these."""
     streams: npt.NDArray[np.intp]
     """Place of each step's stream in the group (steps,)."""
+    limits: Sequence[LimitChange]
+    """Their `row` is a step of `rows`."""
+    may_alarm: npt.NDArray[np.bool_]
+    """Whether the limits let an anomaly be told (steps,)."""
+
+
+@dataclass(slots=True)
+class Pushed:
+    """What one call of `push` led to, in order."""
+
+    stepped: list[Stepped] = field(default_factory=list)
+    sensors: list[SensorChange] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
+    """Streams whose machines stopped; their open events are to be ended."""
+    resumed: list[str] = field(default_factory=list)
 
 
 class Group:
@@ -63,6 +83,7 @@ class Group:
             prompt=True,
         )
         self.bank = EventBank(meta, threshold=settings.threshold, policy=self._policy)
+        self.watch = Watch(settings, detector.channels)
         self._places: dict[str, int] = {}
         # Of each stream: rows given to it so far, and steps since its last restart.
         self._received = np.zeros(0, np.int64)
@@ -78,6 +99,28 @@ class Group:
     def place(self, name: str) -> int:
         """Returns the place of a stream."""
         return self._places[name]
+
+    def reconfigure(self, settings: ModelSettings) -> bool:
+        """Takes other settings, and goes on; thresholds of streams become those of the settings.
+
+        Returns:
+            False where it cannot, and has not changed: another detector, grid or start.
+        """
+        before = self.settings
+        same = ("identity", "reorder", "max_gap", "warm")
+        if any(getattr(before, name) != getattr(settings, name) for name in same):
+            return False
+        watched = self.watch.state() if settings.extras == before.extras else {}
+        self.settings, self._policy = settings, AlarmPolicy.from_dict(settings.policy)
+        self.watch = Watch(settings, self.detector.channels)
+        self.watch.restore(watched)
+        self.batch.threshold = settings.threshold
+        self.bank.reconfigure(
+            [settings.thresholds.get(name, settings.threshold) for name in self.names],
+            threshold=settings.threshold,
+            policy=self._policy,
+        )
+        return True
 
     def add(self, names: Sequence[str]) -> None:
         """Takes in new streams, behind the others."""
@@ -95,6 +138,7 @@ class Group:
         keep = np.delete(np.arange(len(self.names)), gone)
         self.batch.remove([name])
         self.bank.keep(keep)
+        self.watch.forget([name])
         self._received, self._since = self._received[keep], self._since[keep]
         self._marked = {
             (place - (place > gone), row): flags
@@ -109,17 +153,68 @@ class Group:
         times_ns: npt.NDArray[np.int64],
         values: npt.NDArray[np.float64],
         quality: npt.NDArray[np.uint16],
-    ) -> Stepped:
+    ) -> Pushed:
         """Scores rows, sorted by stream.
 
         Args:
             places: Place of each row's stream (rows,).
             times_ns: Nanoseconds since 1970-01-01 UTC (rows,).
-            values: NaN: missing (rows, channels).
+            values: NaN: missing (rows, channels and extras).
             quality: See `Quality` (rows,).
         """
+        pushed = Pushed()
+        running, channels = self.watch.running, len(self.detector.channels)
+        odd = np.zeros(len(places), np.bool_)
+        if running is not None:
+            names = self._names[places].tolist()
+            verdicts = running.judge(names, times_ns, values)
+            if verdicts.any():
+                odd = np.isin(places, places[verdicts != Verdict.SCORE])
+        values = values[:, :channels]
+        plain = ~odd
+        if plain.any():
+            self._push_rows(places[plain], times_ns[plain], values[plain], quality[plain], pushed)
+        for row in np.flatnonzero(odd).tolist():
+            self._push_odd(
+                Verdict(verdicts[row]),
+                slice(row, row + 1),
+                (places, times_ns, values, quality),
+                pushed,
+            )
+        return pushed
+
+    def _push_odd(
+        self, verdict: Verdict, at: slice, rows: tuple[Any, Any, Any, Any], pushed: Pushed
+    ) -> None:
+        """Takes a row of a machine that stops, stands still or runs again."""
+        places, times_ns, values, quality = (array[at] for array in rows)
+        name = str(self._names[places[0]])
+        if verdict == Verdict.STOP:
+            pushed.stepped.append(self._stepped(self.batch.flush([name])))
+            pushed.stopped.append(name)
+            if self.watch.sensors is not None:
+                self.watch.sensors.pause([name])
+        if verdict == Verdict.RESUME:
+            pushed.stepped.append(self._stepped(self.batch.resume([name], times_ns)))
+            pushed.resumed.append(name)
+        if verdict in (Verdict.SCORE, Verdict.RESUME):
+            self._push_rows(places, times_ns, values, quality, pushed)
+
+    def _push_rows(
+        self,
+        places: npt.NDArray[np.intp],
+        times_ns: npt.NDArray[np.int64],
+        values: npt.NDArray[np.float64],
+        quality: npt.NDArray[np.uint16],
+        pushed: Pushed,
+    ) -> None:
+        if self.watch.sensors is not None:
+            names = self._names[places].tolist()
+            values, faulty, changes = self.watch.sensors.update(names, times_ns, values)
+            quality = np.where(faulty.any(axis=1), quality | _SENSOR, quality)
+            pushed.sensors += changes
         self._mark(places, quality)
-        return self._stepped(self.batch.push_many(places, times_ns, values))
+        pushed.stepped.append(self._stepped(self.batch.push_many(places, times_ns, values)))
 
     def flush(self) -> Stepped:
         """Scores what is held for late rows, at the end of the data."""
@@ -211,7 +306,14 @@ class Group:
             quality=quality,
             warm=warm,
         )
-        return Stepped(rows, list(self.bank.update(streams, scores)), streams)
+        changes, active = self.watch.limits.update(rows.names, scores.times_ns, scores.values)
+        return Stepped(
+            rows,
+            list(self.bank.update(streams, scores)),
+            streams,
+            changes,
+            self.watch.limits.permits(active),
+        )
 
     def _quality(self, streams: npt.NDArray[np.intp], scores: Scores) -> npt.NDArray[np.uint16]:
         quality = np.zeros(len(streams), np.uint16)

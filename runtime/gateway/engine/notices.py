@@ -1,8 +1,9 @@
 """From what steps do to events to what is said of them: start, update, end."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -10,21 +11,28 @@ from runtime.alarms.bank import Happening
 from runtime.alarms.events import Event
 from runtime.gateway.engine.group import Group, Stepped
 from runtime.gateway.outputs import BlamedChannel, EventKind, EventNotice, Phase
+from runtime.gateway.rules.floods import FloodChange
+from runtime.gateway.rules.limits import LimitChange
+from runtime.gateway.rules.sensors import SensorChange
 
-__all__ = ["Notices", "event_id"]
+__all__ = ["Notices", "event_id", "flood_notice"]
 
 _MS = 1_000_000
 
+MayTell = Callable[[str, str, Sequence[str], int], bool | None]
+"""Whether an event that starts is told, by its id, stream, blamed channels and time; None: it is
+asked again at the next step."""
+
 
 @dataclass(slots=True)
-class _Told:
-    """What has been said of an open event, and its channels at the peak."""
+class _Known:
+    """What is known of an open event that may have been told, and its channels at the peak."""
 
     id: str
+    said: Literal["waits", "told", "kept"]
     severity: float
     """As of the last notice."""
     peak: float
-    peak_ns: int
     values: list[float | None]
     expected: list[float | None]
 
@@ -34,67 +42,104 @@ class Notices:
 
     Args:
         rise: Severity that an event must have gained since the last notice for an update.
+        may_tell: Whether people want to hear of it.
+        ended: Takes the id of each event that has ended.
     """
 
-    def __init__(self, rise: float) -> None:
+    def __init__(self, rise: float, *, may_tell: MayTell, ended: Callable[[str], None]) -> None:
         self.rise = rise
-        self._told: dict[str, _Told] = {}
-
-    @property
-    def open(self) -> Sequence[str]:
-        """Streams with an event that was said to have started."""
-        return list(self._told)
+        self._may_tell, self._ended = may_tell, ended
+        self._known: dict[str, _Known] = {}
+        self._others: set[str] = set()
+        """Ids of open events of limits and sensors that were told."""
 
     def of(self, group: Group, stepped: Stepped) -> Iterator[EventNotice]:
         """Yields what there is to say of what steps did."""
         for happening in stepped.happenings:
             name = group.names[happening.stream]
             yield from self._say(name, group, stepped, happening)
+        if group.watch.limits.event == "always":
+            for change in stepped.limits:
+                yield from self._of_limit(group, change)
+
+    def of_sensor(self, group: Group, change: SensorChange) -> Iterator[EventNotice]:
+        """Yields what there is to say of a sensor."""
+        identity = event_id(change.stream, "sensor", change.start_ns, change.channel)
+        words = {
+            "stuck": f"{change.channel} keeps one value",
+            "range": f"{change.channel} is beyond what its sensor can say",
+            "rate": f"{change.channel} changes faster than it can",
+            "silent": f"{change.channel} brings no values",
+        }
+        yield from self._of_other(
+            group,
+            identity,
+            change,
+            "sensor",
+            f"{change.stream}: {change.channel} is as it should be again."
+            if change.phase == "end"
+            else f"{change.stream}: {words[change.fault]}; it is left out of the score.",
+            math.nan,
+        )
 
     def end(self, group: Group, name: str) -> Iterator[EventNotice]:
-        """Ends the open event of a stream that is let go of."""
+        """Ends the open event of a stream that is let go of, or whose machine has stopped."""
         event = group.bank.finish(group.place(name))
-        told = self._told.pop(name, None)
-        if event is not None and told is not None:
+        known = self._known.pop(name, None)
+        if known is None:
+            return
+        self._ended(known.id)
+        if event is not None and known.said == "told":
             shares = group.bank.detector(group.place(name)).shares
-            yield self._notice(name, group, told, event, shares, "end", event.end_ns)
+            yield self._notice(name, group, known, event, shares, "end", event.end_ns)
 
     def state(self) -> dict[str, Any]:
         """Returns everything that `restore` needs, for JSON."""
-        return {name: asdict(told) for name, told in self._told.items()}
+        known = {name: asdict(one) for name, one in self._known.items()}
+        return {"known": known, "others": sorted(self._others)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continues from `state`."""
-        self._told = {name: _Told(**told) for name, told in state.items()}
+        self._known = {name: _Known(**one) for name, one in state["known"].items()}
+        self._others = set(state["others"])
 
     def _say(
         self, name: str, group: Group, stepped: Stepped, happening: Happening
     ) -> Iterator[EventNotice]:
         event, row = happening.event, happening.row
         time_ns = int(stepped.rows.scores.times_ns[row])
-        told = self._told.get(name)
+        known = self._known.get(name)
         identity = event_id(name, "anomaly", event.start_ns)
-        if told is None or told.id != identity:
-            told = _Told(identity, -1.0, -1.0, event.peak_ns, [], [])
-            self._told[name] = told
-        if event.peak_severity > told.peak:
-            told.peak, told.peak_ns = event.peak_severity, event.peak_ns
-            told.values, told.expected = _channels_at(stepped, row, event.peak_ns)
-        if told.severity < 0:
-            told.severity = event.peak_severity
-            yield self._notice(name, group, told, event, happening.shares, "start", time_ns)
-        elif happening.is_open and event.peak_severity >= told.severity + self.rise:
-            told.severity = event.peak_severity
-            yield self._notice(name, group, told, event, happening.shares, "update", time_ns)
+        if known is None or known.id != identity:
+            known = self._known[name] = _Known(identity, "waits", -1.0, -1.0, [], [])
+        if event.peak_severity > known.peak:
+            known.peak = event.peak_severity
+            known.values, known.expected = _channels_at(stepped, row, event.peak_ns)
+        if known.said == "waits" and stepped.may_alarm[row]:
+            told = self._may_tell(identity, name, event.channels, event.start_ns)
+            if told is not None:
+                known.said = "told" if told else "kept"
+            if told:
+                known.severity = event.peak_severity
+                yield self._notice(name, group, known, event, happening.shares, "start", time_ns)
+        elif (
+            known.said == "told"
+            and happening.is_open
+            and event.peak_severity >= known.severity + self.rise
+        ):
+            known.severity = event.peak_severity
+            yield self._notice(name, group, known, event, happening.shares, "update", time_ns)
         if not happening.is_open:
-            del self._told[name]
-            yield self._notice(name, group, told, event, happening.shares, "end", time_ns)
+            del self._known[name]
+            self._ended(identity)
+            if known.said == "told":
+                yield self._notice(name, group, known, event, happening.shares, "end", time_ns)
 
     def _notice(
         self,
         name: str,
         group: Group,
-        told: _Told,
+        known: _Known,
         event: Event,
         shares: Mapping[str, float],
         phase: Phase,
@@ -103,7 +148,7 @@ class Notices:
         channels = group.detector.channels
         at = {channel: place for place, channel in enumerate(channels)}
         return EventNotice(
-            id=told.id,
+            id=known.id,
             stream=name,
             kind="anomaly",
             phase=phase,
@@ -115,8 +160,8 @@ class Notices:
                 BlamedChannel(
                     name=channel,
                     share=shares[channel],
-                    value=_number(told.values, at[channel]),
-                    expected=_number(told.expected, at[channel]),
+                    value=_number(known.values, at[channel]),
+                    expected=_number(known.expected, at[channel]),
                 )
                 for channel in event.channels
             ],
@@ -124,10 +169,84 @@ class Notices:
             model=group.detector.metadata.identity,
         )
 
+    def _of_limit(self, group: Group, change: LimitChange) -> Iterator[EventNotice]:
+        identity = event_id(change.stream, "limit", change.start_ns, change.channel)
+        word = change.word.replace("_", " ")
+        is_over = change.phase == "end"
+        text = (
+            f"{change.stream}: {change.channel} is back inside its limit ({word})."
+            if is_over
+            else f"{change.stream}: {change.channel} is {change.value:.4g}, beyond its limit "
+            f"{change.limit:.4g} ({word})."
+        )
+        yield from self._of_other(group, identity, change, "limit", text, change.limit)
 
-def event_id(stream: str, kind: EventKind, start_ns: int) -> str:
+    def _of_other(
+        self,
+        group: Group,
+        identity: str,
+        change: LimitChange | SensorChange,
+        kind: EventKind,
+        text: str,
+        expected: float,
+    ) -> Iterator[EventNotice]:
+        is_told = identity in self._others
+        if change.phase == "start":
+            told = self._may_tell(identity, change.stream, [change.channel], change.start_ns)
+            if told:
+                self._others.add(identity)
+                is_told = True
+        elif change.phase == "end":
+            self._others.discard(identity)
+            self._ended(identity)
+        if is_told:
+            yield EventNotice(
+                id=identity,
+                stream=change.stream,
+                kind=kind,
+                phase=change.phase,
+                time_ns=change.time_ns,
+                start_ns=change.start_ns,
+                peak_ns=change.time_ns,
+                severity=math.nan,
+                channels=[
+                    BlamedChannel(
+                        name=change.channel, share=1.0, value=change.value, expected=expected
+                    )
+                ],
+                duration_s=(change.time_ns - change.start_ns) / 1e9,
+                text=text,
+                model=group.detector.metadata.identity,
+            )
+
+
+def flood_notice(change: FloodChange) -> EventNotice:
+    """Returns the one event that stands for a flood of them."""
+    names = ", ".join(f"{name} ({count})" for name, count in change.streams[:5])
+    more = f" and {len(change.streams) - 5} more" if len(change.streams) > 5 else ""
+    text = (
+        f"Many streams have events at once: {names}{more}. Single events are held back until it "
+        "is over."
+        if change.phase == "start"
+        else f"The flood of events is over; {change.events} were held back: {names}{more}."
+    )
+    return EventNotice(
+        id=f"flood-{change.start_ns // _MS}",
+        stream="",
+        kind="flood",
+        phase=change.phase,
+        time_ns=change.time_ns,
+        start_ns=change.start_ns,
+        peak_ns=change.time_ns,
+        severity=math.nan,
+        duration_s=(change.time_ns - change.start_ns) / 1e9,
+        text=text,
+    )
+
+
+def event_id(stream: str, kind: EventKind, start_ns: int, channel: str = "") -> str:
     """Returns what tells an event from every other: the same after a restart."""
-    middle = "" if kind == "anomaly" else f"{kind}-"
+    middle = "" if kind == "anomaly" else f"{kind}-{channel}-"
     return f"{stream}-{middle}{start_ns // _MS}"
 
 
@@ -147,4 +266,4 @@ def _plain(numbers: Any) -> list[float | None]:
 
 def _number(numbers: Sequence[float | None], at: int) -> float:
     value = numbers[at] if at < len(numbers) else None
-    return float("nan") if value is None else value
+    return math.nan if value is None else value

@@ -1,6 +1,7 @@
 """What scores and events depend on besides the rows: a part of the configuration."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
@@ -25,6 +26,16 @@ class ModelSettings:
     """New streams start from the state at the end of the training rows."""
     thresholds: Mapping[str, float] = field(default_factory=dict)
     """Of streams that have one of their own, by name."""
+    extras: Sequence[str] = ()
+    """Readings beside the channels that the rows bring, in order: those of the running signal."""
+    running: Mapping[str, Any] | None = None
+    """Fields of `RunningRule`; None: machines always run."""
+    limit_event: str = "always"
+    """See `LimitEvents`."""
+    limits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Fields of `ChannelLimits`, by channel."""
+    sensors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Fields of `SensorRules`, by channel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +47,13 @@ class EngineSettings:
     update_severity: float = 1.0
     """An event's update goes out where its severity has risen by this much since the last notice:
     1 is ten times rarer."""
+    floods: Mapping[str, Any] | None = None
+    """Fields of `FloodRules`; None: every event is told."""
 
     def to_json(self) -> dict[str, Any]:
         """Returns plain data."""
-        return asdict(self)
+        raw: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return raw
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Self:

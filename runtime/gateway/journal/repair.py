@@ -13,9 +13,6 @@ from runtime.gateway.journal.segments import (
 
 __all__ = ["Repaired", "repair"]
 
-_TRIES = 3
-"""Reads of a segment; without them its last sequence is not known, and many are skipped."""
-
 
 @dataclass(slots=True)
 class Repaired:
@@ -46,12 +43,9 @@ def repair(disk: Disk, segment: Segment, *, locked: bool, floor: int) -> Repaire
         locked: Whether the folder is ours: otherwise nothing is changed.
         floor: Where its last sequence is below this one, it is not written any more.
     """
-    for _ in range(_TRIES):
-        reader, last = SegmentReader(disk, segment), segment.first
-        for sequence, _ in reader:
-            last = max(last, sequence)
-        if reader.readable:
-            break
+    reader, last = SegmentReader(disk, segment), segment.first
+    for sequence, _ in reader:
+        last = max(last, sequence)
     found = Repaired(last, locked and reader.writable, problem=reader.problem)
     if not reader.readable:
         found.last = segment.first + segment.size // RECORD_BYTES

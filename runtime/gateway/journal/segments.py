@@ -11,10 +11,11 @@ sequences of an earlier one: from its first on it counts alone, for it has what 
 import re
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -45,9 +46,12 @@ RECORD_BYTES = _RECORD.size
 """What a record takes besides its payload."""
 PART = ".part"
 """Behind the name of a file that is not whole yet."""
+_TRIES = 3
 _CHUNK = 2**18
 _MOST_SUMMED = 2**28
 _NAME = re.compile(r"(\d{20})-(\d{10})\.segment")
+
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(slots=True)
@@ -140,7 +144,7 @@ class SegmentReader:
     def __iter__(self) -> Iterator[tuple[int, bytes]]:
         """Yields the sequence and the payload of each record."""
         try:
-            descriptor = self._disk.open_read(self._segment.path)
+            descriptor = _patiently(lambda: self._disk.open_read(self._segment.path))
         except OSError as error:
             self._unreadable(refused(error))
             return
@@ -184,7 +188,8 @@ class SegmentReader:
         begin = at - self._start
         if begin + count > len(self._buffer):
             ahead = min(max(count, _CHUNK), self._segment.size - at)
-            self._buffer, self._start = self._disk.read(descriptor, ahead, at), at
+            self._buffer = _patiently(lambda: self._disk.read(descriptor, ahead, at))
+            self._start = at
             begin = 0
         return self._buffer[begin : begin + count]
 
@@ -232,6 +237,14 @@ def highest_beyond(disk: Disk, segment: Segment, end: int, last: int) -> int:
             if checksum == _checksum(sequence, rest[begin : begin + length]):
                 highest = max(highest, sequence)
     return highest
+
+
+def _patiently(ask: Callable[[], _Answer]) -> _Answer:
+    """Asks the disk again where it refuses: what it does not give is lost, perhaps for good."""
+    for _ in range(_TRIES - 1):
+        with suppress(OSError):
+            return ask()
+    return ask()
 
 
 def _checksum(sequence: int, payload: bytes) -> int:

@@ -159,6 +159,8 @@ class Decoder:
                     break
             stop = body + size
             if size > self._most:
+                if first >> 4 != 3:
+                    raise PacketError(f"a packet 0x{first:02x} of {size} bytes")
                 if stop > end and end - body < _MOST_HEAD:
                     need = min(stop, body + _MOST_HEAD) - at
                     break
@@ -217,8 +219,6 @@ class Decoder:
         return topic
 
     def _oversized(self, first: int, data: bytes, size: int) -> Oversized:
-        if first >> 4 != 3:
-            raise PacketError(f"a packet of kind {first >> 4} with {size} bytes")
         qos = first >> 1 & 3
         topic, _, packet_id = self._head(qos, data, 0, len(data))
         return Oversized(topic, size, qos, packet_id)

@@ -11,7 +11,7 @@ from runtime.errors import InputError, shown
 
 __all__ = ["History", "Sparkline"]
 
-_SHORTEST_S = 24.0  # with it the number of a bucket fits into 32 bits until the year 5138
+_SHORTEST_S = 5.0  # with it the number of a bucket fits into 32 bits, whatever int64 holds
 _GROWTH = 1.25
 _FIRST = 64
 
@@ -38,7 +38,7 @@ class History:
 
     Args:
         hours: How far back it reaches.
-        bucket_s: Length of a bucket, at least 24 s; for slow streams one period of theirs.
+        bucket_s: Length of a bucket, at least 5 s; for slow streams one period of theirs.
         most: How many streams are kept; others leave no trace but in `refused`.
 
     Raises:
@@ -79,7 +79,7 @@ class History:
             self.refused += int((places < 0).sum())
             buckets = np.asarray(times_ns, dtype=np.int64) // self._bucket_ns
             values = np.asarray(severity, dtype=np.float32)
-            kept = (places >= 0) & ~np.isnan(values) & (buckets > 0) & (buckets < 2**32)
+            kept = (places >= 0) & ~np.isnan(values) & (buckets > 0)
             places, buckets, values = places[kept], buckets[kept], values[kept]
             np.maximum.at(self._newest, places, buckets)
             kept = buckets > self._newest[places] - self._buckets

@@ -18,7 +18,7 @@ from runtime.gateway.operate.status import FOREVER, Status
 
 __all__ = ["Answers"]
 
-_POINTS = 121
+_KEPT_S = 1.0
 _MOST_ASKED = 100
 _SHORTEST_TOKEN = 16
 _LATEST_MS = 253_402_300_799_000  # the year 9999, as far as dates can be written
@@ -54,6 +54,8 @@ class Answers:
         self._token = token.encode()
         self._hosts = {name.lower() for name in hosts} | {"localhost"}
         self._page = build_page()
+        self._streams_body: bytes | None = None
+        self._streams_until = 0.0
         self._reads: dict[tuple[str, ...], Callable[[Request], Response]] = {
             ("",): lambda _request: self._page,
             ("healthz",): lambda _request: _probe("healthy", self._status.healthy()),
@@ -98,11 +100,15 @@ class Answers:
         return Response(body=self._registry.render(), type=CONTENT_TYPE)
 
     def _streams(self, _request: Request) -> Response:
-        overview = overview_json(
-            self._status.overview(), troubles=self._status.ready(), writable=bool(self._token)
-        )
-        overview["wall"] = time.time_ns() // 1_000_000
-        return Response(body=encode(overview))
+        """Returns all streams; several pages that ask within a second get the same answer."""
+        now = time.monotonic()
+        if self._streams_body is None or now >= self._streams_until:
+            overview = overview_json(
+                self._status.overview(), troubles=self._status.ready(), writable=bool(self._token)
+            )
+            overview["wall"] = time.time_ns() // 1_000_000
+            self._streams_body, self._streams_until = encode(overview), now + _KEPT_S
+        return Response(body=self._streams_body)
 
     def _stream(self, request: Request) -> Response:
         # A name with slashes may come as it is, or with %2F.
@@ -136,6 +142,8 @@ class Answers:
             self._status.mute(stream, channel, until_ns, "page")
         except InputError as error:
             raise HttpError(409, str(error)) from error
+        finally:
+            self._streams_body = None
         return Response(body=encode({"ok": True}))
 
 

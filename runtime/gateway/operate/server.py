@@ -25,6 +25,7 @@ __all__ = ["Server", "is_loopback"]
 _MOST_OPEN = 64
 _MOST_ACCEPTED = 16
 _READ = 65_536
+_HIGHEST_PORT = 65_535
 _NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -248,6 +249,8 @@ def _listen(host: str, port: int, *, allow_remote: bool) -> socket.socket:
             f"Received: {shown(host)}. Write allow_remote = true if others may see it."
         )
     try:
+        if not 0 <= port <= _HIGHEST_PORT:  # getaddrinfo takes what is left of 70,000
+            raise OverflowError("no port")  # noqa: TRY301 - the same answer as the system's
         found = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE | socket.AI_NUMERICSERV
         )

@@ -127,7 +127,8 @@ class Assembly:
         values = reading.values
         if len(values) == len(self.channels) and (stream is None or not stream.open):
             try:
-                row = np.array([values[name] for name in self.channels], np.float64)
+                every = map(values.__getitem__, self.channels)
+                row = np.fromiter(every, np.float64, len(self.channels))
             except KeyError:
                 pass
             else:

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from runtime.errors import shown
 from runtime.gateway.payloads.json_text import lookup, parse
 from runtime.gateway.payloads.options import PayloadOptions
 from runtime.gateway.payloads.plan import Plan
 from runtime.gateway.payloads.routes import Route, Routes
 from runtime.gateway.payloads.shapes.auto import is_special, reader_of
-from runtime.gateway.payloads.shapes.part import ABSENT, Context, Part
+from runtime.gateway.payloads.shapes.part import ABSENT, BARE, Context, Part
 from runtime.gateway.payloads.times import TimeReader
 from runtime.gateway.samples import BadInputError, Message, Quality, Reading
 
@@ -137,39 +138,60 @@ class Decoder:
         fields, names = part.fields, part.names
         stream = route.stream
         if names or not stream or self.options.device:
-            stream = self.routes.stream(topic, route, self._named(fields, names))
+            stream = self.routes.stream(topic, route, self._named(fields, names, route))
         plan = self._streams.get(stream) or self._plan(stream)
-        found = plan.read(fields, part.units)
-        if len(fields) > found.keys + (self._context.keys.last in fields):
-            self._look_at_unknown(plan, fields, route.channel)
-        if not found.values:
-            return None
-        if found.errors:
+        values: Mapping[str, float] | None = None
+        if not part.units:
+            values = plan.numbers(fields)
+        if values is None:
+            found = plan.read(fields, part.units)
+            values, keys = found.values, found.keys
             self._note_all(found.errors)
-        if found.is_missing:
-            quality |= _MISSING
+            if found.is_missing:
+                quality |= _MISSING
+        else:
+            keys = len(values)
+        if len(fields) > keys + (self._context.keys.last in fields):
+            self._look_at_unknown(plan, fields, route.channel)
+        if not values:
+            if BARE in fields:
+                raise BadInputError(
+                    "shape",
+                    "A number alone needs {channel} in its topic's template, or a detector of one "
+                    f"channel. Received: {shown(fields[BARE])} for {len(plan.names)} channels.",
+                )
+            return None
         time_ns = None if part.time is ABSENT else self._time(part, now_ns, stream)
         if time_ns is None:
-            return Reading(stream, now_ns, found.values, quality | _ARRIVAL)
+            return Reading(stream, now_ns, values, quality | _ARRIVAL)
         if part.is_relative:
             quality |= _ARRIVAL
-        return Reading(stream, time_ns, found.values, quality)
+        return Reading(stream, time_ns, values, quality)
 
-    def _named(self, fields: Mapping[str, Any], names: Mapping[str, str]) -> Mapping[str, str]:
+    def _named(
+        self, fields: Mapping[str, Any], names: Mapping[str, str], route: Route
+    ) -> Mapping[str, str]:
         if not self.options.device:
             return names
         device = lookup(fields, self.options.device)
         if type(device) is not str and type(device) is not int:
-            return names
+            if "device" in names or "device" in route.names:
+                return names
+            raise BadInputError(
+                "stream",
+                f"The device's name was expected at {self.options.device}. "
+                f"Received: {shown(device)}.",
+            )
         return {**names, "device": str(device)}
 
     def _look_at_unknown(self, plan: Plan, fields: Mapping[str, Any], channel: str) -> None:
         for name in plan.unknown(fields, self._context.keys.lower, channel):
             self._unknown += 1
-            self._note("channel_unknown", name)
+            self._note("channel_unknown", shown(name))
 
     def _time(self, part: Part, now_ns: int, stream: str) -> int | None:
         """Returns the time; None: that of the arrival is to be taken."""
+        error: BadInputError
         if part.time_ns is None and (part.time is None or part.time == ""):
             error = BadInputError("time_missing", f"A time was expected. Received: {part.time!r}.")
         else:

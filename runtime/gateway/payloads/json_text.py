@@ -40,22 +40,32 @@ def parse(payload: bytes, max_depth: int) -> Any:
     Raises:
         BadInputError: `json`, `encoding`, or deeper than allowed: `depth`.
     """
-    text = text_of(payload)
     try:
-        found, end = _scan(text, 0) if text[:1] in "{[" else (None, -1)
-        if end != len(text):
-            found = _decode(text)  # spaces around, or an error with its place
-    except RecursionError:
-        raise _too_deep(max_depth) from None
-    except (ValueError, StopIteration) as error:
-        why = " ".join(str(error).split())[:100]
-        raise BadInputError(
-            "json", f"JSON was expected. Received: {shown(text[:80])}; {why}."
-        ) from None
+        text = payload.decode()
+        found, end = _scan(text, 0)
+        whole = end == len(text)
+    except (ValueError, StopIteration, RecursionError):
+        whole = False
+    if not whole:
+        found = _slowly(payload, max_depth)
     # Without as many brackets it cannot be too deep.
     if payload.count(b"{") + payload.count(b"[") > max_depth:
         _check_depth(found, max_depth)
     return found
+
+
+def _slowly(payload: bytes, max_depth: int) -> Any:
+    """Reads what has spaces around it, or says what is wrong with it."""
+    text = text_of(payload)
+    try:
+        return _decode(text)
+    except RecursionError:
+        raise _too_deep(max_depth) from None
+    except ValueError as error:
+        why = " ".join(str(error).split())[:100]
+        raise BadInputError(
+            "json", f"JSON was expected. Received: {shown(text[:80])}; {why}."
+        ) from None
 
 
 def lookup(tree: Any, path: str, default: Any = None) -> Any:

@@ -65,6 +65,8 @@ def read_line(line: str) -> Point:
     Raises:
         BadInputError: `line_protocol`.
     """
+    if "\\" not in line and '"' not in line and (point := _simple(line)) is not None:
+        return point
     found = _MEASUREMENT.match(line)
     if found is None:
         raise _bad(line, "a measurement")
@@ -94,6 +96,36 @@ def read_line(line: str) -> Point:
     if rest and not _TIME.fullmatch(rest):
         raise _bad(line, "a whole number as time")
     return Point(measurement, tags, fields, int(rest) if rest else None)
+
+
+def _simple(line: str) -> Point | None:
+    """Reads the common line: no escapes, no texts, floats alone; None where it is another."""
+    head, *rest = line.split() or [""]
+    if not 0 < len(rest) < 3 or line.count(" ") != len(rest):
+        return None
+    measurement, *pairs = head.split(",")
+    tags: dict[str, str] = {}
+    for pair in pairs:
+        key, _, text = pair.partition("=")
+        if not key or not text or "=" in text:
+            return None
+        tags[key] = text
+    fields: dict[str, Value] = {}
+    for pair in rest[0].split(","):
+        key, _, text = pair.partition("=")
+        if not key or not _FLOAT.fullmatch(text):
+            return None
+        fields[key] = number = float(text)
+        if not math.isfinite(number):
+            return None
+    if len(rest) < 2:
+        return Point(measurement, tags, fields, None) if measurement else None
+    time = rest[1]
+    return (
+        Point(measurement, tags, fields, int(time))
+        if measurement and _TIME.fullmatch(time)
+        else None
+    )
 
 
 def write_point(

@@ -45,9 +45,24 @@ class Plan:
         ]
         paths = [reader.path for reader in self._readers]
         self._known = frozenset(paths).union(path.partition(".")[0] for path in paths)
-        self._names = tuple(channels)
+        self.names = tuple(channels)
+        """The channels, in order."""
         plain = len(paths) > 1 and all(reader.is_plain for reader in self._readers)
         self._pick = itemgetter(*paths) if plain else None
+
+    def numbers(self, fields: Mapping[str, Any]) -> dict[str, float] | None:
+        """Returns the channels of the common object: all there, finite, taken as they are.
+
+        None where it is another; `read` reads it.
+        """
+        if self._pick is not None:
+            try:
+                numbers = self._pick(fields)
+                if _NUMBERS.issuperset(map(type, numbers)) and math.isfinite(sum(numbers)):
+                    return dict(zip(self.names, numbers, strict=True))
+            except (KeyError, OverflowError):
+                pass
+        return None
 
     def read(self, fields: Mapping[str, Any], units: Mapping[str, str]) -> Found:
         """Returns the channels that an object has.
@@ -59,15 +74,6 @@ class Plan:
         Raises:
             BadInputError: None of them is readable, and at least one is there.
         """
-        if self._pick is not None and not units:
-            # The common message: every channel, numbers alone.
-            try:
-                numbers = self._pick(fields)
-                if _NUMBERS.issuperset(map(type, numbers)) and math.isfinite(sum(numbers)):
-                    values = dict(zip(self._names, numbers, strict=True))
-                    return Found(values, is_missing=False, keys=len(numbers))
-            except (KeyError, OverflowError):
-                pass
         if BARE in fields and len(self._readers) == 1:
             fields = {self._readers[0].path: fields[BARE]}
         return self._each(fields, units)

@@ -62,7 +62,15 @@ class TimeReader:
         """
         kind = type(time)
         if kind is str:
-            return self._text(cast("str", time), now_ns, stream)
+            text = cast("str", time)
+            if len(text) < 33 and _is_plain(text):
+                # The common form: date, time, at most microseconds, a zone.
+                try:
+                    gone = datetime.fromisoformat(text) - _EPOCH
+                except (ValueError, OverflowError):
+                    return self._text(text, now_ns, stream)
+                return (gone.days * 86_400 + gone.seconds) * _SECOND + gone.microseconds * 1000
+            return self._text(text, now_ns, stream)
         if kind is int or kind is float:
             return self._number(cast("float", time), self._unit)
         raise _unreadable(time)
@@ -97,14 +105,6 @@ class TimeReader:
     def _text(self, text: str, now_ns: int, stream: str) -> int:
         if len(text) > _LONGEST:
             raise _unreadable(text)
-        try:
-            # The common form: date, time, at most microseconds, a zone.
-            moment = datetime.fromisoformat(text) if len(text) < 33 else None
-        except ValueError:
-            moment = None
-        if moment is not None and moment.tzinfo is not None and _is_plain(text):
-            gone = moment - _EPOCH
-            return (gone.days * 86_400 + gone.seconds) * _SECOND + gone.microseconds * 1000
         if _NUMBER.fullmatch(text):
             return self._digits(text.strip())
         return self._parts(text, now_ns, stream)

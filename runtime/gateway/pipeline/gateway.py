@@ -220,6 +220,7 @@ class Gateway:
             durable=setup.is_durable,
             heard=self._speakers.heard,
             wall_ns=self._clocks.arrival_ns,
+            clock_is_set=lambda: not self._clocks.trouble,
             worker=self.watchdog.worker("reader"),
             families=families,
         )

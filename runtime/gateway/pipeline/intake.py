@@ -1,6 +1,7 @@
 """The messages of one source to rows, by stream and model."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from runtime.gateway.operate.families import Families
 from runtime.gateway.operate.logs import Log
 from runtime.gateway.payloads.assembly import Assembly, Row
 from runtime.gateway.payloads.decoder import Decoder
-from runtime.gateway.payloads.options import PayloadOptions
+from runtime.gateway.payloads.options import ON_OFF, ChannelOptions, PayloadOptions
 from runtime.gateway.pipeline.models import Roster
 from runtime.gateway.records import Rows
 from runtime.gateway.samples import BadInputError, Message, Reading
@@ -61,6 +62,13 @@ class Gathered:
         )
 
 
+def _with_switches(options: PayloadOptions, roster: Roster) -> PayloadOptions:
+    """Lets running signals be true, ON and the like, where nobody said how they are read."""
+    extras = {name for model in roster.models.values() for name in model.extras}
+    switches = {name: ChannelOptions(words=ON_OFF) for name in extras - options.channels.keys()}
+    return replace(options, channels={**options.channels, **switches})
+
+
 class Intake:
     """Reads the messages of one source.
 
@@ -81,9 +89,14 @@ class Intake:
         self.name = name
         self._options, self._roster = options, roster
         self._families, self._say = families, say
-        self.decoder = Decoder(options, roster.channels_of)
+        self.decoder = Decoder(_with_switches(options, roster), roster.channels_of)
         self._assemblies = {
-            key: Assembly(model.channels, period_s=model.period_s, lateness_s=options.lateness_s)
+            key: Assembly(
+                model.columns,
+                period_s=model.period_s,
+                lateness_s=options.lateness_s,
+                expected=model.channels,
+            )
             for key, model in roster.models.items()
         }
         self._held: dict[str, dict[str, float]] = {}
@@ -166,7 +179,7 @@ class Intake:
             reading = reading._replace(values=dict(held))
         assembly = self._assemblies[choice.key]
         rows = assembly.add(reading, now_s)
-        if len(rows) != 1 or len(reading.values) != len(choice.channels):
+        if len(rows) != 1 or len(reading.values) != len(choice.columns):
             self._touched[choice.key].add(reading.stream)
         into.add(choice.key, rows)
 

@@ -18,7 +18,14 @@ class ModelChoice:
     patterns: Sequence[str]
     """Of stream names, as a shell has them."""
     channels: tuple[str, ...]
+    extras: tuple[str, ...] = ()
+    """Readings beside the channels that its rows bring: those of the running signal."""
     period_s: float
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Channels and extras."""
+        return (*self.channels, *self.extras)
 
 
 class Roster:
@@ -52,7 +59,7 @@ class Roster:
                 "stream_cap",
                 f"At most {self._most} streams are scored (`max_streams`). Received: {name!r}.",
             )
-        return None if choice is None else choice.channels
+        return None if choice is None else choice.columns
 
     def choice(self, name: str) -> ModelChoice | None:
         """Returns the model that scores a stream."""

@@ -45,6 +45,7 @@ class Reader:
         heard: Takes the streams of a tick and the monotonic clock; returns those of them that
             were put aside.
         wall_ns: The wall clock for arrivals: it never goes back.
+        clock_is_set: Whether the wall clock can be believed.
         worker: Where progress is said.
         families: The metrics.
     """
@@ -60,16 +61,18 @@ class Reader:
         durable: bool,
         heard: Callable[[set[str], float], Sequence[str]],
         wall_ns: Callable[[], int],
+        clock_is_set: Callable[[], bool],
         worker: Worker,
         families: Families,
     ) -> None:
         self._inputs, self._ticks, self._roster = inputs, ticks, roster
         self._controls, self._tick_s, self._durable = controls, tick_s, durable
-        self._heard, self._wall_ns = heard, wall_ns
+        self._heard, self._wall_ns, self._clock_is_set = heard, wall_ns, clock_is_set
         self._worker, self._families = worker, families
         self._gathered = Gathered(roster)
         self._messages: list[Read] = []
         self._stopped = False
+        self._last_s: float | None = None
 
     def stop(self) -> None:
         """Lets it end after what it has read; from any thread."""
@@ -111,9 +114,9 @@ class Reader:
 
     def _hand_on(self) -> None:
         """Makes a record of what has gathered, and hands it on; waits where there is no room."""
-        wanted = self._controls.take()
+        wanted, now_s = self._controls.take(), time.monotonic()
         streams = set(self._gathered.streams())
-        restored = self._heard(streams, time.monotonic()) if streams else ()
+        restored = self._heard(streams, now_s) if streams else ()
         rows = self._gathered.take()
         record = Record(
             settings=None if wanted.settings is None else wanted.settings.to_json(),
@@ -126,9 +129,13 @@ class Reader:
             evicted=[name for name in wanted.evicted if name not in streams],
             acknowledged=wanted.acknowledged,
             time_ns=time.time_ns(),
+            elapsed_s=0.0 if self._last_s is None else round(now_s - self._last_s, 3),
+            started=self._last_s is None,
+            clock_is_set=self._clock_is_set(),
         )
         if record.is_empty and not self._messages:
             return
+        self._last_s = now_s
         payload = record.encode() if self._durable else b""
         tick = Tick(record=record, payload=payload, messages=self._messages)
         self._messages = []

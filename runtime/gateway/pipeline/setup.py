@@ -9,6 +9,7 @@ from runtime.alarms.budget import event_threshold
 from runtime.errors import ConfigError, VerificationError
 from runtime.gateway.config.options import ModelOptions
 from runtime.gateway.config.read import Config, SinkConfig, SourceConfig
+from runtime.gateway.config.rule_options import check_channels, plain
 from runtime.gateway.engine.settings import EngineSettings, ModelSettings
 from runtime.gateway.journal.outbox import Outbox
 from runtime.gateway.mqtt.make import make_client
@@ -17,6 +18,7 @@ from runtime.gateway.payloads.options import PayloadOptions
 from runtime.gateway.payloads.topics import TopicTemplate
 from runtime.gateway.pipeline.models import ModelChoice
 from runtime.gateway.protocols import Client, Sink, Source
+from runtime.gateway.rules.running import Running
 from runtime.gateway.sinks.csv import CSVSink
 from runtime.gateway.sinks.home_assistant import HomeAssistant
 from runtime.gateway.sinks.jsonl import JSONLinesSink
@@ -67,12 +69,15 @@ def load_models(config: Config) -> Models:
                 key=options.key,
                 patterns=options.streams,
                 channels=meta.channels,
+                extras=tuple(settings[options.key].extras),
                 period_s=meta.period_s,
             )
         )
     return Models(
         detectors=detectors,
-        settings=EngineSettings(models=settings),
+        settings=EngineSettings(
+            models=settings, floods=None if config.floods is None else asdict(config.floods)
+        ),
         choices=tuple(choices),
         notes=tuple(notes),
     )
@@ -127,7 +132,17 @@ def _settings(options: ModelOptions, detector: Detector, notes: list[str]) -> Mo
 
     own = {name: threshold(budget) for name, budget in options.budgets.items()}
     reorder = max(1, min(_LIVE_REORDER, math.ceil(_LIVE_S / period)))
+    check_channels(options.limits.channels, meta.channels, "Limits")
+    check_channels(options.sensors, meta.channels, "Rules of sensors")
+    extras: tuple[str, ...] = ()
+    if options.running is not None:
+        extras = Running(options.running, meta.channels).extras
     return ModelSettings(
+        extras=extras,
+        running=None if options.running is None else plain(options.running),
+        limit_event=options.limits.event,
+        limits={name: plain(one) for name, one in options.limits.channels.items()},
+        sensors={name: plain(one) for name, one in options.sensors.items()},
         identity=meta.identity,
         threshold=threshold(options.false_alarms)
         if options.threshold is None

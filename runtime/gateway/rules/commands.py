@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from runtime.alarms.budget import parse_false_alarms
 from runtime.clock.rows import TIME_LIMIT
 from runtime.errors import ConfigError, shown
-from runtime.gateway.rules.limits import ChannelLimits
+from runtime.gateway.rules.limit_tables import ChannelLimits
 from runtime.gateway.rules.mutes import Mute
 from runtime.streams.threshold import as_threshold
 

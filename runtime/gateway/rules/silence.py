@@ -116,6 +116,11 @@ class Listening:
             else:
                 known.at_s, known.is_silent = now_s, False
 
+    def excuse(self, seconds: float) -> None:
+        """Takes note that for so long nothing could be heard, such as without the broker."""
+        for one in self._heard.values():
+            one.at_s += seconds
+
     def check(self, now_s: float) -> list[str]:
         """Returns the streams that have fallen silent since the last call, once each silence."""
         found = [

@@ -90,6 +90,11 @@ class CSVSink:
         return sum(one.waiting for one in self._files)
 
     @property
+    def fullness(self) -> float:
+        """Share of `kept_bytes` in use; who would rather wait than drop stops below 1."""
+        return max(one.fullness for one in self._files)
+
+    @property
     def dropped(self) -> int:
         """Rows that were dropped."""
         return sum(one.dropped for one in self._files)

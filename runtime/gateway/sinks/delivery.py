@@ -123,8 +123,6 @@ class Delivery:
             for one in scores:
                 self._scores.append(_Entry(one, sequence, 0))
                 self._score_bytes += _size(one)
-            while self._score_bytes > self._most_bytes:
-                self._drop()
             self._settle()
 
     def first(self, publications: Sequence[Publication], *, afresh: bool = True) -> None:
@@ -145,7 +143,7 @@ class Delivery:
             self._again = deque(self._retained)
 
     def pump(self, *, first_only: bool = False) -> None:
-        """Hands over what the client takes; never waits.
+        """Hands over what the client takes, and drops what is too much then; never waits.
 
         Args:
             first_only: Only what goes before all else, such as a goodbye.
@@ -155,6 +153,9 @@ class Delivery:
             self._forget()
             if self._offer(self._first) and not first_only:
                 self._pass_on()
+            while self._score_bytes > self._most_bytes:
+                self._drop()
+            self._settle()
 
     @property
     def acknowledged(self) -> int:
@@ -176,6 +177,11 @@ class Delivery:
         with self._lock:
             self._settle()
             return self.held + len(self._flight)
+
+    @property
+    def fullness(self) -> float:
+        """Share of `most_bytes` that waits here: at 1 the next scores make the oldest drop."""
+        return self._score_bytes / self._most_bytes
 
     @property
     def first_arrived(self) -> bool:

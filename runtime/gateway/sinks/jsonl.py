@@ -92,6 +92,11 @@ class JSONLinesSink:
         return self._file.waiting
 
     @property
+    def fullness(self) -> float:
+        """Share of `kept_bytes` in use; who would rather wait than drop stops below 1."""
+        return self._file.fullness
+
+    @property
     def dropped(self) -> int:
         """Lines that were dropped."""
         return self._file.dropped

@@ -47,8 +47,14 @@ class LineFileOptions:
                 f"`rotate_bytes` must be 0 or {_LEAST_ROTATION} and more. "
                 f"Received: {shown(self.rotate_bytes)}. Correct it."
             )
+        if self.kept_bytes < 1:
+            raise ConfigError(
+                f"`kept_bytes` must be 1 or more. Received: {shown(self.kept_bytes)}. Correct it."
+            )
         if self.files < 1:
-            raise ConfigError(f"`files` must be 1 or more. Received: {shown(self.files)}.")
+            raise ConfigError(
+                f"`files` must be 1 or more. Received: {shown(self.files)}. Correct it."
+            )
 
 
 class _Batch(NamedTuple):
@@ -121,6 +127,11 @@ class LineFile:
     def waiting(self) -> int:
         """Lines that are kept."""
         return sum(batch.lines for batch in self._kept)
+
+    @property
+    def fullness(self) -> float:
+        """Share of `kept_bytes` in use: at 1 the next lines make the oldest drop."""
+        return self._kept_bytes / self._options.kept_bytes
 
     @property
     def dropped(self) -> int:

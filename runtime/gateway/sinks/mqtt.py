@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from runtime.errors import ConfigError, shown
 from runtime.gateway.outputs import EventNotice, Outputs, ScoredRows
 from runtime.gateway.protocols import Client, Publication, Subscription
 from runtime.gateway.samples import Message
@@ -32,7 +33,11 @@ _HEARD_S = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MQTTSinkOptions:
-    """What an MQTT sink publishes, and where."""
+    """What an MQTT sink publishes, and where.
+
+    Raises:
+        ConfigError: A value that cannot be used.
+    """
 
     topics: Topics
     publishing: Publishing = field(default_factory=Publishing)
@@ -42,6 +47,12 @@ class MQTTSinkOptions:
     """Of channels, for sentences."""
     names: Mapping[str, str] = field(default_factory=dict)
     """What people call streams, for sentences."""
+
+    def __post_init__(self) -> None:
+        if self.kept_bytes < 1:
+            raise ConfigError(
+                f"`kept_bytes` must be 1 or more. Received: {shown(self.kept_bytes)}. Correct it."
+            )
 
 
 class Addition(Protocol):
@@ -143,6 +154,7 @@ class MQTTSink:
             self._hear()
         for addition in self._additions:
             if addition.due():
+                self._delivery.first([_status(self._topics, ONLINE)])
                 self._delivery.again()
         self._delivery.pump()
 
@@ -161,6 +173,11 @@ class MQTTSink:
     def waiting(self) -> int:
         """Publications that have not arrived."""
         return self._delivery.waiting
+
+    @property
+    def fullness(self) -> float:
+        """Share of `kept_bytes` in use; who would rather wait than drop stops below 1."""
+        return self._delivery.fullness
 
     @property
     def dropped(self) -> int:

@@ -1,5 +1,6 @@
 """What a sink publishes, when, and on which topics."""
 
+import hashlib
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -15,6 +16,8 @@ Policy = Literal["every", "change", "nth", "array"]
 n-th; `array`: all, one message a tick and model."""
 
 _LEAST_ARRAY_BYTES = 1024
+_LONGEST_NAME = 4096
+"""Characters of a name in a topic, which may have 65,535 bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,13 +119,17 @@ _DEFAULTS: dict[str, str] = {
 
 @lru_cache(maxsize=65_536)
 def _encoded(name: str) -> str:
-    """Returns a name as it stands in a topic."""
-    return "".join(
+    """Returns a name as it stands in a topic; of a very long one the beginning and a hash."""
+    encoded = "".join(
         "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "surrogatepass"))
         if char in "+#%" or not (char.isprintable() or char == " ")
         else char
         for char in name
     )
+    if len(encoded) <= _LONGEST_NAME:
+        return encoded
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{encoded[:_LONGEST_NAME]}%{digest}"
 
 
 def _check(name: str, template: str, *, of_stream: bool) -> None:

@@ -66,6 +66,10 @@ class ThingsBoardOptions:
             raise ConfigError(
                 f"`shape` must be device or gateway. Received: {shown(self.shape)}. Name one."
             )
+        if self.kept_bytes < 1:
+            raise ConfigError(
+                f"`kept_bytes` must be 1 or more. Received: {shown(self.kept_bytes)}. Correct it."
+            )
         if self.most_bytes < _LEAST_BYTES:
             raise ConfigError(
                 f"`most_bytes` must be {_LEAST_BYTES} bytes or more. "
@@ -145,6 +149,11 @@ class ThingsBoardSink:
     def waiting(self) -> int:
         """Publications that have not arrived."""
         return self._delivery.waiting
+
+    @property
+    def fullness(self) -> float:
+        """Share of `kept_bytes` in use; who would rather wait than drop stops below 1."""
+        return self._delivery.fullness
 
     @property
     def dropped(self) -> int:

@@ -1,7 +1,7 @@
 // Sparklines and the chart of one stream, on canvases.
 
 const HOURS_SHOWN = 8;
-const ROOM = 0.62; // of a sparkline's height lies below its threshold, in every row alike
+const ROOM = 0.6; // of a sparkline's height lies below its threshold, in every row alike
 
 function prepare(canvas) {
   const scale = window.devicePixelRatio || 1;
@@ -48,7 +48,7 @@ function trace(pen, history, x, y) {
       pen.rect(middle - half, top - 0.6, 2 * half, bottom - top + 1.2);
     } else {
       for (const bucket of run) pen.lineTo(at(bucket), y(history.high[bucket]) - 0.6);
-      for (const bucket of run.toReversed()) pen.lineTo(at(bucket), y(history.low[bucket]) + 0.6);
+      for (const bucket of run.slice().reverse()) pen.lineTo(at(bucket), y(history.low[bucket]) + 0.6);
       pen.closePath();
     }
     pen.fill();
@@ -76,7 +76,7 @@ function sparkline(canvas, history, now, alarmed) {
   const threshold = history.threshold > 0 ? history.threshold : 1;
   const y = (value) => {
     const share = Math.max(value, 0) / threshold;
-    const up = share <= 1 ? ROOM * share : 1 - (1 - ROOM) * Math.exp(-(share - 1) / 2);
+    const up = share <= 1 ? ROOM * share : 1 - (1 - ROOM) * Math.exp(-(share - 1) / 0.7);
     return height - 1.5 - up * (height - 3);
   };
   const x = (time) => width * (1 + (time - now) / (HOURS_SHOWN * HOUR));

@@ -42,7 +42,7 @@ function fillDetails() {
   get("chart").setAttribute("aria-label", spoken(history));
   const body = [];
   const now = stream.events ?? [];
-  if (now.length) body.push(make("h3", "", "Goes on"), ...now.map((event) => eventBlock(event, true)));
+  if (now.length) body.push(make("h3", "", "Open now"), ...now.map((event) => eventBlock(event, true)));
   if (stream.faults) body.push(make("h3", "", "Sensors"), ...stream.faults.map((fault) => make("p", "", fault)));
   body.push(make("h3", "", "Ended lately"));
   body.push(...(history.ended.length ? history.ended.map((event) => eventBlock(event, false)) : [make("p", "facts", "No event.")]));

@@ -21,7 +21,7 @@ function set(element, text) {
 function heightOf(stream) {
   const busy = stream.group !== "quiet" && stream.group !== "warming" && stream.group !== "stopped";
   if (!narrow.matches) return busy ? 58 : 42;
-  return busy ? (["open", "standing", "muted"].includes(stream.group) ? 116 : 98) : what(stream) ? 64 : 46;
+  return busy ? (["open", "standing", "muted"].includes(stream.group) ? 112 : 92) : what(stream) ? 64 : 46;
 }
 
 // Puts streams, in their order, under the headings of their groups.

@@ -129,7 +129,7 @@ async function fetchHistories(names = null) {
   const due = wanted.filter((name) => !fetching.has(name) && (histories.get(name)?.at ?? 0) < old);
   const queries = [""];
   for (const name of due.slice(0, 90)) {
-    const part = `stream=${encodeURIComponent(name)}`;
+    const part = `stream=${encodeURIComponent(name.replace(/\p{Surrogate}/gu, "\ufffd"))}`;
     if (queries.at(-1).length + part.length > LONGEST_QUERY) queries.push("");
     queries[queries.length - 1] += (queries.at(-1) ? "&" : "") + part;
     fetching.add(name);

@@ -45,21 +45,24 @@ class TimeKeys:
         self._keys = tuple(keys)
         self.lower = frozenset(key.lower() for key in keys)
         """In lower case."""
+        self._wide = frozenset(map(len, keys))
+        self._deep = any("." in key for key in keys)
         self.last = keys[0] if keys else ""
         """The key that was there the last time."""
 
     def find(self, tree: Mapping[str, Any]) -> Any:
         """Returns what an object has for a time; `ABSENT` where it has no such key."""
-        if self.last in tree:
-            return tree[self.last]
-        for place, wanted in enumerate(self._keys):
+        for wanted in self._keys:
             if wanted in tree:
+                self.last = wanted
                 return tree[wanted]
+        if self._wide.isdisjoint(map(len, tree)) and not self._deep:
+            return ABSENT
+        for wanted in self._keys:
             low = wanted.lower()
             for key in tree:
                 if len(key) == len(low) and key.lower() == low:
-                    if place == 0:
-                        self.last = key
+                    self.last = key
                     return tree[key]
             if "." in wanted and (found := lookup(tree, wanted)) is not None:
                 return found

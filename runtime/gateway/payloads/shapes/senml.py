@@ -75,7 +75,7 @@ def _time(item: dict[str, Any], base: dict[str, Any], context: Context) -> tuple
     if "t" not in item and "bt" not in base:
         return None, False
     times = context.times
-    parts = [time for time in (base.get("bt", 0), item.get("t", 0)) if time]
+    parts = [time for time in (base.get("bt", 0), item.get("t", 0)) if time != 0]
     time_ns = sum(times.seconds(time) for time in parts)
     if abs(time_ns) < _RELATIVE * 10**9:
         return context.now_ns + time_ns, True

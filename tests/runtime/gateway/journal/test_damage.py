@@ -1,7 +1,9 @@
 """A journal whose files were damaged in any way: what is left is read, what is lost is counted."""
 
 import shutil
+import struct
 import tempfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -85,7 +87,7 @@ def read(folder, written):
     return numbers
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(damage=DAMAGE)
 def test_any_damage(whole, damage):
     """Reading never raises, gives what was written, in order, each once, and counts the rest.
@@ -160,7 +162,7 @@ def test_damage_in_the_middle_of_the_newest_segment_is_no_torn_write(tmp_path, w
     assert last.read_bytes() == content
     assert journal.append_many([b"x"], [1]) == 41
     assert [number for number, _ in journal.read(0)] == [*range(1, first), 41]
-    assert (journal.lost, journal.lost_samples) == (41 - first, 2 * (41 - first))
+    assert journal.lost == 41 - first
     journal.close()
 
 
@@ -179,9 +181,6 @@ def test_a_missing_segment_is_a_counter_and_no_end(tmp_path, whole):
 
 def test_a_segment_of_another_version_is_left_alone(tmp_path, whole):
     """It is said, its records are lost to this version, and the file stays."""
-    import struct
-    import zlib
-
     folder = tmp_path / "journal"
     shutil.copytree(whole, folder)
     path = max(folder.glob("*.segment"))

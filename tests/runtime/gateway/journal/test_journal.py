@@ -202,7 +202,7 @@ def test_a_read_only_disk_is_replayed_and_recovers(tmp_path):
         with pytest.raises(JournalError, match="Read-only") as caught:
             appended(journal, 1)
         assert not caught.value.full
-    disk.fails = lambda call, name: None
+    disk.heal()
     done += appended(journal, 2)
     assert journal.trouble == ""
     assert list(journal.read(0)) == [(number, payload(number)) for number in done]
@@ -216,7 +216,7 @@ def test_nobody_else_may_have_begun_meanwhile(tmp_path):
     with pytest.raises(JournalError, match="Read-only"):
         appended(first, 1)
     second = opened(tmp_path)
-    disk.fails = lambda call, name: None
+    disk.heal()
     with pytest.raises(JournalError, match="one gateway at a time"):
         appended(first, 1)
     appended(second, 3)
@@ -227,9 +227,9 @@ def test_nobody_else_may_have_begun_meanwhile(tmp_path):
 
 
 def _scenario(folder, disk, attempts=3):
-    """Appends, releases, restarts; returns what was acknowledged, what may be deleted, and notes."""
-    done, released, notes, journal = {}, 0, [], None
-    for step in range(8):
+    """Appends, releases, restarts: what was acknowledged, what may be deleted, and notes."""
+    done, released, notes, errors, journal = {}, 0, [], [], None
+    for step in range(6):
         for _ in range(attempts):
             try:
                 if journal is None:
@@ -239,20 +239,20 @@ def _scenario(folder, disk, attempts=3):
                 batch = [payload(n) + b"%d" % disk.calls for n in numbers]
                 last = journal.append_many(batch, [1, 1])
             except JournalError as error:
-                assert "Received: " in str(error)
-                assert "\n" not in str(error)
+                errors.append(str(error))
                 continue
             done.update(zip((last - 1, last), batch, strict=True))
             assert journal.trouble == ""
             break
-        if journal is not None and step == 4:
+        if journal is not None and step == 3:
             released = journal.last - 3
             journal.release(released)
-        if journal is not None and step in {2, 5}:
+        if journal is not None and step in {2, 4}:
             journal.close()
             journal = None
     if journal is not None:
         journal.close()
+    assert all("Received: " in error and "\n" not in error for error in errors)
     return done, released, notes
 
 
@@ -274,7 +274,7 @@ def test_a_disk_that_refuses_at_any_call(tmp_path, code, burst):
     """One error type, the same sequences again, and nothing that was acknowledged is lost."""
     counter = FaultyDisk()
     done, *_ = _scenario(tmp_path / "none", counter)
-    assert len(done) == 16
+    assert len(done) == 12
     for at in range(1, counter.calls + 1, 1 if burst == 1 else 7):
         disk = PlugDisk(lambda call, _, at=at: code if at <= call < at + burst else None)
         folder = tmp_path / f"{at}"
@@ -284,13 +284,13 @@ def test_a_disk_that_refuses_at_any_call(tmp_path, code, burst):
         # A segment that could not be read leaves a gap of its utmost length, and what was not
         # acknowledged may count as lost where it could be read before the plug was pulled.
         _check(folder, done, released, exact=not notes)
-        disk.pull(folder, random.Random(at))
+        disk.pull(folder, random.Random(at))  # noqa: S311
         _check(folder, done, released, exact=burst < 40)
 
 
 def test_syncs_that_fail_lose_nothing_when_the_plug_is_pulled(tmp_path):
     """Any number of failed calls, at random: what was acknowledged outlasts a loss of power."""
-    rng = random.Random(5)
+    rng = random.Random(5)  # noqa: S311
     for number in range(60):
         rate = rng.choice([0.02, 0.1, 0.3])
         disk = PlugDisk(lambda *_, rate=rate: rng.choice(CODES) if rng.random() < rate else None)
@@ -308,7 +308,7 @@ def test_a_failed_sync_is_never_tried_again_on_its_descriptor(tmp_path):
     disk.fails = lambda _, name: errno.EIO if name == "sync_data" else None
     with pytest.raises(JournalError, match="Input/output error"):
         appended(journal, 1)
-    disk.fails = lambda call, name: None
+    disk.heal()
     assert journal.append_many([b"more", b"than", b"before"], [1, 1, 1]) == 7
     assert len(list(tmp_path.glob("*.segment"))) == 2
     journal.close()
@@ -319,7 +319,7 @@ def test_a_failed_sync_is_never_tried_again_on_its_descriptor(tmp_path):
 
 def test_killed_at_any_moment(tmp_path):
     """What a killed process had acknowledged is read back, in order, once; 20 times in a row."""
-    rng, acknowledged = random.Random(3), 0
+    rng, acknowledged = random.Random(3), 0  # noqa: S311
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path)], **pipes) as child:
         for number in range(20):
@@ -348,7 +348,7 @@ def test_it_is_read_while_it_is_written(tmp_path):
     def read():
         after = 0
         while after < 600:
-            for after, each in journal.read(after):  # noqa: PLW2901, B020
+            for after, each in journal.read(after):  # noqa: B020
                 found.append((after, each))
 
     reader = threading.Thread(target=read)

@@ -86,7 +86,7 @@ def test_missing_and_bad_channels():
     (reading,) = made.decode(message(payload), NOW)
     assert str(reading.values) == "{'flow': nan, 'temp': nan, 'run': 7.0}"
     assert reading.quality == Quality.MISSING
-    assert made.take_bad() == {"channel_unknown": (1, "more")}
+    assert made.take_bad() == {"channel_unknown": (1, "'more'")}
     (reading,) = made.decode(message({"flow": "12,5", "run": 1}), NOW)
     assert math.isnan(reading.values["flow"])
     assert reading.quality == Quality.MISSING | Quality.ARRIVAL
@@ -101,7 +101,7 @@ def test_unknown_channels_are_counted_and_no_error():
     made = decoder()
     assert made.decode(message({"pressure": 1.0, "level": 2}), NOW) == []
     assert made.decode(message({"pressure": 1.0, "flow": 2, "temp": 1}), NOW) != []
-    assert made.take_bad() == {"channel_unknown": (3, "pressure")}
+    assert made.take_bad() == {"channel_unknown": (3, "'pressure'")}
     assert made.take_bad() == {}
 
 
@@ -141,8 +141,8 @@ def test_bad_numbers_alone():
     assert kind_of(made, "ON", "plant/a/p7/flow") == "value"
     assert kind_of(made, "", "plant/a/p7") == "topic"
     assert made.decode(message("5", "plant/a/p7/pressure"), NOW) == []
-    assert made.take_bad() == {"channel_unknown": (1, "pressure")}
-    assert kind_of(decoder(), "12.5") == "empty"
+    assert made.take_bad() == {"channel_unknown": (1, "'pressure'")}
+    assert kind_of(decoder(), "12.5") == "shape"
     assert decoder(("only",)).decode(message("12.5"), NOW)[0].values == {"only": 12.5}
     assert kind_of(decoder(("only",)), "hello there = no") == "line_protocol"
     (reading,) = made.decode(message({"ts": THEN, "v": 5}, "plant/a/p7/temp"), NOW)
@@ -174,6 +174,7 @@ def test_streams_have_names_by_template():
     assert kind_of(made, metric, "north/telegraf") == "stream"
     (reading,) = decoder(device="meta.id").decode(message({"meta": {"id": 7}, "flow": 1}), NOW)
     assert reading.stream == "7"
+    assert kind_of(decoder(device="meta.id"), {"flow": 1}) == "stream"
     with pytest.raises(ConfigError, match="channel"):
         decoder(stream="{device}/{channel}")
 

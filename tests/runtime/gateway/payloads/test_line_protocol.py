@@ -113,6 +113,21 @@ def test_what_is_written_is_read(measurement, tags, fields, time_ns):
     assert [*read_line(line).tags] == sorted(tags)
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.text("m,=v1.e-+it \t#", max_size=14))
+def test_the_short_way_of_common_lines_reads_the_same(rest):
+    """An escape in the measurement takes the long one."""
+    found = []
+    for start in ("m", "m\\,"):
+        try:
+            found.append(point(start + rest))
+        except BadInputError as error:
+            found.append((error.kind,))
+    short, long = found
+    assert short[1:] == long[1:]
+    assert long[0] in (short[0], short[0].replace("m", "m,", 1))
+
+
 def test_what_the_form_cannot_hold_is_changed():
     assert write_point("m", {}, {"a": math.nan, "b": math.inf}, 1) == ""
     assert write_point("m", {}, {}, 1) == ""

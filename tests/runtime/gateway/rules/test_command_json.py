@@ -16,7 +16,7 @@ from runtime.gateway.rules.commands import (
     ThresholdCommand,
     UnmuteCommand,
 )
-from runtime.gateway.rules.limits import ChannelLimits
+from runtime.gateway.rules.limit_tables import ChannelLimits
 
 NOW = 1_772_359_200 * 10**9  # 2026-03-01T10:00:00Z
 HEAD = {"id": "7", "origin": "cli root", "time_ns": NOW}

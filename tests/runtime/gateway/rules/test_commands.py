@@ -18,7 +18,7 @@ from runtime.gateway.rules.commands import (
     UnmuteCommand,
     command_from_json,
 )
-from runtime.gateway.rules.limits import ChannelLimits
+from runtime.gateway.rules.limit_tables import ChannelLimits
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 HEAD = {"id": TEXT, "origin": TEXT, "time_ns": st.integers(-(10**18), 10**18), "by": TEXT}

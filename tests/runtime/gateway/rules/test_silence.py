@@ -30,6 +30,15 @@ def test_each_silence_is_said_once():
     assert listening.check(30) == ["a"]
 
 
+def test_while_the_broker_is_away_nobody_falls_silent():
+    """That time does not count."""
+    listening = Listening(SilenceRules(silent_s=10))
+    listening.heard(["a"], 0)
+    listening.excuse(1000)
+    assert listening.check(1009) == []
+    assert listening.check(1010) == ["a"]
+
+
 def test_streams_are_put_away_the_longest_silent_first():
     """Once they have been silent for long; then there is room for others."""
     listening = Listening(SilenceRules(silent_s=10, evict_s=100, most=2))

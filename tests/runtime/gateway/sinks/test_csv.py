@@ -34,14 +34,14 @@ def test_scores(tmp_path):
 
 def test_events(tmp_path):
     sink = made(tmp_path)
-    sink.write(tick(3, events=[notice(phase="end", duration_s=90, text='say "hi"', model="m" * 64)]))
-    lines = (tmp_path / "events.csv").read_text().splitlines()
-    assert lines == [
+    end = notice(phase="end", duration_s=90, text='say "hi"', model="m" * 64)
+    sink.write(tick(3, events=[end]))
+    assert (tmp_path / "events.csv").read_text() == (
         "id,stream,kind,phase,time,start,peak_time,peak_severity,duration_s,channels,text,"
-        "repeat,model",
+        "repeat,model\n"
         "a/p7-1772359140000,a/p7,anomaly,end,2026-03-01T09:59:00Z,2026-03-01T09:59:00Z,"
-        '2026-03-01T10:00:00Z,4.1,90.0,flow,"say ""hi""",0,mmmmmmmmmmmm',
-    ]
+        '2026-03-01T10:00:00Z,4.1,90.0,flow,"say ""hi""",0,mmmmmmmmmmmm\n'
+    )
     assert sink.acknowledged == 3
 
 

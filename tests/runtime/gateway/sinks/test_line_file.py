@@ -157,7 +157,9 @@ def test_a_place_that_cannot_be_written(tmp_path):
         LineFile(options(tmp_path))
 
 
-@pytest.mark.parametrize("changes", [{"path": ""}, {"rotate_bytes": 1}, {"files": 0}])
+@pytest.mark.parametrize(
+    "changes", [{"path": ""}, {"rotate_bytes": 1}, {"files": 0}, {"kept_bytes": 0}]
+)
 def test_options_that_cannot_be(changes):
     with pytest.raises(ConfigError, match="must be"):
         LineFileOptions(**changes)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from runtime.errors import ConfigError
 from runtime.gateway.outputs import Outputs
 from runtime.gateway.samples import Message
 from runtime.gateway.sinks.mqtt import MQTTSink, MQTTSinkOptions, will_of
@@ -55,21 +56,17 @@ def said(client):
 
 def test_a_tick_becomes_scores_events_and_states_on_their_topics():
     made, client = up()
-    made.write(
-        tick(1, ["a/p7"], events=[notice(text="Look.")], states=[("a/p7", True, T0)])
-    )
+    made.write(tick(1, ["a/p7"], events=[notice(text="Look.")], states=[("a/p7", True, T0)]))
     event = json.loads(client.taken[0].payload)
     assert said(client)[0][0] == "kad/a/p7/event"
     assert (client.taken[0].qos, client.taken[0].retain) == (1, False)
     assert (event["phase"], event["text"], event["repeat"]) == ("start", "Look.", False)
     assert said(client)[1] == ("kad/a/p7/state", "ON", 1, True)
-    assert said(client)[2] == (
-        "kad/a/p7/score",
+    document = (
         '{"t":1772359200250,"score":1.92,"severity":3.4,"alarm":true,"quality":"good",'
-        '"reasons":[],"warm":true,"repeat":false,"model":"9f2c41d07a3e"}',
-        1,
-        False,
+        '"reasons":[],"warm":true,"repeat":false,"model":"9f2c41d07a3e"}'
     )
+    assert said(client)[2] == ("kad/a/p7/score", document, 1, False)
 
 
 def test_an_event_without_words_gets_a_sentence():
@@ -137,6 +134,11 @@ def test_the_will_is_offline_retained():
         1,
         True,
     )
+
+
+def test_options_that_cannot_be():
+    with pytest.raises(ConfigError, match="`kept_bytes` must be"):
+        MQTTSinkOptions(topics=Topics(gateway="gw1"), kept_bytes=0)
 
 
 def test_close_hands_over_says_offline_and_waits_for_its_acknowledgement():
@@ -237,11 +239,11 @@ class Heard:
         self.again = False
         self.began = []
 
-    def lasting(self, outputs, *, began):
+    def lasting(self, _, *, began):
         self.began.extend(began)
         return []
 
-    def passing(self, outputs):
+    def passing(self, _):
         return []
 
     def received(self, message):
@@ -271,4 +273,7 @@ def test_what_an_addition_asks_for_goes_out_again():
     client.taken.clear()
     addition.again = True
     made.tick()
-    assert said(client) == [("kad/a/state", "ON", 1, True)]
+    assert said(client) == [
+        ("kad/gw1/status", "online", 1, True),
+        ("kad/a/state", "ON", 1, True),
+    ]

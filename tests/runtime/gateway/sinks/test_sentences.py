@@ -9,6 +9,7 @@ from runtime.gateway.outputs import BlamedChannel, EventKind
 from runtime.gateway.sinks.sentences import sentence
 from toys.gateway_outputs import notice
 
+SINCE = "since 2026-03-01 09:59:00 UTC"
 JARGON = ("score", "threshold", "detector", "NaN", "nan", "inf", "stream", "log")
 
 
@@ -41,9 +42,8 @@ def test_an_event_that_has_ended():
             "a/p7, flow has been beyond the limit since 2026-03-01 09:59:00 UTC; flow is 99.",
         ),
         (
-            notice(kind="sensor", channels=[blamed("flow", math.nan), blamed("temp")]),
-            "a/p7, flow and temp have given readings that cannot be right since "
-            "2026-03-01 09:59:00 UTC; flow has no reading.",
+            notice(kind="sensor", channels=[blamed("x", math.nan), blamed("y")]),
+            f"a/p7, x and y have given readings that cannot be right {SINCE}; x has no reading.",
         ),
         (
             notice(kind="silent", channels=[]),

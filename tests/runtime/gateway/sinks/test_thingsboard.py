@@ -144,7 +144,8 @@ def test_acknowledged_and_closed():
 
 
 @pytest.mark.parametrize(
-    "changes", [{"shape": "both"}, {"most_bytes": 10}, {"names": {"a": "x", "b": "x"}}]
+    "changes",
+    [{"shape": "both"}, {"kept_bytes": 0}, {"most_bytes": 10}, {"names": {"a": "x", "b": "x"}}],
 )
 def test_options_that_cannot_be(changes):
     with pytest.raises(ConfigError, match="must"):
