@@ -122,8 +122,8 @@ class Gateway(_Process):
             f'[[source]]\nkind = "mqtt"\ntopics = ["load/{{device}}/data"]\n{source}\n'
             f'[[sink]]\nkind = "mqtt"\n{sink}\n'
             if broker
-            else '[[source]]\nkind = "replay"\nfile = "replay.csv"\nstream_column = "stream"\nspeed = 0\n'
-            "to_now = false\n"
+            else '[[source]]\nkind = "replay"\nfile = "replay.csv"\nstream_column = "stream"\n'
+            "speed = 0\nto_now = false\n"
             f'[[sink]]\nkind = "jsonl"\npath = "{folder}/scores.jsonl"\n'
         )
         text = (

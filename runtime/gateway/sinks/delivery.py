@@ -17,6 +17,7 @@ from itertools import islice
 from typing import NamedTuple, Protocol
 
 from runtime.gateway.protocols import Client, Publication
+from runtime.gateway.sinks.documents import repeated
 
 __all__ = ["Delivery", "Outbox"]
 
@@ -263,8 +264,10 @@ class Delivery:
                 self._unreadable += 1
                 continue
             # What an earlier life left belongs to no outputs of this one: where these were not
-            # acknowledged then, they are made again.
-            yield entry if self._own and number >= self._own else entry._replace(sequence=None)
+            # acknowledged then, they are made again. It may have gone out before.
+            if not self._own or number < self._own:
+                entry = _Entry(repeated(entry.publication), None, number)
+            yield entry
 
     def _forget(self) -> None:
         if self._outbox is not None and self._delivered:
