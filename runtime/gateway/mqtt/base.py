@@ -9,7 +9,7 @@ from runtime.errors import KadError
 from runtime.gateway.mqtt.inbox import Inbox
 from runtime.gateway.mqtt.opening import EndedError, RefusedError, UnansweredError, Wake
 from runtime.gateway.mqtt.options import BrokerOptions
-from runtime.gateway.mqtt.outgoing import Outgoing
+from runtime.gateway.mqtt.outgoing import Outgoing, Repeated
 from runtime.gateway.mqtt.owed import Owed
 from runtime.gateway.mqtt.retry import Retry
 from runtime.gateway.mqtt.subscribed import Subscribed
@@ -39,6 +39,8 @@ class BatchClient(ABC):
         options: The broker's.
         subscriptions: What it asks for.
         former: Filters that the session at the broker may have from an earlier life.
+        repeated: Marks what goes out again after a lost connection; None: DUP alone says it, which
+            no subscriber sees.
 
     Raises:
         ConfigError: A filter is none.
@@ -50,12 +52,13 @@ class BatchClient(ABC):
         *,
         subscriptions: Sequence[Subscription] = (),
         former: Sequence[str] = (),
+        repeated: Repeated | None = None,
     ) -> None:
         self._options = options
         self._lock = threading.Condition()
         self._inbox = Inbox(self._lock, options.most_unreceived, options.most_unreceived_bytes)
         self._owed = Owed()
-        self._outgoing = Outgoing(options.most_waiting, options.most_waiting_bytes)
+        self._outgoing = Outgoing(options.most_waiting, options.most_waiting_bytes, repeated)
         self._subscribed = Subscribed(subscriptions, former)
         self._retry = Retry(options)
         self._wake = Wake()
