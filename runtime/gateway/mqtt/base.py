@@ -66,6 +66,7 @@ class BatchClient(ABC):
         self._counts = {"refused": 0, "oversized": 0, "sessions_lost": 0}
         self._trouble = f"not connected to {options.address} yet"
         self._topics: set[str] = set()
+        self._most_qos, self._retains = 1, True
         self._draining = False
         self._ending = False
         self._thread = threading.Thread(
@@ -248,7 +249,11 @@ class BatchClient(ABC):
         if packet_ids:
             self._guarded(lambda: self._acknowledge(packet_ids))
 
-    def _connected(self, *, session_present: bool, session_expiry_s: int) -> None:
+    def _connected(
+        self, *, session_present: bool, session_expiry_s: int, most_qos: int, retains: bool
+    ) -> None:
+        """Counts a connection that the broker took, and says what it cannot do."""
+        self._most_qos, self._retains = most_qos, retains
         self._connections += 1
         self._trouble = ""
         self._retry.connected()
@@ -266,6 +271,15 @@ class BatchClient(ABC):
             "kept" if session_present else "new",
         )
 
+        if not most_qos:
+            _LOG.warning(
+                "mqtt: %s takes QoS 0 only: what is published may be lost", self._options.address
+            )
+        if not retains:
+            _LOG.warning(
+                "mqtt: %s keeps no retained messages: states are not there for who comes later",
+                self._options.address,
+            )
         if session_expiry_s < self._options.session_expiry_s:
             _LOG.warning(
                 "mqtt: %s keeps the session for %d s only, session_expiry_s asks for %d",
