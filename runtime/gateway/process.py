@@ -142,6 +142,9 @@ class _Process:
                     detectors=models.detectors,
                     files={model.key: model.file for model in config.models},
                     choices=models.choices,
+                    pasts={
+                        m.key: str(config.folder / m.history) for m in config.models if m.history
+                    },
                     budgets={m.key: m.false_alarms for m in config.models if m.false_alarms},
                     sources=sources,
                     sinks=sinks,

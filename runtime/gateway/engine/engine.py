@@ -249,6 +249,10 @@ class Engine:
         for key, names in new.items():
             self._add(key, names)
             made.states += [(name, False, record.time_ns) for name in names]
+        for rows in record.past:
+            group = self.groups.get(rows.model)
+            if group is not None and len(rows):
+                group.push(*placed(group, rows, self.registry))
         for name in record.restored:
             self._bring_back(name)
         made.answers += [self.orders.take(command) for command in record.commands]

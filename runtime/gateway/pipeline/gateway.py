@@ -27,6 +27,7 @@ from runtime.gateway.pipeline.keeper import Keeper
 from runtime.gateway.pipeline.kept import Kept
 from runtime.gateway.pipeline.library import Models
 from runtime.gateway.pipeline.models import ModelChoice, Roster
+from runtime.gateway.pipeline.pasts import Pasts
 from runtime.gateway.pipeline.queues import Batches
 from runtime.gateway.pipeline.reader import Input, Reader
 from runtime.gateway.pipeline.scorer import Scorer
@@ -59,6 +60,8 @@ class Setup:
     files: Mapping[str, Path]
     """Of the detectors, by the models' keys."""
     choices: Sequence[ModelChoice]
+    pasts: Mapping[str, str]
+    """Where history files of new streams lie, by the models' keys; see `Pasts`."""
     budgets: Mapping[str, str]
     """False-alarm budgets that are not the file's, by the models' keys."""
     sources: Sequence[tuple[Source, PayloadOptions]]
@@ -254,6 +257,12 @@ class Gateway:
             put_aside=self.engine.put_aside,
             now_s=now_s,
         )
+        pasts = Pasts(
+            setup.pasts,
+            metadata={key: detector.metadata for key, detector in setup.detectors.items()},
+            extras={one.key: len(one.extras) for one in setup.choices},
+            say=say,
+        )
         inputs = []
         for source, payload in setup.sources:
             intake = Intake(
@@ -276,6 +285,7 @@ class Gateway:
             heard=self._speakers.heard,
             wall_ns=self._clocks.arrival_ns,
             clock_is_set=lambda: not self._clocks.trouble,
+            past_of=pasts.of,
             worker=self.watchdog.worker("reader"),
             families=families,
         )
