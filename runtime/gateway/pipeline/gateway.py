@@ -192,11 +192,11 @@ class Gateway:
 
     def overview(self) -> Overview:
         """Returns how all streams are."""
-        return self.board.overview(self.engine)
+        return self.board.overview()
 
     def history(self, stream: str) -> StreamHistory | None:
         """Returns the last hours of a stream."""
-        return self.board.stream(stream, self.engine)
+        return self.board.stream(stream)
 
     def _build(self) -> None:
         setup, families = self._setup, self._families
@@ -212,6 +212,7 @@ class Gateway:
             controls=self.controls,
             repeat_to=self._repeat_to,
             watch=self._see,
+            look=self.board.look_at,
             snapshot=self._snapshot_if_due,
             worker=self.watchdog.worker("scorer"),
             families=families,
@@ -345,14 +346,15 @@ class Gateway:
         self._say.flush()
 
     def _count_streams(self) -> None:
-        families, states = self._families, self.board.states(self.engine)
+        families, states = self._families, self.board.states()
         for state in ("scored", "warming", "silent", "stopped", "muted"):
             families.streams.of(state).set(states[state])
-        families.mutes.set(len(self.engine.orders.mutes))
+        families.mutes.set(self.board.mutes)
         families.clock_set.set(not self._clocks.trouble)
-        for key, group in list(self.engine.groups.items()):
-            budget = self._setup.budgets.get(key, group.detector.metadata.false_alarms)
-            promised = len(group.names) * parse_false_alarms(budget) * _WEEK_S
+        for key, streams in self.board.streams_of.items():
+            detector = self._setup.detectors.get(key)
+            budget = self._setup.budgets.get(key) or (detector and detector.metadata.false_alarms)
+            promised = streams * parse_false_alarms(budget) * _WEEK_S if budget else 0.0
             families.events_budget.of(key).set(promised)
 
     def _snapshot_if_due(self, engine: Engine) -> None:
