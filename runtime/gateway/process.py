@@ -109,9 +109,11 @@ class _Process:
             style=config.gateway.log,
             least=config.gateway.log_level,
             on_held=self._families.log_suppressed.inc,
+            secrets=_secrets(config),
         )
         self._families.started.set(time.time())
-        self._clocks = Clocks(synchronised=kernel_synchronised, on_step=self._stepped)
+        kept_by = (lambda: None) if config.gateway.trust_clock else kernel_synchronised
+        self._clocks = Clocks(synchronised=kept_by, on_step=self._stepped)
         self._hang_up = threading.Event()
         self._next_look_s = time.monotonic() + config.gateway.reload_s
         self._content = ""
@@ -140,6 +142,7 @@ class _Process:
                     detectors=models.detectors,
                     files={model.key: model.file for model in config.models},
                     choices=models.choices,
+                    budgets={m.key: m.false_alarms for m in config.models if m.false_alarms},
                     sources=sources,
                     sinks=sinks,
                     is_durable=config.is_durable,
@@ -349,6 +352,16 @@ class _Status:
 
     def mute(self, stream: str, channel: str | None, until_ns: int | None, origin: str) -> None:
         self._commander.mute(stream, channel, until_ns, origin)
+
+
+def _secrets(config: Config) -> list[str]:
+    """Returns what no line of the log may contain."""
+    found = []
+    for name in config.brokers:
+        password = config.broker(name).credentials().password
+        if password:
+            found.append(password.decode(errors="replace"))
+    return found
 
 
 def _content_of(config: Config) -> str:

@@ -42,6 +42,9 @@ class GatewayOptions:
     """How lines on stderr look."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What is below it is not written."""
+    trust_clock: bool = False
+    """The wall clock is right though NTP does not keep it here, as in a container: arrivals are not
+    marked `clock`."""
     reload_s: float = 10.0
     """So often the files are looked at for changes; 0: on SIGHUP alone."""
 

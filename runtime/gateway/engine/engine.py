@@ -212,6 +212,8 @@ class Engine:
             wall_ns = record.time_ns if record.clock_is_set else None
             if record.started:
                 self.orders.mutes.recover(wall_ns)
+                # Whoever reads states may have missed some, or keeps none.
+                made.states += [(name, name in self._open, record.time_ns) for name in self.streams]
             self.orders.advance(record.elapsed_s, wall_ns)
         if not last.is_rows_alone:
             self._change(last, made)
@@ -221,7 +223,9 @@ class Engine:
                 rows.setdefault(one.model, []).append(one)
         for key, some in rows.items():
             self._push(key, some, made)
-        made.online += [(name, False) for name in self._presence.fell_silent(last.silent)]
+        for name in self._presence.fell_silent(last.silent):
+            made.online.append((name, False))
+            self._tell(self._notices.silent(name, self._now_ns), made)
         for name in last.evicted:
             self._evict(sequence, name, made)
         return self._outputs(made)
@@ -244,6 +248,7 @@ class Engine:
             new.setdefault(stream.model, []).append(stream.name)
         for key, names in new.items():
             self._add(key, names)
+            made.states += [(name, False, record.time_ns) for name in names]
         for name in record.restored:
             self._bring_back(name)
         made.answers += [self.orders.take(command) for command in record.commands]
@@ -296,9 +301,9 @@ class Engine:
         one, identity = new.settings, new.detector.metadata.identity
         seen = one.warmed_from - 1
         if identity in self.prepared:
-            prepared, seen = self.prepared.pop(identity)
+            prepared, upto = self.prepared.pop(identity)
             if prepared.settings == one:
-                new = prepared
+                new, seen = prepared, upto
         is_other = identity != old.detector.metadata.identity
         if is_other and one.warmed_from and self._history is not None:
             try:
@@ -389,7 +394,9 @@ class Engine:
         places, times_ns, values, quality = placed(group, joined, self.registry)
         pushed = group.push(places, times_ns, values, quality)
         names = [group.names[place] for place in np.unique(places).tolist()]
-        made.online += [(name, True) for name in self._presence.spoke(names)]
+        for name in self._presence.spoke(names):
+            made.online.append((name, True))
+            self._tell(self._notices.speaks(name, self._now_ns), made)
         for change in pushed.sensors:
             self._tell(self._notices.of_sensor(group, change), made)
         for stepped in pushed.stepped:

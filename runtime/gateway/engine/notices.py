@@ -93,15 +93,41 @@ class Notices:
             shares = group.bank.detector(group.place(name)).shares
             yield self._notice(name, group, known, event, shares, "end", event.end_ns)
 
-    def end_others(self, name: str, time_ns: int) -> Iterator[EventNotice]:
-        """Ends what was told of limits and sensors of a stream whose machine has stopped."""
+    def silent(self, name: str, time_ns: int) -> Iterator[EventNotice]:
+        """Yields what there is to say of a stream that no longer speaks."""
+        identity = event_id(name, "silent", time_ns)
+        if self._may_tell(identity, name, (), time_ns):
+            notice = EventNotice(
+                id=identity,
+                stream=name,
+                kind="silent",
+                phase="start",
+                time_ns=time_ns,
+                start_ns=time_ns,
+                peak_ns=time_ns,
+                severity=math.nan,
+                text=f"{name} brings nothing any more.",
+            )
+            self._others[identity] = notice
+            yield notice
+
+    def speaks(self, name: str, time_ns: int) -> Iterator[EventNotice]:
+        """Ends the event of a stream that was silent."""
+        yield from self._end_of(name, "silent", time_ns, f"{name} brings rows again.")
+
+    def _end_of(self, name: str, kind: EventKind, time_ns: int, text: str) -> Iterator[EventNotice]:
         for identity, notice in list(self._others.items()):
-            if notice.stream == name:
+            if notice.stream == name and notice.kind == kind:
                 del self._others[identity]
                 self._ended(identity)
-                lasted = (time_ns - notice.start_ns) / 1e9
-                text = f"{name}: the machine has stopped; this event is over."
+                lasted = max(0.0, (time_ns - notice.start_ns) / 1e9)
                 yield replace(notice, phase="end", time_ns=time_ns, duration_s=lasted, text=text)
+
+    def end_others(self, name: str, time_ns: int) -> Iterator[EventNotice]:
+        """Ends what was told of limits and sensors of a stream whose machine has stopped."""
+        text = f"{name}: the machine has stopped; this event is over."
+        for kind in ("limit", "sensor"):
+            yield from self._end_of(name, kind, time_ns, text)
 
     def state(self) -> dict[str, Any]:
         """Returns everything that `restore` needs, for JSON."""

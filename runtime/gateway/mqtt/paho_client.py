@@ -39,6 +39,8 @@ __all__ = ["PahoClient"]
 
 _AT_A_TIME = 200
 """Packets that are read before what came is handed on."""
+_ID_IN_USE, _SILENT = 15, 16
+"""MQTT_ERR_QUEUE_SIZE and MQTT_ERR_KEEPALIVE."""
 _STEP_S = 1.0
 """paho must be asked this often whether a ping is due."""
 
@@ -248,12 +250,9 @@ class PahoClient(BatchClient):
             raise UnansweredError(
                 f"{self._options.address} closed the connection, instead of answering CONNECT"
             )
-        silent = failed is not None and int(failed) == 16  # MQTT_ERR_KEEPALIVE
-        raise EndedError(
-            f"{self._options.address} has been silent for too long: dead, or the way to it"
-            if silent
-            else f"{self._options.address} closed the connection"
-        )
+        if failed is not None and int(failed) == _SILENT:
+            raise EndedError(f"{self._options.address} has been silent: dead, or the way to it")
+        raise EndedError(f"{self._options.address} closed the connection")
 
     def _goodbye(self, client: Client) -> bool:
         until = time.monotonic() + GOODBYE_S
@@ -320,7 +319,13 @@ class PahoClient(BatchClient):
         self._window = min(self._options.publish_window, said.get("ReceiveMaximum", 65_535))
         self._most_bytes = said.get("MaximumPacketSize", MOST_LENGTH)
         self._began, self._there = time.monotonic(), True
-        self._connected(session_present=session_present)
+        expiry_s = said.get("SessionExpiryInterval", self._options.session_expiry_s)
+        self._connected(
+            session_present=session_present,
+            session_expiry_s=expiry_s,
+            most_qos=said.get("MaximumQoS", 1),
+            retains=bool(said.get("RetainAvailable", 1)),
+        )
         self._ask()
         self._pump()
 
@@ -352,14 +357,12 @@ class PahoClient(BatchClient):
             if not self._may_go(publication, self._most_bytes):
                 outgoing.passed(publication)
                 continue
-            qos = min(publication.qos, 1)
-            info = client.publish(
-                publication.topic, publication.payload, qos, retain=publication.retain
-            )
-            while int(info.rc) == 15:  # MQTT_ERR_QUEUE_SIZE: this id is on its way still
-                info = client.publish(
-                    publication.topic, publication.payload, qos, retain=publication.retain
-                )
+            qos = min(publication.qos, self._most_qos)
+            retain = publication.retain and self._retains
+            what = publication.topic, publication.payload, qos, retain
+            info = client.publish(*what)
+            while int(info.rc) == _ID_IN_USE:  # each attempt has the next id
+                info = client.publish(*what)
             if qos:
                 outgoing.sent(publication, info.mid)
             else:
@@ -369,15 +372,12 @@ class PahoClient(BatchClient):
 def _paho() -> None:
     """Checks that paho-mqtt is there."""
     try:
-        from paho.mqtt import __version__
+        from paho.mqtt import __version__ as version
     except ImportError:
+        version = "none"
+    if [int(part) for part in version.split(".")[:2] if part.isdigit()] < [2, 1]:
         raise MissingExtraError(
-            "client = \"paho\" needs paho-mqtt: pip install 'kad-anomaly[mqtt]'"
-        ) from None
-    numbers = [int(part) for part in __version__.split(".")[:2] if part.isdigit()]
-    if numbers < [2, 1]:
-        raise MissingExtraError(
-            f'client = "paho" needs paho-mqtt 2.1 or newer, received {__version__}: '
+            f'client = "paho" needs paho-mqtt 2.1 or newer, received {version}: '
             "pip install 'kad-anomaly[mqtt]'"
         )
 

@@ -2,8 +2,9 @@
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import repeat
 from typing import NamedTuple
 
@@ -14,12 +15,14 @@ from runtime.gateway.operate.event_log import EventLog
 from runtime.gateway.operate.families import Families
 from runtime.gateway.operate.history import History
 from runtime.gateway.operate.status import FOREVER, Overview, State, StreamHistory, StreamSummary
-from runtime.gateway.outputs import Outputs, ScoredRows
+from runtime.gateway.outputs import EventNotice, Outputs, ScoredRows
 from runtime.gateway.samples import Quality
+from runtime.gateway.sinks.sentences import sentence
 
 __all__ = ["Board"]
 
 _POINTS = 240
+_OTHER_TIMES_NS = 86_400 * 10**9
 _RATE_S = 60.0
 _GAP = int(Quality.GAP)
 
@@ -44,6 +47,7 @@ class Board:
         gateway: Its name.
         version: Of kad.
         channels: Channels of each model, by key.
+        units: Of channels, for sentences.
         families: The metrics.
     """
 
@@ -53,8 +57,10 @@ class Board:
         version: str,
         *,
         channels: Mapping[str, Sequence[str]],
+        units: Mapping[str, str],
         families: Families,
     ) -> None:
+        self._units = units
         self._gateway, self._version = gateway, version
         self._channels, self._families = channels, families
         self._lock = threading.Lock()
@@ -83,7 +89,7 @@ class Board:
                 self.events.forget(name)
             self._rates.append((time.monotonic(), count))
         if outputs.events:
-            self.events.add(outputs.events)
+            self.events.add([self._worded(notice) for notice in outputs.events])
             for notice in outputs.events:
                 if notice.phase == "start" and not outputs.repeat:
                     self._families.events.of(notice.model[:12], notice.kind).inc()
@@ -108,7 +114,7 @@ class Board:
         return Overview(
             gateway=self._gateway,
             version=self._version,
-            now_ns=time.time_ns(),
+            now_ns=self._now_ns(),
             streams=[extra.summary(name, one, silent=name in silent) for name, one in newest],
             events=self.events.open(),
             lag_s=lag,
@@ -116,6 +122,19 @@ class Board:
             dropped=_total(self._families.dropped),
             bad=_total(self._families.bad_messages),
         )
+
+    def states(self, engine: Engine) -> Counter[str]:
+        """Returns how many streams are in each state; `muted` counts beside the others."""
+        with self._lock:
+            newest, silent = dict(self._newest), set(self._silent)
+        stopped = {name for group in list(engine.groups.values()) for name in group.watch.stopped}
+        found: Counter[str] = Counter()
+        for name, one in newest.items():
+            state = "silent" if name in silent else "scored" if one.warm else "warming"
+            found["stopped" if name in stopped else state] += 1
+        mutes = engine.orders.mutes
+        found["muted"] = sum(mutes.muted(name) for name in newest) if len(mutes) else 0
+        return found
 
     def stream(self, name: str, engine: Engine) -> StreamHistory | None:
         """Returns the last hours of a stream."""
@@ -130,6 +149,14 @@ class Board:
             channels=self._channels.get(known.model, ()),
         )
 
+    def _worded(self, notice: EventNotice) -> EventNotice:
+        return notice if notice.text else replace(notice, text=sentence(notice, units=self._units))
+
+    def _now_ns(self) -> int:
+        """Returns the time of the samples: in a replay of old data, that of the newest one."""
+        now = time.time_ns()
+        return self.newest_ns if abs(now - self.newest_ns) > _OTHER_TIMES_NS else now
+
     def _see_rows(self, rows: ScoredRows) -> None:
         times, severity = rows.scores.times_ns.tolist(), rows.scores.severity.tolist()
         warm, quality = rows.warm.tolist(), rows.quality.tolist()
@@ -140,6 +167,9 @@ class Board:
         with self._lock:
             self._newest.update(zip(rows.names, map(_Newest._make, every), strict=False))
             self._silent.difference_update(rows.names)
+        if self._families.stream_severity is not None:
+            for name, one in zip(rows.names, severity, strict=True):
+                self._families.stream_severity.of(name).set(one)
         self.newest_ns = max(self.newest_ns, max(times, default=0))
 
 

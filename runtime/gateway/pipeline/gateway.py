@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from runtime.alarms.budget import parse_false_alarms
 from runtime.gateway.config.options import GatewayOptions, JournalOptions
 from runtime.gateway.engine.engine import Engine
 from runtime.gateway.engine.settings import EngineSettings
@@ -43,6 +44,7 @@ _TICK_ROWS, _RECORD_ROWS = 20_000, 20_000
 _LOOK_S = 0.2
 _END_S = 4.5
 _EXTEND_S = 60.0
+_WEEK_S = 604_800.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,8 @@ class Setup:
     files: Mapping[str, Path]
     """Of the detectors, by the models' keys."""
     choices: Sequence[ModelChoice]
+    budgets: Mapping[str, str]
+    """False-alarm budgets that are not the file's, by the models' keys."""
     sources: Sequence[tuple[Source, PayloadOptions]]
     sinks: Sequence[Sink]
     is_durable: bool
@@ -96,6 +100,7 @@ class Gateway:
             setup.options.name,
             __version__,
             channels={one.key: one.channels for one in setup.choices},
+            units=_units(setup.detectors),
             families=families,
         )
         self.models = Models(kept.folder / "models", threads=setup.options.threads, say=say)
@@ -251,7 +256,14 @@ class Gateway:
         )
         inputs = []
         for source, payload in setup.sources:
-            intake = Intake(source.name, payload, roster, families, say)
+            intake = Intake(
+                source.name,
+                payload,
+                roster,
+                families,
+                say,
+                clock_is_set=lambda: not self._clocks.trouble,
+            )
             intake.restore(list(self.engine.parts.values()), now_s)
             inputs.append(Input(source, intake))
         self._reader = Reader(
@@ -313,10 +325,25 @@ class Gateway:
         families.queue.of("records").set(self._records.weight)
         for sink in self._setup.sinks:
             families.sink_waiting.of(sink.name).set(sink.waiting)
+            families.connected.of(sink.name).set(not sink.trouble)
+            dropped = families.dropped.of(f"sink {sink.name}")
+            dropped.inc(max(0, sink.dropped - dropped.value))
         for worker in self.watchdog.workers:
             families.standing.of(worker.name).set(worker.idle_s)
+        self._count_streams()
         self._notifier.watchdog(progressed=not self.healthy())
         self._say.flush()
+
+    def _count_streams(self) -> None:
+        families, states = self._families, self.board.states(self.engine)
+        for state in ("scored", "warming", "silent", "stopped", "muted"):
+            families.streams.of(state).set(states[state])
+        families.mutes.set(len(self.engine.orders.mutes))
+        families.clock_set.set(not self._clocks.trouble)
+        for key, group in list(self.engine.groups.items()):
+            budget = self._setup.budgets.get(key, group.detector.metadata.false_alarms)
+            promised = len(group.names) * parse_false_alarms(budget) * _WEEK_S
+            families.events_budget.of(key).set(promised)
 
     def _snapshot_if_due(self, engine: Engine) -> None:
         if time.monotonic() >= self._next_snapshot_s and not self._keeper.busy:
@@ -334,6 +361,7 @@ class Gateway:
         until = time.monotonic() + _END_S
         self._notifier.stopping()
         self.swapper.stop()
+        self._scorer.hurry()
         self._reader.stop()
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
@@ -357,6 +385,12 @@ class Gateway:
         for source, _ in self._setup.sources:
             source.close(0.5)
         self._say.flush(everything=True)
+
+
+def _units(detectors: Mapping[str, Detector]) -> dict[str, str]:
+    metas = [detector.metadata for detector in detectors.values()]
+    pairs = [pair for meta in metas for pair in zip(meta.channels, meta.units, strict=True)]
+    return {channel: unit for channel, unit in pairs if unit}
 
 
 def _apart_from_warming(settings: EngineSettings) -> EngineSettings:

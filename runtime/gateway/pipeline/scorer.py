@@ -20,6 +20,7 @@ _WAIT_S = 0.25
 _MOST_ROWS = 5_000
 """Rows of one call: whole ticks, as many as have gathered."""
 _ACKNOWLEDGED_S = 1.0
+_FULL_S = 0.01
 
 Watch = Callable[[Outputs], None]
 """Sees all outputs, for metrics and the page."""
@@ -60,6 +61,7 @@ class Scorer:
         self._said: dict[str, int] = dict(engine.acknowledged)
         self._spoke = 0  # the last sequence that led to something
         self._next_s = 0.0
+        self._hurry = False
 
     def run(self) -> None:
         """Works until the committer has closed the records and all of them are scored."""
@@ -68,6 +70,8 @@ class Scorer:
             records = self._records.take(_MOST_ROWS, timeout_s=_WAIT_S)
             if records:
                 self.take(records)
+            for sink in self._sinks:
+                sink.tick()
             self._say_acknowledged()
             self._snapshot(self.engine)
         self._worker.end()
@@ -81,6 +85,10 @@ class Scorer:
                 self._publish(outputs)
                 started = time.perf_counter()
 
+    def hurry(self) -> None:
+        """Waits for no sink any more: the process ends."""
+        self._hurry = True
+
     def flush(self) -> None:
         """Scores what is held for late rows: the data are over."""
         self._publish(self.engine.flush())
@@ -92,10 +100,18 @@ class Scorer:
             self._spoke = outputs.sequence
         for sink in self._sinks:
             if outputs.sequence > self._said.get(sink.name, 0) or outputs.sequence == 0:
+                self._wait_for(sink)
                 sink.write(outputs)
                 if outputs.repeat:
                     self._families.repeats.inc(sum(len(rows.names) for rows in outputs.scored))
         self._watch(outputs)
+
+    def _wait_for(self, sink: Sink) -> None:
+        """Waits while a sink that hands over is full: those before wait too, up to the source."""
+        while sink.fullness >= 1 and not sink.trouble and not self._hurry:
+            self._worker.beat()
+            time.sleep(_FULL_S)
+            sink.tick()
 
     def _cut(self, records: Sequence[tuple[int, Record]]) -> list[Sequence[tuple[int, Record]]]:
         """Cuts where what goes out changes: where a sink was, and where repeats end."""

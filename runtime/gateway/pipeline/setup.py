@@ -21,6 +21,7 @@ from runtime.gateway.pipeline.signatures import check_signature
 from runtime.gateway.protocols import Client, Sink, Source
 from runtime.gateway.rules.running import Running
 from runtime.gateway.sinks.csv import CSVSink
+from runtime.gateway.sinks.documents import repeated
 from runtime.gateway.sinks.home_assistant import HomeAssistant
 from runtime.gateway.sinks.jsonl import JSONLinesSink
 from runtime.gateway.sinks.line_protocol import LineProtocolSink
@@ -222,7 +223,7 @@ def _sink(config: Config, one: SinkConfig, outbox: Callable[[str], Outbox]) -> S
             additions.append(HomeAssistant(one.home_assistant))
     subscriptions = [s for addition in additions for s in addition.subscriptions]
     broker = config.broker(one.broker, suffix=f"-{one.name}-out")
-    client = make_client(broker, will=will, subscriptions=subscriptions)
+    client = make_client(broker, will=will, subscriptions=subscriptions, repeated=repeated)
     client.connect()
     if one.kind == "thingsboard":
         return ThingsBoardSink(one.name, client, one.options, outbox=outbox(one.name))

@@ -106,6 +106,10 @@ class LineProtocolSink:
             self._selection.forget(stream)
             self._heads.pop(stream, None)
 
+    def tick(self) -> None:
+        """Tries again to write what is kept."""
+        self._file.tick()
+
     @property
     def acknowledged(self) -> int:
         """All outputs up to this sequence number were written, or dropped."""
