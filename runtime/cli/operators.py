@@ -90,8 +90,8 @@ def _duration(text: str) -> float:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from runtime.gateway.answer_text import answer_lines
-    from runtime.gateway.ask import ask
+    from runtime.gateway.pipeline.ask import ask
+    from runtime.gateway.rules.answer_text import answer_lines
 
     wait_s = args.wait
     if wait_s is None:

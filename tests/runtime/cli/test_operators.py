@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-import runtime.gateway.ask as asking
+import runtime.gateway.pipeline.ask as asking
 from runtime.cli.app import main
 
 
