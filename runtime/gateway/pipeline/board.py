@@ -44,6 +44,7 @@ class Board:
         gateway: Its name.
         version: Of kad.
         channels: Channels of each model, by key.
+        periods_ns: The same of their periods.
         families: The metrics.
     """
 
@@ -53,8 +54,10 @@ class Board:
         version: str,
         *,
         channels: Mapping[str, Sequence[str]],
+        periods_ns: Mapping[str, int],
         families: Families,
     ) -> None:
+        self._periods_ns = periods_ns
         self._gateway, self._version = gateway, version
         self._channels, self._families = channels, families
         self._lock = threading.Lock()
@@ -128,14 +131,26 @@ class Board:
     def _see_rows(self, rows: ScoredRows) -> None:
         times, severity = rows.scores.times_ns.tolist(), rows.scores.severity.tolist()
         warm, quality = rows.warm.tolist(), rows.quality.tolist()
-        holes = int(np.count_nonzero(rows.quality & _GAP))
-        if holes:
-            self._families.holes.inc(holes)
+        holes = np.flatnonzero(rows.quality & _GAP)
+        if len(holes):
+            self._families.holes.inc(sum(self._missing(rows, step) for step in holes.tolist()))
         every = zip(repeat(rows.model), times, severity, warm, quality)
         with self._lock:
             self._newest.update(zip(rows.names, map(_Newest._make, every), strict=False))
             self._silent.difference_update(rows.names)
         self.newest_ns = max(self.newest_ns, max(times, default=0))
+
+    def _missing(self, rows: ScoredRows, step: int) -> int:
+        """Returns how many rows never came at a step, or before one that warms up again."""
+        if rows.scores.rows[step] < 0:
+            return 1
+        name, time_ns = rows.names[step], int(rows.scores.times_ns[step])
+        if step and rows.names[step - 1] == name:
+            last_ns = int(rows.scores.times_ns[step - 1])
+        else:
+            last_ns = self._newest.get(name, _NOTHING).time_ns
+        slots = round((time_ns - last_ns) / self._periods_ns[rows.model]) if last_ns else 2
+        return max(1, slots - 1)
 
 
 def _summary(name: str, one: _Newest, *, silent: bool) -> StreamSummary:

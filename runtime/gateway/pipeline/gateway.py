@@ -89,6 +89,7 @@ class Gateway:
             setup.options.name,
             __version__,
             channels={one.key: one.channels for one in setup.choices},
+            periods_ns={one.key: round(one.period_s * 1e9) for one in setup.choices},
             families=families,
         )
         self.engine = Engine(setup.detectors, setup.settings, aside=kept.aside, trouble=say.warning)
@@ -161,6 +162,10 @@ class Gateway:
             setup.sinks,
             controls=self.controls,
             repeat_to=self._repeat_to,
+            acknowledged={
+                **self.engine.acknowledged,
+                **self._kept.acknowledged(self.engine.sequence),
+            },
             watch=self.board.see,
             snapshot=self._snapshot_if_due,
             worker=self.watchdog.worker("scorer"),

@@ -34,6 +34,7 @@ class Scorer:
         sinks: Where outputs go.
         controls: Where it says how far the sinks are.
         repeat_to: Outputs up to this sequence may have gone out before.
+        acknowledged: How far each sink was when the gateway ended.
         watch: Sees all outputs.
         snapshot: Begins a snapshot where one is due.
         worker: Where progress is said.
@@ -48,6 +49,7 @@ class Scorer:
         *,
         controls: Controls,
         repeat_to: int,
+        acknowledged: Mapping[str, int],
         watch: Watch,
         snapshot: Callable[[Engine], None],
         worker: Worker,
@@ -57,7 +59,7 @@ class Scorer:
         self._controls, self._repeat_to = controls, repeat_to
         self._watch, self._snapshot = watch, snapshot
         self._worker, self._families = worker, families
-        self._said: dict[str, int] = dict(engine.acknowledged)
+        self._said: dict[str, int] = dict(acknowledged)
         self._spoke = 0  # the last sequence that led to something
         self._next_s = 0.0
 
