@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -172,8 +173,8 @@ class Watcher:
     def save(self, folder: Path) -> None:
         """Writes what was seen."""
         names = ("stream", "time_ms", "arrived", "marked", "again", "score", "severity", "alarm")
-        columns = zip(*self.rows, strict=True) if self.rows else [()] * len(names)
-        arrays = dict(zip(names, map(np.array, columns), strict=True))
+        columns: Sequence[Sequence[Any]] = list(zip(*self.rows, strict=True)) or [()] * len(names)
+        arrays: dict[str, Any] = dict(zip(names, map(np.array, columns), strict=True))
         np.savez(folder / "watched.npz", **arrays)
         said = {"events": self.events, "reasons": self.reasons, "other": self.other}
         (folder / "events.json").write_text(json.dumps(said))

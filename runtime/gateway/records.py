@@ -145,6 +145,23 @@ class Record:
             ) from error
 
     @classmethod
+    def acknowledged_in(cls, content: bytes) -> dict[str, int]:
+        """Reads `acknowledged` alone of what `encode` wrote.
+
+        Raises:
+            InputError: Something else.
+        """
+        try:
+            (length,) = _LENGTH.unpack_from(content)
+            header = json.loads(content[_LENGTH.size : _LENGTH.size + length])
+            return dict(header.get("acknowledged", {}))
+        except (ValueError, AttributeError, TypeError, struct.error) as error:
+            raise InputError(
+                "A record of the journal must be what this version writes. Received: "
+                f"{len(content)} bytes, {type(error).__name__}. It was written by another version."
+            ) from error
+
+    @classmethod
     def _decoded(cls, content: bytes) -> Self:
         (length,) = _LENGTH.unpack_from(content)
         at = _LENGTH.size + length

@@ -48,6 +48,7 @@ class Board:
         gateway: Its name.
         version: Of kad.
         channels: Channels of each model, by key.
+        periods_ns: The same of their periods.
         units: Of channels, for sentences.
         families: The metrics.
     """
@@ -58,10 +59,11 @@ class Board:
         version: str,
         *,
         channels: Mapping[str, Sequence[str]],
+        periods_ns: Mapping[str, int],
         units: Mapping[str, str],
         families: Families,
     ) -> None:
-        self._units = units
+        self._periods_ns, self._units = periods_ns, units
         self._gateway, self._version = gateway, version
         self._channels, self._families = channels, families
         self._lock = threading.Lock()
@@ -171,9 +173,9 @@ class Board:
     def _see_rows(self, rows: ScoredRows) -> None:
         times, severity = rows.scores.times_ns.tolist(), rows.scores.severity.tolist()
         warm, quality = rows.warm.tolist(), rows.quality.tolist()
-        holes = int(np.count_nonzero(rows.quality & _GAP))
-        if holes:
-            self._families.holes.inc(holes)
+        holes = np.flatnonzero(rows.quality & _GAP)
+        if len(holes):
+            self._families.holes.inc(sum(self._missing(rows, step) for step in holes.tolist()))
         every = zip(repeat(rows.model), times, severity, warm, quality)
         with self._lock:
             self._newest.update(zip(rows.names, map(_Newest._make, every), strict=False))
@@ -182,6 +184,18 @@ class Board:
             for name, one in zip(rows.names, severity, strict=True):
                 self._families.stream_severity.of(name).set(one)
         self.newest_ns = max(self.newest_ns, max(times, default=0))
+
+    def _missing(self, rows: ScoredRows, step: int) -> int:
+        """Returns how many rows never came at a step, or before one that warms up again."""
+        if rows.scores.rows[step] < 0:
+            return 1
+        name, time_ns = rows.names[step], int(rows.scores.times_ns[step])
+        if step and rows.names[step - 1] == name:
+            last_ns = int(rows.scores.times_ns[step - 1])
+        else:
+            last_ns = self._newest.get(name, _NOTHING).time_ns
+        slots = round((time_ns - last_ns) / self._periods_ns[rows.model]) if last_ns else 2
+        return max(1, slots - 1)
 
 
 class _Extra:

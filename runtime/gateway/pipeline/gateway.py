@@ -103,6 +103,7 @@ class Gateway:
             setup.options.name,
             __version__,
             channels={one.key: one.channels for one in setup.choices},
+            periods_ns={one.key: round(one.period_s * 1e9) for one in setup.choices},
             units=_units(setup.detectors),
             families=families,
         )
@@ -211,6 +212,10 @@ class Gateway:
             setup.sinks,
             controls=self.controls,
             repeat_to=self._repeat_to,
+            acknowledged={
+                **self.engine.acknowledged,
+                **self._kept.acknowledged(self.engine.sequence),
+            },
             watch=self._see,
             look=self.board.look_at,
             snapshot=self._snapshot_if_due,

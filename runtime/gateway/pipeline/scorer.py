@@ -35,6 +35,7 @@ class Scorer:
         sinks: Where outputs go.
         controls: Where it says how far the sinks are.
         repeat_to: Outputs up to this sequence may have gone out before.
+        acknowledged: How far each sink was when the gateway ended.
         watch: Sees all outputs.
         look: Looks at the engine, once a second: nobody else may while it works.
         snapshot: Begins a snapshot where one is due.
@@ -50,6 +51,7 @@ class Scorer:
         *,
         controls: Controls,
         repeat_to: int,
+        acknowledged: Mapping[str, int],
         watch: Watch,
         look: Callable[[Engine], None],
         snapshot: Callable[[Engine], None],
@@ -60,7 +62,7 @@ class Scorer:
         self._controls, self._repeat_to = controls, repeat_to
         self._watch, self._look, self._snapshot = watch, look, snapshot
         self._worker, self._families = worker, families
-        self._said: dict[str, int] = dict(engine.acknowledged)
+        self._said: dict[str, int] = dict(acknowledged)
         self._spoke = 0  # the last sequence that led to something
         self._next_s = 0.0
         self._hurry = False
