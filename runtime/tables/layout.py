@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from runtime.clock.names import time_name_rank
 from runtime.errors import InputError
-from runtime.tables.cells import is_number, is_stated
 from runtime.tables.formulas import from_text
+from runtime.tables.numbers import is_number, is_stated
 from runtime.tables.records import SPACES, split_line
 
 __all__ = ["Layout", "find_layout"]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from runtime.errors import InputError
-from runtime.tables.cells import CellStyle, ColumnCells, is_number, parse_cell, unit_stated
+from runtime.tables.cells import CellStyle, ColumnCells
+from runtime.tables.numbers import is_number, parse_cell, unit_stated
 from runtime.tables.settle import settle
 
 
