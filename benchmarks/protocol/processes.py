@@ -38,11 +38,7 @@ def installed(*packages: str) -> list[str]:
 
 
 def measured_apart(
-    module: str,
-    *arguments: str,
-    question: Any = None,
-    environment: dict[str, str] | None = None,
-    timeout_s: float | None = None,
+    module: str, *arguments: str, question: Any = None, environment: dict[str, str] | None = None
 ) -> Any:
     """Runs a module as a process of its own and returns its answer, the last line it prints.
 
@@ -51,10 +47,8 @@ def measured_apart(
         *arguments: Of its command line.
         question: JSON on its standard input.
         environment: Variables on top of this process's.
-        timeout_s: It is ended after so many seconds.
 
     Raises:
-        subprocess.TimeoutExpired: It took longer.
         RuntimeError: It failed; the message is what it wrote to standard error.
     """
     done = subprocess.run(
@@ -64,7 +58,6 @@ def measured_apart(
         text=True,
         check=False,
         env={**os.environ, **(environment or {})},
-        timeout=timeout_s,
     )
     if done.returncode:
         raise RuntimeError(done.stderr)
