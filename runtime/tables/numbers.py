@@ -32,6 +32,7 @@ _WITH_UNIT = re.compile(rf"({_NUMBER})\s?({_UNIT})")
 _EXPONENT = re.compile(r"([^eE]*)((?:[eE].*)?)")
 _FIRST = re.compile(r"([+-]?(?:\d[\d.,]*|[.,]\d+))((?:[eE][+-]?\d+)?)")
 _LIMIT = re.compile(rf"(?:[<>≤≥]=?)\s*({_NUMBER})")
+_MINUS_BEHIND = re.compile(r"[\d.,].*[\d.,]\s?-|\d\s?-")
 _POINTS = re.compile(r"\.[^.\n]*\.")
 _CERTAIN_POINT = re.compile(r"^[+-]?\d+\.(?:\d\d?|\d{4,})?$", re.MULTILINE)
 _CURRENCIES = frozenset("€$£¥")
@@ -53,9 +54,14 @@ def parse_cell(text: str, decimal: Decimal | None) -> tuple[float | None, str | 
         UnclearNumberError: Two readings fit.
     """
     sign = 1.0
+    if text.startswith("'"):
+        # Cells in apostrophes, and the apostrophe by which a spreadsheet keeps text as it is.
+        text = text[1:].removesuffix("'").strip()
+    text = text.replace("−", "-")
     if text.startswith("(") and text.endswith(")"):
         text, sign = text[1:-1].strip(), -1.0
-    text = text.replace("−", "-")
+    elif _MINUS_BEHIND.fullmatch(text):
+        text, sign = text[:-1].rstrip(), -1.0
     currency = None
     if text[:1] in _CURRENCIES and text[1:2]:
         currency, text = text[0], text[1:].lstrip()
@@ -128,9 +134,17 @@ def _mark_of(digits: str, exponent: str) -> tuple[Decimal | None, bool]:
 
 
 def _is_grouped(whole: str, mark: str) -> bool:
-    """Whether the digits before a decimal mark are in threes, or without any marks."""
+    """Whether the digits before a decimal mark are in groups, or without any marks.
+
+    Groups have three digits; in India, by commas, all but the last have two.
+    """
     first, *others = whole.lstrip("+-").split(mark)
-    return not others or (0 < len(first) <= 3 and all(len(group) == 3 for group in others))
+    if not others:
+        return True
+    *middle, last = map(len, others)
+    in_threes = 0 < len(first) <= 3 and all(size == 3 for size in middle)
+    in_twos = mark == "," and 0 < len(first) <= 2 and all(size == 2 for size in middle)
+    return last == 3 and (in_threes or in_twos)
 
 
 def decimal_evidence(cells: Iterable[str]) -> set[str]:
@@ -149,7 +163,7 @@ def decimal_evidence(cells: Iterable[str]) -> set[str]:
 
 
 def _bare(cell: str) -> str:
-    return cell.strip().lstrip("(<>≤≥=− ").rstrip(") ")
+    return cell.strip().lstrip("'(<>≤≥=− ").rstrip(") ")
 
 
 def unit_stated(cells: Iterable[str]) -> str | None:
