@@ -1,35 +1,53 @@
-"""The process around the gateway: configuration, state folder, signals, HTTP server."""
+"""The process around the gateway: configuration, state folder, signals, reloads, HTTP server."""
 
+import hashlib
+import json
+import logging
 import signal
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
-from runtime.errors import ConfigError, InputError
+from runtime.errors import ConfigError, InputError, KadError
+from runtime.files import write_atomically
+from runtime.gateway.config.options import ModelOptions
 from runtime.gateway.config.read import Config, read_config
 from runtime.gateway.config.traps import traps
+from runtime.gateway.engine.settings import EngineSettings
 from runtime.gateway.journal.outbox import Outbox
+from runtime.gateway.mqtt.make import make_client
 from runtime.gateway.operate.clocks import Clocks, kernel_synchronised
 from runtime.gateway.operate.families import Families
 from runtime.gateway.operate.http import Answers
-from runtime.gateway.operate.logs import Log
+from runtime.gateway.operate.logs import Level, Log
 from runtime.gateway.operate.metrics import Registry
 from runtime.gateway.operate.server import Server
 from runtime.gateway.operate.status import Overview, StreamHistory
 from runtime.gateway.operate.systemd import Notifier
 from runtime.gateway.payloads.options import PayloadOptions
+from runtime.gateway.pipeline.commander import Commander
 from runtime.gateway.pipeline.gateway import Gateway, Setup
 from runtime.gateway.pipeline.kept import Kept
 from runtime.gateway.pipeline.passing import PassingSink, PassingSource
-from runtime.gateway.pipeline.setup import load_models, open_sinks, open_sources
-from runtime.gateway.protocols import Sink, Source
+from runtime.gateway.pipeline.setup import (
+    LoadedModels,
+    OwnedSource,
+    load_models,
+    open_sinks,
+    open_sources,
+)
+from runtime.gateway.protocols import Client, Sink, Source, Subscription
+from runtime.gateway.rules.commands import SwapCommand
 from runtime.gateway.sinks.line_protocol import LineProtocolSink
 from runtime.gateway.sources.stdin import StdinSource
 
 __all__ = ["run"]
+
+_SWAPPED, _FILTERS = "swapped.json", "filters.json"
 
 
 def run(path: str | Path) -> int:
@@ -44,71 +62,340 @@ def run(path: str | Path) -> int:
     Raises:
         KadError: It cannot start.
     """
+    notifier = Notifier()
+    config = _read(Path(path))
+    while True:
+        process = _Process(config, notifier)
+        code = process.run()
+        if process.next is None or code:
+            return code
+        config = process.next
+
+
+def _read(path: Path) -> Config:
+    """Reads a configuration and refuses what would lose or repeat messages.
+
+    Raises:
+        KadError: It cannot be used.
+    """
     config = read_config(path)
     wrong = [line.removeprefix("error: ") for line in traps(config) if line.startswith("error: ")]
     if wrong:
         raise ConfigError(wrong[0])
-    registry = Registry()
-    families = Families(registry, per_stream=config.http.per_stream)
-    say = Log(
-        style=config.gateway.log,
-        least=config.gateway.log_level,
-        on_held=families.log_suppressed.inc,
-    )
-    families.started.set(time.time())
-    models = load_models(config)
-    for note in models.notes:
-        say.info("budget", note)
-    for key, detector in models.detectors.items():
-        families.model_info.of(f"{key}:{detector.metadata.identity[:12]}").set(1)
-    clocks = Clocks(
-        synchronised=kernel_synchronised,
-        on_step=lambda seconds: _stepped(seconds, say, families),
-    )
-    with ExitStack() as stack:
-        kept = Kept.open(config.gateway.state, config.journal, journal=config.is_durable)
-        stack.callback(kept.close)
-        outboxes: list[Outbox] = []
+    return replace(config, models=_swapped(config))
 
-        def outbox(name: str) -> Outbox:
-            box = Outbox.open(
-                config.gateway.state / "outbox" / name,
-                max_bytes=config.journal.outbox_mb * 2**20,
-                full="drop-oldest",
-            )
-            outboxes.append(box)
-            stack.callback(box.close)
-            return box
 
-        sources, sinks = _joined(open_sources(config), open_sinks(config, outbox))
-        families.outbox_bytes.ask(lambda: float(sum(box.bytes for box in outboxes)))
-        gateway = Gateway(
-            Setup(
-                options=config.gateway,
-                journal=config.journal,
-                settings=models.settings,
-                detectors=models.detectors,
-                choices=models.choices,
-                sources=sources,
-                sinks=sinks,
-                is_durable=config.is_durable,
-            ),
-            kept,
-            say=say,
-            families=families,
-            clocks=clocks,
-            notifier=Notifier(),
+def _swapped(config: Config) -> list[ModelOptions]:
+    """Returns the models, with files that a command put in their place.
+
+    Such a file holds as long as the configuration names the one that it took the place of.
+    """
+    try:
+        said = json.loads((config.gateway.state / _SWAPPED).read_bytes())
+        files = {str(key): (Path(new), str(old)) for key, (new, old) in said.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return list(config.models)
+    return [
+        replace(model, file=files[model.key][0])
+        if model.key in files and files[model.key][1] == str(model.file)
+        else model
+        for model in config.models
+    ]
+
+
+class _Process:
+    """One life of the gateway, from a configuration to the next one that needs another life."""
+
+    def __init__(self, config: Config, notifier: Notifier) -> None:
+        self.next: Config | None = None
+        """The configuration to begin anew with; None: it is over."""
+        self._config, self._notifier = config, notifier
+        self._registry = Registry()
+        self._families = Families(self._registry, per_stream=config.http.per_stream)
+        self._say = Log(
+            style=config.gateway.log,
+            least=config.gateway.log_level,
+            on_held=self._families.log_suppressed.inc,
+            secrets=_secrets(config),
         )
-        _serve(config, gateway, registry, families, say, stack)
-        _handle_signals(gateway, stack)
-        return gateway.run()
+        self._families.started.set(time.time())
+        logger = logging.getLogger("runtime.gateway")
+        logger.handlers, logger.propagate = [_Handler(self._say)], False
+        logger.setLevel(logging.INFO)
+        kept_by = (lambda: None) if config.gateway.trust_clock else kernel_synchronised
+        self._clocks = Clocks(synchronised=kept_by, on_step=self._stepped)
+        self._hang_up = threading.Event()
+        self._next_look_s = time.monotonic() + config.gateway.reload_s
+        self._content = ""
+
+    def run(self) -> int:
+        """Runs the gateway.
+
+        Raises:
+            KadError: It cannot start.
+        """
+        config, say = self._config, self._say
+        models = load_models(config)
+        self._said_of(models)
+        self._content = _content_of(config)
+        with ExitStack() as stack:
+            kept = Kept.open(config.gateway.state, config.journal, journal=config.is_durable)
+            stack.callback(kept.close)
+            sources, sinks = _joined(
+                self._sources(), open_sinks(config, lambda name: self._outbox(name, stack))
+            )
+            self._gateway = Gateway(
+                Setup(
+                    options=config.gateway,
+                    journal=config.journal,
+                    settings=models.settings,
+                    detectors=models.detectors,
+                    files={model.key: model.file for model in config.models},
+                    choices=models.choices,
+                    pasts={
+                        m.key: str(config.folder / m.history) for m in config.models if m.history
+                    },
+                    budgets={m.key: m.false_alarms for m in config.models if m.false_alarms},
+                    sources=sources,
+                    sinks=sinks,
+                    is_durable=config.is_durable,
+                ),
+                kept,
+                say=say,
+                families=self._families,
+                clocks=self._clocks,
+                notifier=self._notifier,
+            )
+            self._commander = Commander(
+                folder=config.gateway.state if config.commands.folder else None,
+                client=self._command_client(),
+                controls=self._gateway.controls,
+                swap=self._swap,
+                clock_is_set=lambda: not self._clocks.trouble,
+                say=say,
+            )
+            stack.callback(self._commander.close)
+            self._gateway.on_answers = self._commander.answer
+            self._gateway.every_second = self._every_second
+            self._serve(stack)
+            self._handle_signals(stack)
+            return self._gateway.run()
+
+    def _sources(self) -> list[tuple[Source, PayloadOptions]]:
+        """Opens the sources, and keeps what they ask for, for the next life."""
+        path = self._config.gateway.state / _FILTERS
+        try:
+            raw = json.loads(path.read_bytes())
+            former = {str(name): [str(one) for one in filters] for name, filters in raw.items()}
+        except (OSError, ValueError, AttributeError, TypeError):
+            former = {}
+        sources = open_sources(self._config, former)
+        self._owned = [one for one, _ in sources if isinstance(one, OwnedSource)]
+        self._sessions_lost = {one.name: 0 for one in self._owned}
+        now = {one.name: list(one.filters) for one in self._owned}
+        try:
+            write_atomically(path, json.dumps({**former, **now}))
+        except InputError as error:
+            self._say.warning("state", str(error))
+        return sources
+
+    def _look_for_holes(self) -> None:
+        for source in self._owned:
+            lost = source.sessions_lost
+            if lost > self._sessions_lost[source.name]:
+                self._sessions_lost[source.name] = lost
+                text = (
+                    f"The broker of {source.name} had forgotten the session: what it had kept for "
+                    "this gateway is lost."
+                )
+                self._say.error("hole", text)
+                self._gateway.controls.note("hole", text)
+
+    def _said_of(self, models: LoadedModels) -> None:
+        for note in models.notes:
+            self._say.info("budget", note)
+        for key, detector in models.detectors.items():
+            self._families.model_info.of(f"{key}:{detector.metadata.identity[:12]}").set(1)
+
+    def _outbox(self, name: str, stack: ExitStack) -> Outbox:
+        box = Outbox.open(
+            self._config.gateway.state / "outbox" / name,
+            max_bytes=self._config.journal.outbox_mb * 2**20,
+            full="drop-oldest",
+        )
+        stack.callback(box.close)
+        self._families.outbox_bytes.ask(lambda: float(box.bytes))
+        return box
+
+    def _command_client(self) -> Client | None:
+        options = self._config.commands
+        if not options.topic:
+            return None
+        broker = self._config.broker(options.broker, suffix="-commands")
+        client = make_client(broker, subscriptions=[Subscription(options.topic)])
+        client.connect()
+        return client
+
+    def _every_second(self) -> None:
+        self._commander.look()
+        self._look_for_holes()
+        now = time.monotonic()
+        is_due = self._config.gateway.reload_s and now >= self._next_look_s
+        if is_due:
+            self._next_look_s = now + self._config.gateway.reload_s
+        if self._hang_up.is_set() or (is_due and _content_of(self._config) != self._content):
+            self._hang_up.clear()
+            self._reload()
+
+    def _reload(self) -> None:
+        """Takes a changed configuration; one that cannot be used changes nothing."""
+        if self._gateway.swapper.busy:
+            return
+        self._notifier.reloading()
+        try:
+            config = _read(self._config.path)
+            self._content = _content_of(config)
+            if _apart(config) != _apart(self._config):
+                self.next = config
+                self._say.info("reload", "The configuration has changed: the gateway begins anew.")
+                self._gateway.stop()
+            else:
+                self._config = config
+                self._gateway.swapper.take(lambda _: self._loaded(config))
+                self._say.info("reload", "The configuration was read again.")
+        except KadError as error:
+            self._content = _content_of(self._config)
+            self._families.reloads.of("refused").inc()
+            self._say.error("reload", f"The last configuration stays: {error}")
+        else:
+            self._families.reloads.of("taken").inc()
+        self._notifier.ready()
+
+    def _loaded(self, config: Config) -> EngineSettings:
+        """Loads and verifies the models of a configuration.
+
+        Raises:
+            KadError: One cannot be used.
+        """
+        models = load_models(config)
+        self._check_same_columns(models)
+        for model in config.models:
+            self._gateway.models.keep(models.detectors[model.key], model.file)
+        self._said_of(models)
+        return models.settings
+
+    def _check_same_columns(self, models: LoadedModels) -> None:
+        for key, columns in self._gateway.columns.items():
+            choice = next((one for one in models.choices if one.key == key), None)
+            if choice is not None and choice.columns != columns:
+                raise ConfigError(
+                    f"Another model of {key} must have the channels {', '.join(columns)}. "
+                    f"Received: {', '.join(choice.columns)}. Give it a [[model]] of its own."
+                )
+
+    def _swap(self, command: SwapCommand) -> None:
+        config, controls = self._config, self._gateway.controls
+
+        def refuse(text: str) -> None:
+            controls.command({"id": command.id, "refused": text})
+
+        options = next((model for model in config.models if model.key == command.model), None)
+        if options is None or self._gateway.swapper.busy:
+            known = ", ".join(model.key for model in config.models)
+            refuse(
+                f"A swap must name a model among {known}, while no other is under way. "
+                f"Received: {command.model}."
+            )
+            return
+        file = Path(command.file)
+        models = [
+            replace(model, file=file) if model.key == command.model else model
+            for model in config.models
+        ]
+        changed = replace(config, models=models)
+
+        def make(_before: EngineSettings) -> EngineSettings:
+            try:
+                settings = self._loaded(changed)
+            except (KadError, InputError) as error:
+                refuse(str(error))
+                raise
+            said = {command.model: [str(file), str(options.file)]}
+            write_atomically(config.gateway.state / _SWAPPED, json.dumps(said))
+            self._config, self._content = changed, _content_of(changed)
+            controls.command(command.to_json())
+            return settings
+
+        self._gateway.swapper.take(make)
+
+    def _serve(self, stack: ExitStack) -> None:
+        http = self._config.http
+        if not http.enabled:
+            return
+        token = ""
+        if http.token_file is not None:
+            try:
+                token = (self._config.folder / http.token_file).read_text().strip()
+            except OSError as error:
+                raise ConfigError(
+                    f"`token_file` in [http] must be a file. Received: {error.strerror}."
+                ) from error
+        server = Server(
+            Answers(_Status(self._gateway, self._commander), self._registry, token=token),
+            host=http.host,
+            port=http.port,
+            allow_remote=http.allow_remote,
+            on_error=lambda error: self._say.error("http", f"{type(error).__name__}: {error}"),
+            on_status=lambda status: self._families.http_requests.of(str(status)).inc(),
+        )
+        server.start()
+        stack.callback(server.close)
+        self._say.info("http", "Metrics, probes and the page are served.", url=server.url)
+
+    def _handle_signals(self, stack: ExitStack) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            self._gateway.stop()
+
+        def hang_up(_number: int, _frame: FrameType | None) -> None:
+            self._hang_up.set()
+
+        for number, handler in (
+            (signal.SIGTERM, stop),
+            (signal.SIGINT, stop),
+            (getattr(signal, "SIGHUP", None), hang_up),
+        ):
+            if number is not None:
+                before = signal.signal(number, handler)
+                stack.callback(signal.signal, number, before)
+
+    def _stepped(self, seconds: float) -> None:
+        self._families.clock_steps.inc()
+        self._say.warning("clock", "The wall clock was set.", seconds=seconds)
+
+
+class _Handler(logging.Handler):
+    """Brings what the clients log into the process's log."""
+
+    def __init__(self, say: Log) -> None:
+        super().__init__()
+        self._said = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level: Level = "error" if record.levelno >= logging.ERROR else "warning"
+        if record.levelno < logging.WARNING:
+            level = "info"
+        kind = record.name.rpartition(".")[2]
+        self._said.say(level, kind, record.getMessage())
 
 
 class _Status:
     """What the HTTP server asks; see `Status`."""
 
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
+    def __init__(self, gateway: Gateway, commander: Commander) -> None:
+        self._gateway, self._commander = gateway, commander
 
     def healthy(self) -> Sequence[str]:
         return self._gateway.healthy()
@@ -117,56 +404,46 @@ class _Status:
         return self._gateway.ready()
 
     def overview(self) -> Overview:
-        return self._gateway.board.overview()
+        return self._gateway.overview()
 
     def history(self, stream: str) -> StreamHistory | None:
-        return self._gateway.board.stream(stream)
+        return self._gateway.history(stream)
 
     def mute(self, stream: str, channel: str | None, until_ns: int | None, origin: str) -> None:
-        raise InputError(f"Streams cannot be muted here. Received: {stream!r} by {origin}.")
+        self._commander.mute(stream, channel, until_ns, origin)
 
 
-def _serve(
-    config: Config,
-    gateway: Gateway,
-    registry: Registry,
-    families: Families,
-    say: Log,
-    stack: ExitStack,
-) -> None:
-    if not config.http.enabled:
-        return
-    token = ""
-    if config.http.token_file is not None:
+def _secrets(config: Config) -> list[str]:
+    """Returns what no line of the log may contain."""
+    found = []
+    for name in config.brokers:
+        password = config.broker(name).credentials().password
+        if password:
+            found.append(password.decode(errors="replace"))
+    return found
+
+
+def _content_of(config: Config) -> str:
+    """Returns what changes with the content of the configuration or a model's file."""
+    digest = hashlib.sha256()
+    for path in (config.path, *(model.file for model in config.models)):
         try:
-            token = (config.folder / config.http.token_file).read_text().strip()
-        except OSError as error:
-            raise ConfigError(
-                f"`token_file` in [http] must be a file. Received: {error.strerror}."
-            ) from error
-    server = Server(
-        Answers(_Status(gateway), registry, token=token),
-        host=config.http.host,
-        port=config.http.port,
-        allow_remote=config.http.allow_remote,
-        on_error=lambda error: say.error("http", f"{type(error).__name__}: {error}"),
-        on_status=lambda status: families.http_requests.of(str(status)).inc(),
-    )
-    server.start()
-    stack.callback(server.close)
-    say.info("http", "Metrics, probes and the page are served.", url=server.url)
+            digest.update(path.read_bytes())
+        except OSError:
+            digest.update(b"missing")
+    return digest.hexdigest()
 
 
-def _handle_signals(gateway: Gateway, stack: ExitStack) -> None:
-    if threading.current_thread() is not threading.main_thread():
-        return
+def _apart(config: Config) -> Config:
+    """Returns a configuration without what changes while the gateway runs.
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        gateway.stop()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        before = signal.signal(number, stop)
-        stack.callback(signal.signal, number, before)
+    The names of the models and whom they score are the reader's, too.
+    """
+    models = [
+        ModelOptions(file=Path(), key=m.key, streams=m.streams, running=m.running)
+        for m in config.models
+    ]
+    return replace(config, models=models, floods=None)
 
 
 def _joined(
@@ -182,8 +459,3 @@ def _joined(
                 sources[place] = (passing, payload)
                 sinks[number] = PassingSink(sink, passing)
     return sources, sinks
-
-
-def _stepped(seconds: float, say: Log, families: Families) -> None:
-    families.clock_steps.inc()
-    say.warning("clock", "The wall clock was set.", seconds=seconds)

@@ -55,6 +55,20 @@ class Sink(Protocol):
         """
         ...
 
+    def tick(self) -> None:
+        """Passes on what waits; called a few times a second, whether there are outputs or not."""
+        ...
+
+    @property
+    def fullness(self) -> float:
+        """How much of its bound is taken by what waits; from 1 on the oldest scores are dropped."""
+        ...
+
+    @property
+    def dropped(self) -> int:
+        """Scores that were dropped so far."""
+        ...
+
     @property
     def acknowledged(self) -> int:
         """All outputs up to this sequence number are with the other side, or were dropped."""

@@ -59,6 +59,8 @@ class Record:
     """The configuration as far as scores and events depend on it, where it has changed."""
     new: Sequence[NewStream] = ()
     """Streams that appear."""
+    past: Sequence[Rows] = ()
+    """Rows of new streams from before, from which they learn: nothing of it goes out."""
     restored: Sequence[str] = ()
     """Streams that were put aside and speak again."""
     commands: Sequence[Mapping[str, Any]] = ()
@@ -116,11 +118,13 @@ class Record:
         if self.acknowledged:
             header["acknowledged"] = dict(self.acknowledged)
         header["rows"] = [[rows.model, *rows.values.shape] for rows in self.rows]
+        if self.past:
+            header["past"] = [[rows.model, *rows.values.shape] for rows in self.past]
         text = json.dumps(header, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
         encoded = text.encode()
         arrays = [
             np.ascontiguousarray(getattr(rows, name), dtype).tobytes()
-            for rows in self.rows
+            for rows in (*self.rows, *self.past)
             for name, dtype in _DTYPES.items()
         ]
         return b"".join([_LENGTH.pack(len(encoded)), encoded, *arrays])
@@ -163,7 +167,8 @@ class Record:
         at = _LENGTH.size + length
         header = json.loads(content[_LENGTH.size : at])
         each = []
-        for model, count, channels in header.pop("rows"):
+        now = len(header["rows"])
+        for model, count, channels in (*header.pop("rows"), *header.pop("past", ())):
             arrays = {}
             for name, dtype in _DTYPES.items():
                 size = count * channels if name == "values" else count
@@ -174,4 +179,4 @@ class Record:
         if at != len(content):
             raise ValueError
         new = [NewStream(*one) for one in header.pop("new", ())]
-        return cls(rows=each, new=new, **header)
+        return cls(rows=each[:now], past=each[now:], new=new, **header)

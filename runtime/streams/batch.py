@@ -13,6 +13,7 @@ from runtime.errors import InputError, shown
 from runtime.model.detector import Detector
 from runtime.model.outputs import of_first_step
 from runtime.streams.batch_scores import BatchScores, merged
+from runtime.streams.names import Names
 from runtime.streams.rounds import Rounds
 from runtime.streams.scores import Scores
 from runtime.streams.sealed import damaged, reading
@@ -79,7 +80,7 @@ class StreamBatch:
         self._rounds_untold = 0  # no stream has more
         self._each_row = np.array([[self._period], [1], [1]])
         self._latest = -TIME_LIMIT  # no row is due later
-        self._named(())
+        self._who = Names(())
         self.add(names)
 
     @property
@@ -94,7 +95,7 @@ class StreamBatch:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the streams."""
-        return self._names
+        return self._who.all
 
     @property
     def _options(self) -> dict[str, Any]:
@@ -110,13 +111,13 @@ class StreamBatch:
     def counts(self) -> GridCounts:
         """What happened to the rows of all streams so far."""
         total = GridCounts()
-        for stream in range(len(self._names)):
+        for stream in range(len(self.names)):
             total += self._told(stream).counts
         return total
 
     def counts_of(self, name: str) -> GridCounts:
         """What happened to the rows of one stream so far."""
-        return self._told(self._numbers([name])[0]).counts
+        return self._told(self._who.numbers([name])[0]).counts
 
     def add(self, names: Sequence[str]) -> None:
         """Takes in new streams, behind the others, which go on.
@@ -129,7 +130,7 @@ class StreamBatch:
         """
         is_many = isinstance(names, Iterable) and not isinstance(names, str | bytes)
         new = tuple(names) if is_many else ()
-        everyone = (*self._names, *new)
+        everyone = (*self.names, *new)
         is_text = is_many and all(isinstance(name, str) for name in new)
         if not is_text or len(set(everyone)) < len(everyone):
             raise InputError(
@@ -144,7 +145,7 @@ class StreamBatch:
         self._live = np.concatenate([self._live, new_live], axis=1)
         new_untold = np.zeros((_UNTOLD, 2, more), np.int64)
         self._untold = np.concatenate([self._untold, new_untold], axis=2)
-        self._named(tuple(map(str, everyone)))
+        self._who = Names(tuple(map(str, everyone)))
 
     def remove(self, names: Sequence[str]) -> BatchScores:
         """Lets go of streams, with all they have learnt; the others go on.
@@ -158,14 +159,14 @@ class StreamBatch:
         Raises:
             InputError: An unknown stream; none is removed then.
         """
-        gone = np.unique(self._numbers(names))
+        gone = np.unique(self._who.numbers(names))
         last = self._score([self._told(stream).flush() for stream in gone], gone)
-        keep = np.delete(self._every, gone)
+        keep = np.delete(self._who.every, gone)
         self._grids = [self._grids[stream] for stream in keep]
         self._rounds.keep(keep)
         self._live = self._live[:, keep]
         self._untold = self._untold[:, :, keep]
-        self._named(tuple(self._names[stream] for stream in keep))
+        self._who = Names(tuple(self.names[stream] for stream in keep))
         return last
 
     def push_many(
@@ -186,7 +187,7 @@ class StreamBatch:
         Raises:
             InputError: An unknown stream, wrong shapes, or an unusable time.
         """
-        numbers = self._numbers(streams)
+        numbers = self._who.numbers(streams)
         check_arrays(times_ns, values, self._channels)
         if len(times_ns) != len(numbers):
             raise InputError(
@@ -196,7 +197,7 @@ class StreamBatch:
             )
         if self._latest > TIME_LIMIT - self._period:
             check_times(times_ns)
-        if numbers is self._every:
+        if numbers is self._who.every:
             early = self._early(times_ns, self._live[0])
             if len(early) and (early < self._period).all():
                 return self._push_due(slice(None), times_ns, copied(values))
@@ -222,7 +223,7 @@ class StreamBatch:
         Raises:
             InputError: An unknown stream.
         """
-        streams = self._every if names is None else np.unique(self._numbers(names))
+        streams = self._who.every if names is None else np.unique(self._who.numbers(names))
         placed = [self._told(stream).flush() for stream in streams]
         for stream in streams:
             self._learn_due(stream)
@@ -244,7 +245,7 @@ class StreamBatch:
         Raises:
             InputError: An unknown stream, one twice, or an unusable time.
         """
-        numbers = self._numbers(names)
+        numbers = self._who.numbers(names)
         check_arrays(times_ns, np.empty((np.size(times_ns), 0)), 0)
         check_times(times_ns)
         if len(times_ns) != len(numbers) or len(np.unique(numbers)) < len(numbers):
@@ -268,12 +269,12 @@ class StreamBatch:
         Raises:
             InputError: An unknown stream, or one twice.
         """
-        streams = self._every if names is None else self._numbers(names)
+        streams = self._who.every if names is None else self._who.numbers(names)
         if len(np.unique(streams)) < len(streams):
             raise InputError(
                 f"`names` must be streams of this batch, all different. Received: {shown(names)}."
             )
-        options = {"names": [self._names[stream] for stream in streams], **self._options}
+        options = {"names": [self.names[stream] for stream in streams], **self._options}
         grids = [self._told(stream) for stream in streams]
         return seal_streams("batch", self._detector, options, self._rounds.state[streams], grids)
 
@@ -301,7 +302,7 @@ class StreamBatch:
                     f"Streams can only be taken in from a batch with the same `{option}`, {here}. "
                     f"Received: a snapshot with {there}. Restore it alone, or add the streams anew."
                 )
-        taken = [name for name in other.names if name in self._index]
+        taken = [name for name in other.names if name in self._who.index]
         if taken:
             raise InputError(
                 "Streams that are taken in must have names that are not taken. Received: "
@@ -312,7 +313,7 @@ class StreamBatch:
         self._live = np.concatenate([self._live, other._live], axis=1)
         self._untold = np.concatenate([self._untold, other._untold], axis=2)
         self._latest = max(self._latest, other._latest)
-        self._named((*self._names, *other.names))
+        self._who = Names((*self.names, *other.names))
         return other.names
 
     @classmethod
@@ -336,12 +337,6 @@ class StreamBatch:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self).restore, (self._detector, self.snapshot())
-
-    def _named(self, names: tuple[str, ...]) -> None:
-        self._names = names
-        self._index = {name: index for index, name in enumerate(names)}
-        self._every = np.arange(len(names))
-        self._every_bytes = self._every.tobytes()
 
     def _early(self, times_ns: Times, due: Times) -> npt.NDArray[np.uint64]:
         """How far into their slots rows come; huge where they miss them on either side."""
@@ -369,14 +364,14 @@ class StreamBatch:
             values: Of them, which nobody else has.
         """
         due, rows, untold = self._live[:, at].copy()
-        numbers = self._every[at]
+        numbers = self._who.every[at]
         self._untold[untold, 0, numbers] = times_ns
         self._untold[untold, 1, numbers] = checksums(values)
         self._live[:, at] += self._each_row
         self._latest += self._period
         self._rounds_untold += 1
         if self._rounds_untold == _UNTOLD:
-            for stream in self._every:
+            for stream in self._who.every:
                 self._told(stream)
             self._rounds_untold = 0
         out = self._rounds.step(self._rounds.inputs(due, values)[:, None], at)
@@ -385,7 +380,7 @@ class StreamBatch:
             of_first_step(out),
             self._threshold,
         )
-        return BatchScores(names=self._names, streams=numbers.copy(), scores=scores)
+        return BatchScores(names=self.names, streams=numbers.copy(), scores=scores)
 
     def _push_rest(
         self, numbers: npt.NDArray[np.intp], times_ns: Times, values: Values
@@ -420,29 +415,4 @@ class StreamBatch:
         numbers = np.repeat(streams, [len(scores) for scores in each])
         none = self._rounds.none
         scores = Scores.joined([*each, Scores.of(none[0], none[1], self._threshold)])
-        return BatchScores(names=self._names, streams=numbers, scores=scores)
-
-    def _numbers(self, streams: Sequence[str] | npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
-        """Returns indices; `_every` itself where they are all in order. Never the caller's."""
-        if isinstance(streams, np.ndarray) and streams.dtype.kind in "iu" and streams.ndim == 1:
-            numbers = streams.astype(np.intp)
-            if numbers.tobytes() == self._every_bytes:
-                return self._every
-        else:
-            try:
-                names = (streams,) if isinstance(streams, str) else tuple(streams)
-                if names == self._names:
-                    return self._every
-                numbers = np.array([self._index[name] for name in names], np.intp)
-            except (KeyError, TypeError, ValueError) as error:
-                received = error.args[0] if isinstance(error, KeyError) else streams
-                raise InputError(
-                    f"Streams must be among the {len(self._names)} names of this batch, or "
-                    f"indices in an integer array (rows,). Received: {shown(received)}."
-                ) from error
-        if len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(self._names):
-            raise InputError(
-                f"Stream indices must be from 0 to {len(self._names) - 1}. "
-                f"Received: {numbers.min()} to {numbers.max()}."
-            )
-        return numbers
+        return BatchScores(names=self.names, streams=numbers, scores=scores)

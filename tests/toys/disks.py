@@ -15,7 +15,8 @@ _CALLS = [name for name, value in vars(Disk).items() if callable(value) and name
 class FaultyDisk(Disk):
     """Asks `fails(call, name)` before each call, where `call` counts from 1.
 
-    It gives an error number, "short" (a write takes one byte, another call is as usual) or None.
+    It gives an error number or an exception, "short" (a write takes one byte, another call is as
+    usual) or None.
     Nothing is synced for real, so that it is fast.
     """
 
@@ -49,7 +50,11 @@ def _checked(name, plain):
             plain(self, *args)
         if name == "write":  # some of it may be there all the same
             os.write(args[0], args[1][: len(args[1]) // 2])
-        raise OSError(verdict, os.strerror(verdict))
+        raise (
+            verdict
+            if isinstance(verdict, BaseException)
+            else OSError(verdict, os.strerror(verdict))
+        )
 
     return method
 

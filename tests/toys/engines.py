@@ -39,7 +39,7 @@ def settings(*names, threshold=2.0, reorder=2, **options):
 def engine(folder, *names, said=None, **options):
     names = names or ("gaussian",)
     return Engine(
-        {name: detector(name) for name in names},
+        {detector(name).metadata.identity: detector(name) for name in names},
         settings(*names, **options),
         aside=Aside(folder / "aside"),
         trouble=lambda kind, text: (said if said is not None else []).append((kind, text)),

@@ -42,6 +42,9 @@ class GatewayOptions:
     """How lines on stderr look."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What is below it is not written."""
+    trust_clock: bool = False
+    """The wall clock is right though NTP does not keep it here, as in a container: arrivals are not
+    marked `clock`."""
     reload_s: float = 10.0
     """So often the files are looked at for changes; 0: on SIGHUP alone."""
 
@@ -135,6 +138,9 @@ class ModelOptions:
     """Instead of the file's."""
     warm: bool = True
     """New streams begin with what was learnt in training, where the file has it."""
+    history: str = ""
+    """Files from which new streams learn before they are scored, with `{stream}` for the name, such
+    as `history/{stream}.csv`; relative to the configuration. A stream without one starts warm."""
     verify: bool = True
     """Replay the golden vectors before the first sample."""
     signature: Path | None = None

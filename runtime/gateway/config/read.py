@@ -16,9 +16,9 @@ from runtime.gateway.config.options import (
     JournalOptions,
     ModelOptions,
 )
+from runtime.gateway.config.payload_table import payload_options
 from runtime.gateway.mqtt.options import BrokerOptions
 from runtime.gateway.payloads.options import PayloadOptions
-from runtime.gateway.payloads.presets import PRESETS
 from runtime.gateway.rules.floods import FloodRules
 from runtime.gateway.sinks.csv import CSVOptions
 from runtime.gateway.sinks.home_assistant import HomeAssistantOptions
@@ -49,8 +49,6 @@ class _SourceKeys:
     persistent: bool = True
     """`mqtt`: the broker keeps messages while the gateway is away. False for messages without a
     time of their own: what was kept would come with wrong times."""
-    preset: str = ""
-    """Options for well-known senders, such as `tasmota`."""
     file: Path = Path()
     """`replay`: a table, as `python -m runtime score` reads it."""
     speed: float = 1.0
@@ -219,14 +217,7 @@ def _source(table: Mapping[str, Any], number: int) -> SourceConfig:
     names = {f.name for f in dataclasses.fields(_SourceKeys)}
     keys = build(_SourceKeys, {k: v for k, v in table.items() if k in names}, where)
     rest = {k: v for k, v in table.items() if k not in names}
-    if keys.preset:
-        if keys.preset not in PRESETS:
-            raise ConfigError(
-                f"`preset` in {where} of the configuration must be one of {', '.join(PRESETS)}. "
-                f"Received: {keys.preset!r}."
-            )
-        rest = {**PRESETS[keys.preset], **rest}
-    return SourceConfig(keys=keys, payload=build(PayloadOptions, rest, where))
+    return SourceConfig(keys=keys, payload=payload_options(rest, where))
 
 
 def _sink(table: Mapping[str, Any], number: int, gateway: str) -> SinkConfig:

@@ -3,16 +3,17 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from runtime.errors import InputError
+from runtime.errors import InputError, ModelFileError
 from runtime.gateway.engine.aside import Aside
 from runtime.gateway.engine.group import Group, Stepped
-from runtime.gateway.engine.notices import Notices, flood_notice
+from runtime.gateway.engine.notices import Notices, flood_notice, gateway_notice
 from runtime.gateway.engine.orders import Orders
-from runtime.gateway.engine.settings import EngineSettings
+from runtime.gateway.engine.settings import EngineSettings, ModelSettings
+from runtime.gateway.engine.swap import History, placed, swap_notice, warm_up
 from runtime.gateway.outputs import EventNotice, Outputs, ScoredRows
 from runtime.gateway.records import NewStream, Record, Rows
 from runtime.gateway.rules.floods import FloodRules, Floods
@@ -21,6 +22,15 @@ from runtime.gateway.samples import Quality
 from runtime.model.detector import Detector
 
 __all__ = ["Engine", "Trouble"]
+
+
+class Library(Protocol):
+    """Detectors by their identity."""
+
+    def get(self, identity: str, /) -> Detector | None:
+        """Returns a detector; None: it is not there any more."""
+        ...
+
 
 Trouble = Callable[[str, str], None]
 """Says what went wrong without stopping: a kind, and a sentence."""
@@ -46,24 +56,30 @@ class Engine:
     """Scores the streams of all models.
 
     Args:
-        detectors: By the models' keys.
+        library: Detectors by identity, those of the settings among them.
         settings: What scores and events depend on.
         aside: Where streams are put that fell silent.
         trouble: Takes what must be said.
+        history: Records of the journal, for models that take over; None: there are none.
     """
 
     def __init__(
         self,
-        detectors: Mapping[str, Detector],
+        library: Library,
         settings: EngineSettings,
         *,
         aside: Aside,
         trouble: Trouble,
+        history: History | None = None,
     ) -> None:
         self.settings = settings
         self._aside, self._trouble = aside, trouble
-        self._detectors = dict(detectors)
-        self.groups = {key: Group(key, detectors[key], one) for key, one in settings.models.items()}
+        self._library, self._history = library, history
+        self.groups: dict[str, Group] = {}
+        self.prepared: dict[str, tuple[Group, int]] = {}
+        """Groups of models that are about to take over, by their identity, and the last record
+        that each has seen."""
+        self._make_groups()
         self.orders = Orders(self.groups)
         self._floods = None if settings.floods is None else Floods(FloodRules(**settings.floods))
         self._presence = Presence()
@@ -85,6 +101,7 @@ class Engine:
         """What waits for other channels, by source and stream; see `Record.parts`."""
         self.sequence = 0
         """Of the last record."""
+        self._now_ns = 0
 
     def apply(self, records: Sequence[tuple[int, Record]]) -> Iterator[Outputs]:
         """Takes records in order; those with rows alone are scored together.
@@ -155,6 +172,8 @@ class Engine:
                 "A snapshot of the gateway must be what this version keeps. Received: "
                 f"{type(error).__name__} in its part `engine`. Its streams start anew."
             ) from error
+        self.settings = EngineSettings.from_json(state["settings"])
+        self._make_groups()
         self.registry = {one.number: one for one in registry}
         self.streams = {one.name: one for one in registry}
         for name, blob in each.items():
@@ -186,13 +205,15 @@ class Engine:
     def _take(self, records: Sequence[tuple[int, Record]]) -> Outputs:
         made = _Made([], [], [], [], [], [], [])
         sequence, last = records[-1]
-        self.sequence = sequence
+        self.sequence, self._now_ns = sequence, last.time_ns
         for _, record in records:
             self.acknowledged |= record.acknowledged
             self._wait(record.parts)
             wall_ns = record.time_ns if record.clock_is_set else None
             if record.started:
                 self.orders.mutes.recover(wall_ns)
+                # Whoever reads states may have missed some, or keeps none.
+                made.states += [(name, name in self._open, record.time_ns) for name in self.streams]
             self.orders.advance(record.elapsed_s, wall_ns)
         if not last.is_rows_alone:
             self._change(last, made)
@@ -202,7 +223,9 @@ class Engine:
                 rows.setdefault(one.model, []).append(one)
         for key, some in rows.items():
             self._push(key, some, made)
-        made.online += [(name, False) for name in self._presence.fell_silent(last.silent)]
+        for name in self._presence.fell_silent(last.silent):
+            made.online.append((name, False))
+            self._tell(self._notices.silent(name, self._now_ns), made)
         for name in last.evicted:
             self._evict(sequence, name, made)
         return self._outputs(made)
@@ -225,9 +248,18 @@ class Engine:
             new.setdefault(stream.model, []).append(stream.name)
         for key, names in new.items():
             self._add(key, names)
+            made.states += [(name, False, record.time_ns) for name in names]
+        for rows in record.past:
+            group = self.groups.get(rows.model)
+            if group is not None and len(rows):
+                group.push(*placed(group, rows, self.registry))
         for name in record.restored:
             self._bring_back(name)
-        made.answers += [self.orders.take(command) for command in record.commands]
+        for command in record.commands:
+            if "note" in command:
+                made.events.append(gateway_notice(command, time_ns=record.time_ns))
+            else:
+                made.answers.append(self.orders.take(command))
 
     def _reconfigure(self, settings: EngineSettings, made: _Made) -> None:
         """Takes other settings; streams go on, but where their model or grid is another."""
@@ -245,18 +277,77 @@ class Engine:
             if group is not None and group.reconfigure(one):
                 self.orders.set_limits([group])
                 continue
-            if key not in self._detectors:
-                self._trouble("model", f"The model {key} is not there: its rows are left out.")
+            new = self._new_group(key, one)
+            if new is None:
                 continue
-            new = Group(key, self._detectors[key], one)
             if group is not None:
-                for name in group.names:
-                    self._tell(self._notices.end(group, name), made)
+                new = self._succeed(group, new, made)
             self.groups[key] = new
-            if group is not None and len(group.names):
-                self._add(key, group.names)
-                self._trouble("model", f"{len(group.names)} streams of {key} warm up again.")
             self.orders.set_limits([new])
+        held = {key: group.settings for key, group in self.groups.items()}
+        self.settings = replace(settings, models={**settings.models, **held})
+
+    def _make_groups(self) -> None:
+        self.groups.clear()
+        for key, one in self.settings.models.items():
+            group = self._new_group(key, one)
+            if group is not None:
+                self.groups[key] = group
+
+    def _new_group(self, key: str, settings: ModelSettings) -> Group | None:
+        detector = self._library.get(settings.identity)
+        if detector is None:
+            self._trouble(
+                "model",
+                f"The model {key} ({settings.identity[:12]}) is not there: its rows are left out.",
+            )
+            return None
+        return Group(key, detector, settings)
+
+    def _succeed(self, old: Group, new: Group, made: _Made) -> Group:
+        """Lets a group take over from another: warm where the journal has their rows."""
+        one, identity = new.settings, new.detector.metadata.identity
+        seen = one.warmed_from - 1
+        if identity in self.prepared:
+            prepared, upto = self.prepared.pop(identity)
+            if prepared.settings == one:
+                new, seen = prepared, upto
+        is_other = identity != old.detector.metadata.identity
+        if is_other and one.warmed_from and self._history is not None:
+            try:
+                warm_up(new, self._history(seen, self.sequence - 1), self.registry)
+            except ModelFileError as error:
+                self._trouble("swap", f"{old.key} stays as it is: {error}")
+                made.events.append(
+                    swap_notice(
+                        old.key,
+                        f"The new model of {old.key} does not work here, the old one goes on.",
+                        time_ns=self._now_ns,
+                        identity=old.detector.metadata.identity,
+                        phase="end",
+                    )
+                )
+                return old
+        for name in old.names:
+            self._tell(self._notices.end(old, name), made)
+        self._own_thresholds(new, new.names)
+        lacking = [name for name in old.names if name not in new.names]
+        if lacking:
+            self.groups[new.key] = new
+            self._add(new.key, lacking)
+            self._trouble("model", f"{len(lacking)} streams of {new.key} warm up again.")
+        if is_other:
+            made.events.append(
+                swap_notice(
+                    new.key,
+                    f"{new.key} is scored by another model from here on "
+                    f"({old.detector.metadata.identity[:12]} before, {identity[:12]} now).",
+                    time_ns=self._now_ns,
+                    identity=identity,
+                    phase="end",
+                )
+            )
+        return new
 
     def _bring_back(self, name: str) -> None:
         """Takes in a stream that was put aside; without its state it begins anew."""
@@ -280,6 +371,9 @@ class Engine:
         """Begins streams anew, with the thresholds that people gave them."""
         group = self.groups[key]
         group.add(names)
+        self._own_thresholds(group, names)
+
+    def _own_thresholds(self, group: Group, names: Sequence[str]) -> None:
         for name in names:
             own = self.orders.threshold_of(name, group)
             if own is not None:
@@ -305,23 +399,19 @@ class Engine:
             self._trouble("model", f"Rows of the model {key} are left out: it is not there.")
             return
         joined = some[0] if len(some) == 1 else _joined(key, some)
-        numbers, at = np.unique(joined.streams, return_inverse=True)
-        names = [self.registry[int(number)].name for number in numbers.tolist()]
-        places = np.array([group.place(name) for name in names], np.intp)[at]
-        values = joined.values.astype(np.float64)
-        times_ns, quality = joined.times_ns.astype(np.int64), joined.quality.astype(np.uint16)
-        if (places[1:] < places[:-1]).any():
-            order = np.argsort(places, kind="stable")
-            places, times_ns = places[order], times_ns[order]
-            values, quality = values[order], quality[order]
+        places, times_ns, values, quality = placed(group, joined, self.registry)
         pushed = group.push(places, times_ns, values, quality)
-        made.online += [(name, True) for name in self._presence.spoke(names)]
+        names = [group.names[place] for place in np.unique(places).tolist()]
+        for name in self._presence.spoke(names):
+            made.online.append((name, True))
+            self._tell(self._notices.speaks(name, self._now_ns), made)
         for change in pushed.sensors:
             self._tell(self._notices.of_sensor(group, change), made)
         for stepped in pushed.stepped:
             self._scored(group, stepped, made)
-        for name in pushed.stopped:
+        for name, stopped_ns in pushed.stopped:
             self._tell(self._notices.end(group, name), made)
+            self._tell(self._notices.end_others(name, stopped_ns), made)
             made.running.append((name, False))
         made.running += [(name, True) for name in pushed.resumed]
         if self._floods is not None and len(times_ns):

@@ -55,8 +55,8 @@ class Pushed:
 
     stepped: list[Stepped] = field(default_factory=list)
     sensors: list[SensorChange] = field(default_factory=list)
-    stopped: list[str] = field(default_factory=list)
-    """Streams whose machines stopped; their open events are to be ended."""
+    stopped: list[tuple[str, int]] = field(default_factory=list)
+    """Streams whose machines stopped, and when; their open events are to be ended."""
     resumed: list[str] = field(default_factory=list)
 
 
@@ -164,6 +164,11 @@ class Group:
         """
         pushed = Pushed()
         running, channels = self.watch.running, len(self.detector.channels)
+        columns = channels + len(self.settings.extras)
+        if values.shape[1] != columns:
+            # Rows from before a change of the running signal.
+            more = np.full((len(values), max(0, columns - values.shape[1])), np.nan)
+            values = np.concatenate([values[:, :columns], more], axis=1)
         odd = np.zeros(len(places), np.bool_)
         if running is not None:
             names = self._names[places].tolist()
@@ -191,7 +196,8 @@ class Group:
         name = str(self._names[places[0]])
         if verdict == Verdict.STOP:
             pushed.stepped.append(self._stepped(self.batch.flush([name])))
-            pushed.stopped.append(name)
+            pushed.stopped.append((name, int(times_ns[0])))
+            self.watch.limits.forget([name])
             if self.watch.sensors is not None:
                 self.watch.sensors.pause([name])
         if verdict == Verdict.RESUME:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +15,7 @@ from runtime.gateway.rules.floods import FloodChange
 from runtime.gateway.rules.limits import LimitChange
 from runtime.gateway.rules.sensors import SensorChange
 
-__all__ = ["Notices", "event_id", "flood_notice"]
+__all__ = ["Notices", "event_id", "flood_notice", "gateway_notice"]
 
 _MS = 1_000_000
 
@@ -50,8 +50,8 @@ class Notices:
         self.rise = rise
         self._may_tell, self._ended = may_tell, ended
         self._known: dict[str, _Known] = {}
-        self._others: set[str] = set()
-        """Ids of open events of limits and sensors that were told."""
+        self._others: dict[str, EventNotice] = {}
+        """Open events of limits and sensors that were told, by id: the last notice of each."""
 
     def of(self, group: Group, stepped: Stepped) -> Iterator[EventNotice]:
         """Yields what there is to say of what steps did."""
@@ -93,15 +93,52 @@ class Notices:
             shares = group.bank.detector(group.place(name)).shares
             yield self._notice(name, group, known, event, shares, "end", event.end_ns)
 
+    def silent(self, name: str, time_ns: int) -> Iterator[EventNotice]:
+        """Yields what there is to say of a stream that no longer speaks."""
+        identity = event_id(name, "silent", time_ns)
+        if self._may_tell(identity, name, (), time_ns):
+            notice = EventNotice(
+                id=identity,
+                stream=name,
+                kind="silent",
+                phase="start",
+                time_ns=time_ns,
+                start_ns=time_ns,
+                peak_ns=time_ns,
+                severity=math.nan,
+                text=f"{name} brings nothing any more.",
+            )
+            self._others[identity] = notice
+            yield notice
+
+    def speaks(self, name: str, time_ns: int) -> Iterator[EventNotice]:
+        """Ends the event of a stream that was silent."""
+        yield from self._end_of(name, "silent", time_ns, f"{name} brings rows again.")
+
+    def _end_of(self, name: str, kind: EventKind, time_ns: int, text: str) -> Iterator[EventNotice]:
+        for identity, notice in list(self._others.items()):
+            if notice.stream == name and notice.kind == kind:
+                del self._others[identity]
+                self._ended(identity)
+                lasted = max(0.0, (time_ns - notice.start_ns) / 1e9)
+                yield replace(notice, phase="end", time_ns=time_ns, duration_s=lasted, text=text)
+
+    def end_others(self, name: str, time_ns: int) -> Iterator[EventNotice]:
+        """Ends what was told of limits and sensors of a stream whose machine has stopped."""
+        text = f"{name}: the machine has stopped; this event is over."
+        for kind in ("limit", "sensor"):
+            yield from self._end_of(name, kind, time_ns, text)
+
     def state(self) -> dict[str, Any]:
         """Returns everything that `restore` needs, for JSON."""
         known = {name: asdict(one) for name, one in self._known.items()}
-        return {"known": known, "others": sorted(self._others)}
+        return {"known": known, "others": [_json_of(one) for one in self._others.values()]}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continues from `state`."""
         self._known = {name: _Known(**one) for name, one in state["known"].items()}
-        self._others = set(state["others"])
+        others = [_notice_of(raw) for raw in state["others"]]
+        self._others = {notice.id: notice for notice in others}
 
     def _say(
         self, name: str, group: Group, stepped: Stepped, happening: Happening
@@ -193,14 +230,12 @@ class Notices:
         is_told = identity in self._others
         if change.phase == "start":
             told = self._may_tell(identity, change.stream, [change.channel], change.start_ns)
-            if told:
-                self._others.add(identity)
-                is_told = True
+            is_told = bool(told)
         elif change.phase == "end":
-            self._others.discard(identity)
+            self._others.pop(identity, None)
             self._ended(identity)
         if is_told:
-            yield EventNotice(
+            notice = EventNotice(
                 id=identity,
                 stream=change.stream,
                 kind=kind,
@@ -218,6 +253,29 @@ class Notices:
                 text=text,
                 model=group.detector.metadata.identity,
             )
+            if change.phase != "end":
+                self._others[identity] = notice
+            yield notice
+
+
+def _json_of(notice: EventNotice) -> dict[str, Any]:
+    """Returns a notice of a limit or a sensor as data for JSON, without NaN."""
+    raw = asdict(notice) | {"severity": None}
+    raw["channels"] = [
+        {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in one.items()}
+        for one in raw["channels"]
+    ]
+    return raw
+
+
+def _notice_of(raw: Mapping[str, Any]) -> EventNotice:
+    channels = []
+    for one in raw["channels"]:
+        numbers = {
+            k: math.nan if one[k] is None else one[k] for k in ("share", "value", "expected")
+        }
+        channels.append(BlamedChannel(name=one["name"], **numbers))
+    return EventNotice(**{**raw, "severity": math.nan, "channels": channels})
 
 
 def flood_notice(change: FloodChange) -> EventNotice:
@@ -241,6 +299,26 @@ def flood_notice(change: FloodChange) -> EventNotice:
         severity=math.nan,
         duration_s=(change.time_ns - change.start_ns) / 1e9,
         text=text,
+    )
+
+
+def gateway_notice(note: Mapping[str, Any], *, time_ns: int) -> EventNotice:
+    """Returns the event of something that happened to the gateway itself.
+
+    Args:
+        note: Its kind as `note`, and a sentence as `text`; see `Controls.note`.
+        time_ns: When it was written down.
+    """
+    return EventNotice(
+        id=f"{note['note']}-{time_ns // _MS}",
+        stream="",
+        kind=note["note"],
+        phase="end",
+        time_ns=time_ns,
+        start_ns=time_ns,
+        peak_ns=time_ns,
+        severity=math.nan,
+        text=note["text"],
     )
 
 

@@ -40,6 +40,8 @@ class Orders:
 
     def take(self, raw: Mapping[str, Any]) -> tuple[str, str]:
         """Does what a command asks for, and returns its id and its answer as JSON."""
+        if "refused" in raw:
+            return refusal_of(str(raw["id"]), InputError(raw["refused"]))
         try:
             command = command_from_json(raw)
         except InputError as error:

@@ -34,6 +34,9 @@ class ModelSettings:
     """See `LimitEvents`."""
     limits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Fields of `ChannelLimits`, by channel."""
+    warmed_from: int = 0
+    """Where the model takes over from another: the first record of the journal that it has seen;
+    0: its streams warm up anew."""
     sensors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Fields of `SensorRules`, by channel."""
 
@@ -58,5 +61,8 @@ class EngineSettings:
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Self:
         """Reads what `to_json` made."""
-        models = {key: ModelSettings(**one) for key, one in raw["models"].items()}
+        models = {
+            key: ModelSettings(**{**one, "extras": tuple(one["extras"])})
+            for key, one in raw["models"].items()
+        }
         return cls(**{**raw, "models": models})

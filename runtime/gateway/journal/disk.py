@@ -34,6 +34,10 @@ class Disk:
         """Opens a new file for writing, in place of one of that name."""
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _PLAIN, _MODE)
 
+    def gone(self, descriptor: int) -> bool:
+        """Returns whether somebody deleted an open file: what is written to it is nowhere."""
+        return os.fstat(descriptor).st_nlink == 0
+
     def open_append(self, path: Path) -> int:
         """Opens a file for writing at its end."""
         return os.open(path, os.O_WRONLY | os.O_APPEND | _PLAIN)

@@ -28,8 +28,8 @@ class Journal:
     def __init__(self, log: Log) -> None:
         self._log = log
         newest, oldest = log.newest(), log.oldest()
-        self._total = sum(_COUNTS.unpack_from(newest[1])) if newest else 0
-        self._kept = _COUNTS.unpack_from(oldest[1])[0] if oldest else self._total
+        self._total = sum(_counts(newest[1])) if newest else 0
+        self._kept = _counts(oldest[1])[0] if oldest else self._total
         self._counted = 0
         self.lost_samples = 0
         """Samples of the lost records, as far as records around them say."""
@@ -111,7 +111,7 @@ class Journal:
         """
         expected: int | None = None
         for sequence, payload in self._log.read(after):
-            before, count = _COUNTS.unpack_from(payload)
+            before, count = _counts(payload)
             if expected is not None and before > max(expected, self._counted):
                 self.lost_samples += before - max(expected, self._counted)
             expected = before + count
@@ -178,4 +178,10 @@ class Journal:
     def _oldest_total(self) -> int:
         """Returns the samples before the oldest record that is kept."""
         oldest = self._log.oldest()
-        return _COUNTS.unpack_from(oldest[1])[0] if oldest else self._total
+        return _counts(oldest[1])[0] if oldest else self._total
+
+
+def _counts(record: bytes) -> tuple[int, int]:
+    """Returns the samples before a record and of it; 0 where it is too short to be ours."""
+    before, count = _COUNTS.unpack_from(record.ljust(_COUNTS.size, b"\0"))
+    return before, count

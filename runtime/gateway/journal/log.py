@@ -139,6 +139,9 @@ class Log:
             except OSError as error:
                 self._abandon()
                 raise self._error(error, "be written") from error
+            except BaseException:  # half of a record may be there: nothing may follow it
+                self._abandon()
+                raise
             self._last += len(payloads)
             self._recovered()
             return self._last
@@ -269,7 +272,8 @@ class Log:
     def _write(self, batch: bytes) -> None:
         if self._descriptor is not None:
             segment = self._segments[-1]
-            if segment.size + len(batch) <= self._bounds.segment:
+            fits = segment.size + len(batch) <= self._bounds.segment
+            if fits and not self._disk.gone(self._descriptor):
                 write_all(self._disk, self._descriptor, batch)
                 self._disk.sync_data(self._descriptor)
                 segment.size += len(batch)
@@ -279,6 +283,7 @@ class Log:
 
     def _begin(self, batch: bytes) -> None:
         """Begins a new segment with a batch, and with what may not be on the disk of the last."""
+        self._disk.make_folder(self.folder)
         first, carried = self.next, b""
         if self._unsure is not None:
             reader = SegmentReader(self._disk, self._unsure)

@@ -69,6 +69,7 @@ class Outbox:
         bounds = Bounds(segment_bytes=segment_bytes, max_bytes=max_bytes, full=full)
         marks = _Marks(place / _MARKS, system)
         log = Log(place, bounds=bounds, start=marks.highest + 1, disk=system, what="outbox")
+        marks.write(marks.highest)  # takes its place while there is one
         return cls(log, marks)
 
     def put(self, items: Sequence[bytes]) -> int:
@@ -121,7 +122,9 @@ class Outbox:
                 return
             self._advance(number)
             self._marks.write(number)
-        self._log.release(number + 1)
+            self._log.release(number + 1)
+            if self._marks.trouble:  # there may be space now
+                self._marks.write(number)
 
     @property
     def last(self) -> int:

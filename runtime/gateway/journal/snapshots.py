@@ -265,6 +265,9 @@ class SnapshotWriter:
             self._write(content)
         except OSError as error:
             raise self._failed(error) from error
+        except BaseException:  # half of a part may be there: nothing may follow it
+            self.close()
+            raise
         self._count += 1
         self._needed = min(self._needed, sequence)
 

@@ -17,12 +17,14 @@ from runtime.gateway.mqtt.topics import check_topic
 from runtime.gateway.protocols import Publication, Subscription
 from runtime.gateway.samples import Message
 
-__all__ = ["GOODBYE_S", "BatchClient"]
+__all__ = ["GOODBYE_S", "QOS_2", "BatchClient"]
 
 _LOG = logging.getLogger("runtime.gateway.mqtt")
 
 GOODBYE_S = 1.0
 """How long DISCONNECT may take."""
+QOS_2 = 1 << 16
+"""Beside a packet id: a message of QoS 2, which an earlier client's session may bring."""
 _MOST_TOPICS = 50_000
 
 
@@ -61,9 +63,10 @@ class BatchClient(ABC):
         self._retry = Retry(options)
         self._wake = Wake()
         self._connections = 0
-        self._counts = {"refused": 0, "oversized": 0}
+        self._counts = {"refused": 0, "oversized": 0, "sessions_lost": 0}
         self._trouble = f"not connected to {options.address} yet"
         self._topics: set[str] = set()
+        self._most_qos, self._retains = 1, True
         self._draining = False
         self._ending = False
         self._thread = threading.Thread(
@@ -158,8 +161,18 @@ class BatchClient(ABC):
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """`refused` publications, `oversized` messages, whose payload was skipped."""
+        """How often what went wrong.
+
+        `refused` publications; `oversized` messages, whose payload was skipped; `sessions_lost`:
+        the broker forgot what it had kept for this client.
+        """
         return dict(self._counts)
+
+    @property
+    def owed(self) -> int:
+        """Messages of this connection without acknowledgement; at `receive_maximum` none come."""
+        with self._lock:
+            return len(self._owed)
 
     @property
     def filters(self) -> list[str]:
@@ -236,15 +249,44 @@ class BatchClient(ABC):
         if packet_ids:
             self._guarded(lambda: self._acknowledge(packet_ids))
 
-    def _connected(self, *, session_present: bool) -> None:
+    def _connected(
+        self, *, session_present: bool, session_expiry_s: int, most_qos: int, retains: bool
+    ) -> None:
+        """Counts a connection that the broker took, and says what it cannot do."""
+        self._most_qos, self._retains = most_qos, retains
         self._connections += 1
         self._trouble = ""
+        self._retry.connected()
+        self._subscribed.begun()
+        if self._connections > 1 and self._options.persistent and not session_present:
+            self._counts["sessions_lost"] += 1
+            _LOG.warning(
+                "mqtt: %s has forgotten the session: messages that it kept are lost",
+                self._options.address,
+            )
         _LOG.info(
             "mqtt: connected to %s, MQTT %s, session %s",
             self._options.address,
             self.version,
             "kept" if session_present else "new",
         )
+
+        if not most_qos:
+            _LOG.warning(
+                "mqtt: %s takes QoS 0 only: what is published may be lost", self._options.address
+            )
+        if not retains:
+            _LOG.warning(
+                "mqtt: %s keeps no retained messages: states are not there for who comes later",
+                self._options.address,
+            )
+        if session_expiry_s < self._options.session_expiry_s:
+            _LOG.warning(
+                "mqtt: %s keeps the session for %d s only, session_expiry_s asks for %d",
+                self._options.address,
+                session_expiry_s,
+                self._options.session_expiry_s,
+            )
 
     def _guarded(self, step: Callable[[], None]) -> None:
         """Runs a step of a caller; a connection that ends in it is the thread's to see."""

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 from runtime.gateway.mqtt import packets
-from runtime.gateway.mqtt.base import GOODBYE_S, BatchClient
+from runtime.gateway.mqtt.base import GOODBYE_S, QOS_2, BatchClient
 from runtime.gateway.mqtt.connection import Connection
 from runtime.gateway.mqtt.decoder import (
     Disconnect,
@@ -27,8 +27,6 @@ __all__ = ["OwnClient"]
 _LOG = logging.getLogger("runtime.gateway.mqtt")
 
 _MOST_TOPICS = 50_000
-_QOS_2 = 1 << 16
-"""Beside a packet id: a message of QoS 2, whose acknowledgement is a PUBREC."""
 _ASK_AFTER = 0.75
 """Of the keep-alive time: then a ping goes out; half of it later the other side is dead."""
 
@@ -73,7 +71,12 @@ class OwnClient(BatchClient):
     def _begin(self, connection: Connection) -> None:
         with self._lock:
             self._connection, self._ping_at, self._encoded = connection, None, {}
-            self._connected(session_present=connection.session_present)
+            self._connected(
+                session_present=connection.session_present,
+                session_expiry_s=connection.session_expiry_s,
+                most_qos=connection.most_qos,
+                retains=connection.retains,
+            )
             self._ask()
             self._pump()
             self._handle(connection.early)
@@ -152,7 +155,7 @@ class OwnClient(BatchClient):
 
     def _message(self, packet: Publish, now: int) -> Message:
         topic, payload, qos, retain, _, packet_id = packet
-        token = self._owed.came(packet_id if qos < 2 else packet_id | _QOS_2) if qos else 0
+        token = self._owed.came(packet_id if qos < 2 else packet_id | QOS_2) if qos else 0
         return Message(topic=topic, payload=payload, retained=retain, token=token, arrived_ns=now)
 
     def _other(self, packet: Packet) -> None:
@@ -167,7 +170,7 @@ class OwnClient(BatchClient):
         elif isinstance(packet, Oversized):
             self._oversized(packet.topic, packet.size)
             if packet.qos:
-                extra = _QOS_2 if packet.qos == 2 else 0
+                extra = QOS_2 if packet.qos == 2 else 0
                 self._settle([self._owed.came(packet.packet_id | extra)])
         elif isinstance(packet, Pubrel):
             self._send(packets.pubcomp(packet.packet_id))
@@ -178,7 +181,6 @@ class OwnClient(BatchClient):
         if self._connection is None:
             return
         version = self._connection.version
-        self._subscribed.begun()
         data = b""
         for gone in self._subscribed.leaving():
             packet_id = self._outgoing.reserve()
@@ -192,11 +194,11 @@ class OwnClient(BatchClient):
             self._send(data)
 
     def _acknowledge(self, packet_ids: Sequence[int]) -> None:
-        if max(packet_ids) < _QOS_2:
+        if max(packet_ids) < QOS_2:
             self._send(packets.pubacks(packet_ids))
             return
         for one in packet_ids:  # the spec wants them in order of arrival within each kind
-            self._send(packets.pubrec(one - _QOS_2) if one >= _QOS_2 else packets.pubacks([one]))
+            self._send(packets.pubrec(one - QOS_2) if one >= QOS_2 else packets.pubacks([one]))
 
     def _pump(self) -> None:
         connection, outgoing = self._connection, self._outgoing
@@ -212,7 +214,7 @@ class OwnClient(BatchClient):
         free = connection.window - outgoing.flying
         while free > 0 and outgoing.queued:
             publication = outgoing.take()
-            packet_id = outgoing.new_id() if publication.qos and connection.most_qos else 0
+            packet_id = outgoing.new_id() if publication.qos and self._most_qos else 0
             data = self._packet(connection, publication, packet_id, again=False)
             if data:
                 parts.append(data)
@@ -241,7 +243,7 @@ class OwnClient(BatchClient):
             publication.payload,
             version=connection.version,
             qos=1 if packet_id else 0,
-            retain=publication.retain and connection.retains,
+            retain=publication.retain and self._retains,
             dup=again and connection.session_present,
             packet_id=packet_id,
         )

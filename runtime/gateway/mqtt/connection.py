@@ -24,7 +24,7 @@ from runtime.gateway.mqtt.reasons import FROM_3, why_refused
 __all__ = ["Connection"]
 
 _READ = 256 << 10
-_SERVER_KEEPALIVE, _REASON_TEXT, _RECEIVE_MAXIMUM = 0x13, 0x1F, 0x21
+_SESSION_EXPIRY, _SERVER_KEEPALIVE, _REASON_TEXT, _RECEIVE_MAXIMUM = 0x11, 0x13, 0x1F, 0x21
 _MAX_QOS, _RETAIN_AVAILABLE, _MAX_PACKET = 0x24, 0x25, 0x27
 _AGAIN = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -88,6 +88,8 @@ class Connection:
         self.retains = of.get(_RETAIN_AVAILABLE, 1) != 0
         self.keepalive_s = int(of.get(_SERVER_KEEPALIVE, options.keepalive_s))
         """Seconds; 0: the broker does not ask for pings."""
+        self.session_expiry_s = int(of.get(_SESSION_EXPIRY, options.session_expiry_s))
+        """Seconds, as the broker wants it."""
 
     @property
     def unsent(self) -> int:

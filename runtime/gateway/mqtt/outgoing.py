@@ -70,11 +70,13 @@ class Outgoing:
         """Takes publications behind all others.
 
         Returns:
-            The running number of the last; -1 where too many wait: none was taken.
+            The running number of the last; -1 where too many wait: none was taken. Where nothing
+            waits, any number is taken: it would be too many for ever.
         """
         size = sum([_size(publication) for publication in publications])
         count = len(publications)
-        if count and (self.waiting + count > self._most or self._bytes + size > self._most_bytes):
+        full = self.waiting + count > self._most or self._bytes + size > self._most_bytes
+        if full and count and self.waiting:
             return -1
         self._queue.extend(publications)
         self._bytes += size

@@ -43,7 +43,7 @@ class Owed:
             if token == self._first:
                 out.append(ids.popleft())
                 self._first += 1
-            elif token > self._first:
+            elif self._first < token < self._first + len(ids):
                 settled.add(token)
             while settled and self._first in settled:
                 settled.remove(self._first)

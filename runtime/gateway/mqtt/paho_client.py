@@ -14,7 +14,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from runtime.errors import MissingExtraError
-from runtime.gateway.mqtt.base import GOODBYE_S, BatchClient
+from runtime.gateway.mqtt.base import GOODBYE_S, QOS_2, BatchClient
 from runtime.gateway.mqtt.decoder import Suback
 from runtime.gateway.mqtt.opening import EndedError, RefusedError, UnansweredError, words
 from runtime.gateway.mqtt.packets import MOST_LENGTH, PINGREQ
@@ -39,6 +39,8 @@ __all__ = ["PahoClient"]
 
 _AT_A_TIME = 200
 """Packets that are read before what came is handed on."""
+_ID_IN_USE, _SILENT = 15, 16
+"""MQTT_ERR_QUEUE_SIZE and MQTT_ERR_KEEPALIVE."""
 _STEP_S = 1.0
 """paho must be asked this often whether a ping is due."""
 
@@ -248,12 +250,9 @@ class PahoClient(BatchClient):
             raise UnansweredError(
                 f"{self._options.address} closed the connection, instead of answering CONNECT"
             )
-        silent = failed is not None and int(failed) == 16  # MQTT_ERR_KEEPALIVE
-        raise EndedError(
-            f"{self._options.address} has been silent for too long: dead, or the way to it"
-            if silent
-            else f"{self._options.address} closed the connection"
-        )
+        if failed is not None and int(failed) == _SILENT:
+            raise EndedError(f"{self._options.address} has been silent: dead, or the way to it")
+        raise EndedError(f"{self._options.address} closed the connection")
 
     def _goodbye(self, client: Client) -> bool:
         until = time.monotonic() + GOODBYE_S
@@ -296,7 +295,8 @@ class PahoClient(BatchClient):
                 self._lock.notify_all()
 
     def _came(self, message: Any, messages: list[Message], now: int) -> None:
-        token = self._owed.came(message.mid) if message.qos else 0
+        extra = QOS_2 if message.qos == 2 else 0
+        token = self._owed.came(message.mid | extra) if message.qos else 0
         if len(message.payload) > self._options.max_packet:
             self._oversized(message.topic, len(message.payload))
             self._settle([token])
@@ -319,7 +319,13 @@ class PahoClient(BatchClient):
         self._window = min(self._options.publish_window, said.get("ReceiveMaximum", 65_535))
         self._most_bytes = said.get("MaximumPacketSize", MOST_LENGTH)
         self._began, self._there = time.monotonic(), True
-        self._connected(session_present=session_present)
+        expiry_s = said.get("SessionExpiryInterval", self._options.session_expiry_s)
+        self._connected(
+            session_present=session_present,
+            session_expiry_s=expiry_s,
+            most_qos=said.get("MaximumQoS", 1),
+            retains=bool(said.get("RetainAvailable", 1)),
+        )
         self._ask()
         self._pump()
 
@@ -327,7 +333,6 @@ class PahoClient(BatchClient):
         client = self._client
         if client is None or not self._there:
             return
-        self._subscribed.begun()
         for gone in self._subscribed.leaving():
             _, mid = client.unsubscribe(gone)
             if mid is not None:
@@ -341,7 +346,7 @@ class PahoClient(BatchClient):
         client = self._client
         if client is not None and self._there:
             for packet_id in packet_ids:
-                client.ack(packet_id, 1)
+                client.ack(packet_id % QOS_2, 2 if packet_id >= QOS_2 else 1)
 
     def _pump(self) -> None:
         client, outgoing = self._client, self._outgoing
@@ -352,14 +357,12 @@ class PahoClient(BatchClient):
             if not self._may_go(publication, self._most_bytes):
                 outgoing.passed(publication)
                 continue
-            qos = min(publication.qos, 1)
-            info = client.publish(
-                publication.topic, publication.payload, qos, retain=publication.retain
-            )
-            while int(info.rc) == 15:  # MQTT_ERR_QUEUE_SIZE: this id is on its way still
-                info = client.publish(
-                    publication.topic, publication.payload, qos, retain=publication.retain
-                )
+            qos = min(publication.qos, self._most_qos)
+            retain = publication.retain and self._retains
+            what = publication.topic, publication.payload, qos, retain
+            info = client.publish(*what)
+            while int(info.rc) == _ID_IN_USE:  # each attempt has the next id
+                info = client.publish(*what)
             if qos:
                 outgoing.sent(publication, info.mid)
             else:
@@ -369,15 +372,12 @@ class PahoClient(BatchClient):
 def _paho() -> None:
     """Checks that paho-mqtt is there."""
     try:
-        from paho.mqtt import __version__
+        from paho.mqtt import __version__ as version
     except ImportError:
+        version = "none"
+    if [int(part) for part in version.split(".")[:2] if part.isdigit()] < [2, 1]:
         raise MissingExtraError(
-            "client = \"paho\" needs paho-mqtt: pip install 'kad-anomaly[mqtt]'"
-        ) from None
-    numbers = [int(part) for part in __version__.split(".")[:2] if part.isdigit()]
-    if numbers < [2, 1]:
-        raise MissingExtraError(
-            f'client = "paho" needs paho-mqtt 2.1 or newer, received {__version__}: '
+            f'client = "paho" needs paho-mqtt 2.1 or newer, received {version}: '
             "pip install 'kad-anomaly[mqtt]'"
         )
 

@@ -30,6 +30,7 @@ class Subscribed:
         self._asked: dict[int, list[str]] = {}
         self._left: dict[int, list[str]] = {}
         self._refused: dict[str, int] = {}
+        self._said: set[str] = set()
         self.change(subscriptions)
 
     def change(self, subscriptions: Sequence[Subscription]) -> None:
@@ -41,6 +42,8 @@ class Subscribed:
             qos = min(subscription.qos, 1)
             wanted[subscription.filter] = max(qos, wanted.get(subscription.filter, 0))
         self._leaving.update(dict.fromkeys(self._wanted))
+        # What stays as it is was said on this connection; a wish for another QoS was not.
+        self._said &= {one for one, qos in wanted.items() if self._wanted.get(one) == qos}
         self._wanted = wanted
         for one in wanted:
             self._leaving.pop(one, None)
@@ -51,6 +54,7 @@ class Subscribed:
         self._asked.clear()
         self._left.clear()
         self._refused.clear()
+        self._said.clear()
 
     @property
     def filters(self) -> list[str]:
@@ -68,18 +72,19 @@ class Subscribed:
         return "; ".join(refused_subscription(one, code) for one, code in self._refused.items())
 
     def asking(self) -> list[list[tuple[str, int]]]:
-        """Returns filters and QoS to ask for, as many in a list as go into a packet."""
-        wanted = list(self._wanted.items())
+        """Returns filters and QoS that this connection was not asked for yet, a list a packet."""
+        wanted = [(one, qos) for one, qos in self._wanted.items() if one not in self._said]
         return [wanted[at : at + _AT_ONCE] for at in range(0, len(wanted), _AT_ONCE)]
 
     def leaving(self) -> list[list[str]]:
-        """Returns filters to give up, as many in a list as go into a packet."""
+        """Returns filters to give up, a list a packet."""
         leaving = list(self._leaving)
         return [leaving[at : at + _AT_ONCE] for at in range(0, len(leaving), _AT_ONCE)]
 
     def asked(self, packet_id: int, filters: Sequence[tuple[str, int]]) -> None:
         """Says that a SUBSCRIBE went out."""
         self._asked[packet_id] = [one for one, _ in filters]
+        self._said.update(self._asked[packet_id])
 
     def left(self, packet_id: int, filters: Sequence[str]) -> None:
         """Says that an UNSUBSCRIBE went out."""

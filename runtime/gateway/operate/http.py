@@ -86,7 +86,9 @@ class Answers:
         return read(request)
 
     def _check_host(self, request: Request) -> None:
-        said = request.headers.get("host", "")
+        said = request.headers.get("host")
+        if said is None:  # a probe; every browser sends one
+            return
         name = re.sub(r":\d*$", "", said).strip("[]").lower().rstrip(".")
         if name in self._hosts or _is_address(name):
             return

@@ -44,10 +44,9 @@ def to_journal(stream: TextIO, environment: Mapping[str, str] | None = None) -> 
 
 @dataclass(slots=True)
 class _Kind:
-    """What is known of a kind of lines."""
+    """What is known of a kind of lines of one level."""
 
     next_s: float
-    level: Level
     held: int = 0
     example: tuple[str, dict[str, object]] = ("", {})
 
@@ -93,7 +92,7 @@ class Log:
             to_journal(sys.stderr if stream is None else stream) if journal is None else journal
         )
         self._lock = threading.Lock()
-        self._kinds: dict[str, _Kind] = {}
+        self._kinds: dict[tuple[Level, str], _Kind] = {}
 
     def error(self, kind: str, text: str, **fields: object) -> None:
         """Says what does not work and needs a person; see `say`."""
@@ -108,7 +107,7 @@ class Log:
         self.say("info", kind, text, **fields)
 
     def say(self, level: Level, kind: str, text: str, **fields: object) -> None:
-        """Writes a line, unless one of its kind was written within `every_s`; never raises.
+        """Writes a line, unless one of its kind and level was within `every_s`; never raises.
 
         Args:
             level: How bad it is.
@@ -120,14 +119,11 @@ class Log:
             return
         now = self._clock()
         with self._lock:
-            known = self._kinds.get(kind)
-            if known is None:
-                if len(self._kinds) >= _MOST_KINDS:
-                    kind = "other"
-                known = self._kinds.setdefault(kind, _Kind(now, level))
+            if (level, kind) not in self._kinds and len(self._kinds) >= _MOST_KINDS:
+                kind = "other"
+            known = self._kinds.setdefault((level, kind), _Kind(now))
             if now < known.next_s:
                 known.held += 1
-                known.level = level
                 known.example = (text, fields)
             else:
                 self._write(level, kind, text, fields, held=known.held)
@@ -143,9 +139,9 @@ class Log:
         """
         now = self._clock()
         with self._lock:
-            for kind, known in self._kinds.items():
+            for (level, kind), known in self._kinds.items():
                 if known.held and (everything or now >= known.next_s):
-                    self._write(known.level, kind, *known.example, held=known.held - 1)
+                    self._write(level, kind, *known.example, held=known.held - 1)
                     known.held = 0
                     known.next_s = now + self._every_s
 

@@ -19,6 +19,7 @@ _LEAST_GZIP = 1400
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TARGET = re.compile(rb"[\x21-\x7e]+")
 _VERSION = re.compile(rb"HTTP/1\.[01]")
+_GZIP = re.compile(r"(?i)(?:^|,)\s*gzip\s*(?:,|$|;\s*q=(?!0(?:\.0*)?\s*(?:,|$)))")
 _LENGTH = re.compile(r"[0-9]{1,12}")
 
 SECURITY = {
@@ -58,6 +59,11 @@ class Request:
     headers: dict[str, str] = field(default_factory=dict)
     """By name in lower case; of headers that came twice the values are joined by commas."""
     body: bytes = b""
+
+    @property
+    def takes_gzip(self) -> bool:
+        """Whether the other side takes a packed answer."""
+        return _GZIP.search(self.headers.get("accept-encoding", "")) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,16 +116,25 @@ class Server:
 
     def _run(self) -> None:
         while not self._ending:
-            now = time.monotonic()
-            waits = min((c.until for c in self._open), default=now + 60.0) - now
-            for key, events in self._selector.select(max(waits, 0.0)):
-                if key.fileobj is self._listener:
-                    self._accept()
-                elif isinstance(key.data, _Connection) and key.data in self._open:
-                    self._serve(key.data, events)
-            now = time.monotonic()
-            for connection in [c for c in self._open if c.until <= now]:
-                self._late(connection)
+            try:
+                self._turn()
+            except Exception as error:  # noqa: BLE001 - whoever is connected pays, the next do not
+                for connection in list(self._open):
+                    self._drop(connection)
+                with suppress(Exception):
+                    self._on_error(error)
+
+    def _turn(self) -> None:
+        now = time.monotonic()
+        waits = min((c.until for c in self._open), default=now + 60.0) - now
+        for key, events in self._selector.select(max(waits, 0.0)):
+            if key.fileobj is self._listener:
+                self._accept()
+            elif isinstance(key.data, _Connection) and key.data in self._open:
+                self._serve(key.data, events)
+        now = time.monotonic()
+        for connection in [c for c in self._open if c.until <= now]:
+            self._late(connection)
 
     def _accept(self) -> None:
         for _ in range(_MOST_ACCEPTED):
@@ -176,9 +185,9 @@ class Server:
             self._reply(connection, _refusal(error))
             return
         if request is not None:
-            packed = "gzip" in request.headers.get("accept-encoding", "")
             response = self._respond(request)
-            self._reply(connection, response, head=request.method == "HEAD", packed=packed)
+            head, packed = request.method == "HEAD", request.takes_gzip
+            self._reply(connection, response, head=head, packed=packed)
         elif len(connection.received) > MOST_HEAD + MOST_BODY:
             self._drop(connection)
 

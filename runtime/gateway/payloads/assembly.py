@@ -1,9 +1,10 @@
 """Channels that come one by one, put together into rows."""
 
 import math
-from bisect import insort
+from bisect import bisect_left, insort
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,8 +47,8 @@ class _Group:
         self.values: dict[str, float] = {}
         self.times: dict[str, int] = {}
 
-    def __lt__(self, other: "_Group") -> bool:
-        return self.time_ns < other.time_ns
+
+_time_of = attrgetter("time_ns")
 
 
 class _Stream:
@@ -253,8 +254,12 @@ class Assembly:
     def _near(self, stream: _Stream, time_ns: int) -> _Group | None:
         """Returns the open row that a time belongs to."""
         best: _Group | None = None
-        for group in stream.open:
-            if group.arrival or abs(group.time_ns - time_ns) >= self._tolerance_ns:
+        first = bisect_left(stream.open, time_ns - self._tolerance_ns + 1, key=_time_of)
+        for place in range(first, len(stream.open)):
+            group = stream.open[place]
+            if group.time_ns >= time_ns + self._tolerance_ns:
+                break
+            if group.arrival:
                 continue
             if best is None or abs(group.time_ns - time_ns) < abs(best.time_ns - time_ns):
                 best = group
@@ -263,7 +268,7 @@ class Assembly:
     def _begin(self, stream: _Stream, reading: Reading, time_ns: int, now_s: float) -> _Group:
         self._number += 1
         group = _Group(reading, time_ns, now_s, self._number)
-        insort(stream.open, group)
+        insort(stream.open, group, key=_time_of)
         self._groups[group.number] = group
         return group
 
@@ -278,8 +283,9 @@ class Assembly:
             group.values[name] = value
             group.times[name] = time_ns
         if time_ns < group.time_ns:
+            _take_out(stream, group)
             group.time_ns = time_ns
-            stream.open.sort()
+            insort(stream.open, group, key=_time_of)
 
     def _advance(self, stream: _Stream) -> list[Row]:
         """Returns the rows at the front that are complete."""
@@ -291,12 +297,12 @@ class Assembly:
     def _close(self, stream: _Stream, group: _Group) -> list[Row]:
         """Returns a row as it is, those before it, and those behind that waited for it."""
         rows: list[Row] = []
-        while group in stream.open:
+        while group.number in self._groups:
             rows.append(self._finish(stream, stream.open[0]))
         return rows + self._advance(stream)
 
     def _finish(self, stream: _Stream, group: _Group) -> Row:
-        stream.open.remove(group)
+        _take_out(stream, group)
         del self._groups[group.number]
         quality = group.quality
         if not self._wanted <= group.values.keys():
@@ -311,10 +317,19 @@ class Assembly:
             stream.done.append(group.time_ns)
         return Row(group.stream, group.time_ns, values, quality)
 
-    def _time(self, reading: Reading) -> int:
+    @staticmethod
+    def _time(reading: Reading) -> int:
         if reading.time_ns is None:
             raise InputError(
                 f"A reading needs a time, that of its arrival at least. Received: none of "
                 f"{shown(reading.stream)}."
             )
         return reading.time_ns
+
+
+def _take_out(stream: _Stream, group: _Group) -> None:
+    """Removes an open row; a stream may have thousands, in a batch that lacks a channel."""
+    place = bisect_left(stream.open, group.time_ns, key=_time_of)
+    while stream.open[place] is not group:
+        place += 1
+    del stream.open[place]

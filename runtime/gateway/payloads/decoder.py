@@ -13,7 +13,17 @@ from runtime.gateway.payloads.shapes.part import ABSENT, BARE, Context, Part
 from runtime.gateway.payloads.times import TimeReader
 from runtime.gateway.samples import BadInputError, Message, Quality, Reading
 
-__all__ = ["Decoder"]
+__all__ = ["KINDS", "Decoder"]
+
+KINDS = (
+    *("size", "retained", "ignored", "topic", "encoding", "json", "depth", "shape"),
+    *("line_protocol", "tag", "stream", "stream_unknown", "time", "time_missing"),
+    *("time_zone_missing", "time_skipped", "time_absurd", "value", "unit", "empty"),
+    *("channel_unknown", "parts"),
+)
+"""What can be bad. `ignored`: no data by configuration or by the device's own rules; `empty`: no
+number in it; `channel_unknown`: numbers that are no channel; `parts`: payloads with more than
+`max_parts`; `stream`: it cannot be named; `stream_unknown`: no model scores it."""
 
 _ARRIVAL = int(Quality.ARRIVAL)
 _MISSING = int(Quality.MISSING)
@@ -59,10 +69,7 @@ class Decoder:
             now_ns: The time of arrival where the message does not say it.
 
         Raises:
-            BadInputError: Nothing in it is a reading. Kinds: `size`, `retained`, `ignored`,
-                `topic`, `encoding`, `json`, `depth`, `shape`, `line_protocol`, `tag`, `stream`,
-                `stream_unknown`, `time`, `time_missing`, `time_zone_missing`, `time_skipped`,
-                `time_absurd`, `value`, `unit`, `empty`. It is not in `take_bad`.
+            BadInputError: Nothing in it is a reading; of one of `KINDS`. It is not in `take_bad`.
         """
         payload, topic = message.payload, message.topic
         if len(payload) > self.options.max_bytes:
@@ -94,7 +101,7 @@ class Decoder:
     def take_bad(self) -> dict[str, tuple[int, str]]:
         """Returns what was bad since the last call: by kind its number, and one example.
 
-        Beside the kinds of `decode`: `channel_unknown`, channels that nobody knows.
+        Of `KINDS`; `channel_unknown` and `parts` are here only.
         """
         bad, self._bad = self._bad, {}
         return bad
@@ -108,10 +115,14 @@ class Decoder:
     ) -> list[Reading]:
         context = self._context
         context.topic, context.channel, context.now_ns = topic, route.channel, now_ns
+        context.left_out = 0
         readings: list[Reading] = []
         errors: list[BadInputError] = []
         seen = self._unknown
-        for part in self._read(payload, context):
+        for number, part in enumerate(self._read(payload, context)):
+            if number >= self.options.max_parts:
+                context.left_out += 1
+                break
             if isinstance(part, BadInputError):
                 errors.append(part)
                 continue
@@ -122,6 +133,8 @@ class Decoder:
                 continue
             if reading is not None:
                 readings.append(reading)
+        if context.left_out:
+            self._note("parts", f"{context.left_out} or more beyond {self.options.max_parts}.")
         if not readings and errors:
             first = errors.pop(0)
             self._note_all(errors)

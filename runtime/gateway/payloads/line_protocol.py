@@ -7,7 +7,7 @@ field only `\"` and `\\` are escapes.
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, SupportsFloat, SupportsIndex
 
 from runtime.errors import shown
@@ -47,9 +47,9 @@ _SHOWN = 80
 _BREAKS = re.compile(r"[\r\n]+")
 
 
-def read_lines(text: str) -> Iterator[Point | BadInputError]:
-    """Yields the points of a text, and for each bad line an error of the kind `line_protocol`."""
-    for raw in text.split("\n"):
+def read_lines(lines: Iterable[str]) -> Iterator[Point | BadInputError]:
+    """Yields the points of lines, and for each bad line an error of the kind `line_protocol`."""
+    for raw in lines:
         line = raw.removesuffix("\r").lstrip(" ")
         if not line or line.startswith("#") or line.isspace():
             continue

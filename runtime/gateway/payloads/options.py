@@ -102,6 +102,8 @@ class PayloadOptions:
     """Of a payload."""
     max_depth: int = 8
     """Of objects and arrays in each other."""
+    max_parts: int = 10_000
+    """Samples or lines of one payload; the rest is left out and counted."""
     lateness_s: float | None = None
     """How long a row waits for its channels; None: one period of the detector."""
     hold: bool = False
@@ -118,10 +120,11 @@ class PayloadOptions:
                 LocalClock(self.timezone)
             except InputError as error:
                 raise ConfigError(str(error)) from error
-        if self.max_bytes < 1 or self.max_depth < 1:
+        limits = (self.max_bytes, self.max_depth, self.max_parts)
+        if min(limits) < 1:
             raise ConfigError(
-                "max_bytes and max_depth must be at least 1. "
-                f"Received: {self.max_bytes} and {self.max_depth}."
+                "max_bytes, max_depth and max_parts must be at least 1. "
+                f"Received: {', '.join(map(str, limits))}."
             )
         late = self.lateness_s
         if late is not None and not 0 <= late < math.inf:

@@ -3,17 +3,21 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from runtime.alarms.budget import parse_false_alarms
 from runtime.gateway.config.options import GatewayOptions, JournalOptions
 from runtime.gateway.engine.engine import Engine
 from runtime.gateway.engine.settings import EngineSettings
 from runtime.gateway.operate.clocks import Clocks
 from runtime.gateway.operate.families import Families
 from runtime.gateway.operate.logs import Log
+from runtime.gateway.operate.status import Overview, StreamHistory
 from runtime.gateway.operate.systemd import Notifier
 from runtime.gateway.operate.watchdog import Watchdog
+from runtime.gateway.outputs import Outputs
 from runtime.gateway.payloads.options import PayloadOptions
 from runtime.gateway.pipeline.board import Board
 from runtime.gateway.pipeline.committer import Committer
@@ -21,11 +25,14 @@ from runtime.gateway.pipeline.controls import Controls
 from runtime.gateway.pipeline.intake import Intake
 from runtime.gateway.pipeline.keeper import Keeper
 from runtime.gateway.pipeline.kept import Kept
+from runtime.gateway.pipeline.library import Models
 from runtime.gateway.pipeline.models import ModelChoice, Roster
+from runtime.gateway.pipeline.pasts import Pasts
 from runtime.gateway.pipeline.queues import Batches
 from runtime.gateway.pipeline.reader import Input, Reader
 from runtime.gateway.pipeline.scorer import Scorer
 from runtime.gateway.pipeline.silence import Speakers
+from runtime.gateway.pipeline.swapper import Swapper
 from runtime.gateway.pipeline.tick import Tick
 from runtime.gateway.protocols import Sink, Source
 from runtime.gateway.records import Record
@@ -38,6 +45,7 @@ _TICK_ROWS, _RECORD_ROWS = 20_000, 20_000
 _LOOK_S = 0.2
 _END_S = 4.5
 _EXTEND_S = 60.0
+_WEEK_S = 604_800.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +57,13 @@ class Setup:
     settings: EngineSettings
     detectors: Mapping[str, Detector]
     """By the models' keys."""
+    files: Mapping[str, Path]
+    """Of the detectors, by the models' keys."""
     choices: Sequence[ModelChoice]
+    pasts: Mapping[str, str]
+    """Where history files of new streams lie, by the models' keys; see `Pasts`."""
+    budgets: Mapping[str, str]
+    """False-alarm budgets that are not the file's, by the models' keys."""
     sources: Sequence[tuple[Source, PayloadOptions]]
     sinks: Sequence[Sink]
     is_durable: bool
@@ -90,9 +104,32 @@ class Gateway:
             __version__,
             channels={one.key: one.channels for one in setup.choices},
             periods_ns={one.key: round(one.period_s * 1e9) for one in setup.choices},
+            units=_units(setup.detectors),
             families=families,
         )
-        self.engine = Engine(setup.detectors, setup.settings, aside=kept.aside, trouble=say.warning)
+        self.models = Models(kept.folder / "models", threads=setup.options.threads, say=say)
+        for key, detector in setup.detectors.items():
+            self.models.keep(detector, setup.files[key])
+        self.engine = Engine(
+            self.models,
+            setup.settings,
+            aside=kept.aside,
+            trouble=say.warning,
+            history=kept.history,
+        )
+        self.swapper = Swapper(
+            self.engine,
+            models=self.models,
+            journal=kept.journal,
+            history=kept.history,
+            controls=self.controls,
+            families=families,
+            say=say,
+        )
+        self.every_second: Callable[[], None] = lambda: None
+        """What else is done once a second, in the main thread."""
+        self.on_answers: Callable[[Sequence[tuple[str, str]]], None] = lambda _: None
+        """Takes answers to commands, in the scorer's thread."""
         self._keeper = Keeper(
             kept.snapshots, journal=kept.journal, aside=kept.aside, families=families, say=say
         )
@@ -149,6 +186,19 @@ class Gateway:
             *self.watchdog.waiting(),
         ]
 
+    @property
+    def columns(self) -> Mapping[str, tuple[str, ...]]:
+        """Channels and extras of each model, as the reader brings them."""
+        return {one.key: one.columns for one in self._setup.choices}
+
+    def overview(self) -> Overview:
+        """Returns how all streams are."""
+        return self.board.overview()
+
+    def history(self, stream: str) -> StreamHistory | None:
+        """Returns the last hours of a stream."""
+        return self.board.stream(stream)
+
     def _build(self) -> None:
         setup, families = self._setup, self._families
         self._kept.restore(self.engine, self._say)
@@ -166,7 +216,8 @@ class Gateway:
                 **self.engine.acknowledged,
                 **self._kept.acknowledged(self.engine.sequence),
             },
-            watch=self.board.see,
+            watch=self._see,
+            look=self.board.look_at,
             snapshot=self._snapshot_if_due,
             worker=self.watchdog.worker("scorer"),
             families=families,
@@ -193,8 +244,9 @@ class Gateway:
         if replayed:
             self._say.info("replay", "Rows were scored again from the journal.", rows=replayed)
         self._make_reader()
-        if self.engine.settings != self._setup.settings:
-            self.controls.settings(self._setup.settings)
+        if _apart_from_warming(self.engine.settings) != self._setup.settings:
+            # The configuration has changed while the process was away.
+            self.swapper.take(lambda _: self._setup.settings)
 
     def _make_reader(self) -> None:
         setup, families, say = self._setup, self._families, self._say
@@ -211,9 +263,22 @@ class Gateway:
             put_aside=self.engine.put_aside,
             now_s=now_s,
         )
+        pasts = Pasts(
+            setup.pasts,
+            metadata={key: detector.metadata for key, detector in setup.detectors.items()},
+            extras={one.key: len(one.extras) for one in setup.choices},
+            say=say,
+        )
         inputs = []
         for source, payload in setup.sources:
-            intake = Intake(source.name, payload, roster, families, say)
+            intake = Intake(
+                source.name,
+                payload,
+                roster,
+                families,
+                say,
+                clock_is_set=lambda: not self._clocks.trouble,
+            )
             intake.restore(list(self.engine.parts.values()), now_s)
             inputs.append(Input(source, intake))
         self._reader = Reader(
@@ -226,6 +291,7 @@ class Gateway:
             heard=self._speakers.heard,
             wall_ns=self._clocks.arrival_ns,
             clock_is_set=lambda: not self._clocks.trouble,
+            past_of=pasts.of,
             worker=self.watchdog.worker("reader"),
             families=families,
         )
@@ -256,9 +322,15 @@ class Gateway:
 
         return guarded
 
+    def _see(self, outputs: Outputs) -> None:
+        self.board.see(outputs)
+        if outputs.answers:
+            self.on_answers(outputs.answers)
+
     def _look_after(self) -> None:
         """What is done once a second, in the main thread."""
         self._clocks.check()
+        self.every_second()
         silent, evicted = self._speakers.check(time.monotonic())
         if silent:
             self.controls.silent(silent)
@@ -269,10 +341,26 @@ class Gateway:
         families.queue.of("records").set(self._records.weight)
         for sink in self._setup.sinks:
             families.sink_waiting.of(sink.name).set(sink.waiting)
+            families.connected.of(sink.name).set(not sink.trouble)
+            dropped = families.dropped.of(f"sink {sink.name}")
+            dropped.inc(max(0, sink.dropped - dropped.value))
         for worker in self.watchdog.workers:
             families.standing.of(worker.name).set(worker.idle_s)
+        self._count_streams()
         self._notifier.watchdog(progressed=not self.healthy())
         self._say.flush()
+
+    def _count_streams(self) -> None:
+        families, states = self._families, self.board.states()
+        for state in ("scored", "warming", "silent", "stopped", "muted"):
+            families.streams.of(state).set(states[state])
+        families.mutes.set(self.board.mutes)
+        families.clock_set.set(not self._clocks.trouble)
+        for key, streams in self.board.streams_of.items():
+            detector = self._setup.detectors.get(key)
+            budget = self._setup.budgets.get(key) or (detector and detector.metadata.false_alarms)
+            promised = streams * parse_false_alarms(budget) * _WEEK_S if budget else 0.0
+            families.events_budget.of(key).set(promised)
 
     def _snapshot_if_due(self, engine: Engine) -> None:
         if time.monotonic() >= self._next_snapshot_s and not self._keeper.busy:
@@ -289,6 +377,8 @@ class Gateway:
         """Ends calmly: what was read is scored, the state kept, the sinks told."""
         until = time.monotonic() + _END_S
         self._notifier.stopping()
+        self.swapper.stop()
+        self._scorer.hurry()
         self._reader.stop()
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
@@ -312,3 +402,15 @@ class Gateway:
         for source, _ in self._setup.sources:
             source.close(0.5)
         self._say.flush(everything=True)
+
+
+def _units(detectors: Mapping[str, Detector]) -> dict[str, str]:
+    metas = [detector.metadata for detector in detectors.values()]
+    pairs = [pair for meta in metas for pair in zip(meta.channels, meta.units, strict=True)]
+    return {channel: unit for channel, unit in pairs if unit}
+
+
+def _apart_from_warming(settings: EngineSettings) -> EngineSettings:
+    """Returns settings as a configuration gives them."""
+    models = {key: replace(one, warmed_from=0) for key, one in settings.models.items()}
+    return replace(settings, models=models)

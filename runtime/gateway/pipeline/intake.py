@@ -1,6 +1,6 @@
 """The messages of one source to rows, by stream and model."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from runtime.gateway.payloads.decoder import Decoder
 from runtime.gateway.payloads.options import ON_OFF, ChannelOptions, PayloadOptions
 from runtime.gateway.pipeline.models import Roster
 from runtime.gateway.records import Rows
-from runtime.gateway.samples import BadInputError, Message, Reading
+from runtime.gateway.samples import BadInputError, Message, Quality, Reading
 
 __all__ = ["Gathered", "Intake"]
 
@@ -78,14 +78,23 @@ class Intake:
         roster: Streams and models.
         families: The metrics.
         say: The log.
+        clock_is_set: Whether the wall clock can be believed.
 
     Raises:
         ConfigError: A template of the options cannot be used.
     """
 
     def __init__(
-        self, name: str, options: PayloadOptions, roster: Roster, families: Families, say: Log
+        self,
+        name: str,
+        options: PayloadOptions,
+        roster: Roster,
+        families: Families,
+        say: Log,
+        *,
+        clock_is_set: Callable[[], bool],
     ) -> None:
+        self._clock_is_set = clock_is_set
         self.name = name
         self._options, self._roster = options, roster
         self._families, self._say = families, say
@@ -117,6 +126,7 @@ class Intake:
             How many of them were good.
         """
         good = 0
+        self._clock = 0 if self._clock_is_set() else int(Quality.CLOCK)
         for message in messages:
             try:
                 readings = self.decoder.decode(message, now_ns)
@@ -170,6 +180,8 @@ class Intake:
                 assembly.restore(one["rows"], now_s)
 
     def _add(self, reading: Reading, into: Gathered, now_s: float) -> None:
+        if self._clock and reading.quality & Quality.ARRIVAL:
+            reading = reading._replace(quality=reading.quality | self._clock)
         choice = self._roster.choice(reading.stream)
         if choice is None:
             return

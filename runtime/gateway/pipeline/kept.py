@@ -99,6 +99,18 @@ class Kept:
         if some:
             yield some
 
+    def history(self, after: int, upto: int) -> Iterator[tuple[int, Record]]:
+        """Yields the records of the journal behind a sequence, up to another."""
+        if self.journal is None:
+            return
+        for number, payload in self.journal.read(after):
+            if number > upto:
+                return
+            try:
+                yield number, Record.decode(payload)
+            except InputError:
+                continue
+
     def close(self) -> None:
         """Lets another process have the folder."""
         self.snapshots.close()

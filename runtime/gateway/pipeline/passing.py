@@ -77,6 +77,17 @@ class PassingSink:
     def tick(self) -> None:
         """Passes on what waits."""
         self._sink.write_raw(self._source.take())
+        self._sink.tick()
+
+    @property
+    def fullness(self) -> float:
+        """As the sink."""
+        return self._sink.fullness
+
+    @property
+    def dropped(self) -> int:
+        """As the sink."""
+        return self._sink.dropped
 
     @property
     def acknowledged(self) -> int:

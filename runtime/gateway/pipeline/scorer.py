@@ -20,6 +20,7 @@ _WAIT_S = 0.25
 _MOST_ROWS = 5_000
 """Rows of one call: whole ticks, as many as have gathered."""
 _ACKNOWLEDGED_S = 1.0
+_FULL_S = 0.01
 
 Watch = Callable[[Outputs], None]
 """Sees all outputs, for metrics and the page."""
@@ -36,6 +37,7 @@ class Scorer:
         repeat_to: Outputs up to this sequence may have gone out before.
         acknowledged: How far each sink was when the gateway ended.
         watch: Sees all outputs.
+        look: Looks at the engine, once a second: nobody else may while it works.
         snapshot: Begins a snapshot where one is due.
         worker: Where progress is said.
         families: The metrics.
@@ -51,17 +53,19 @@ class Scorer:
         repeat_to: int,
         acknowledged: Mapping[str, int],
         watch: Watch,
+        look: Callable[[Engine], None],
         snapshot: Callable[[Engine], None],
         worker: Worker,
         families: Families,
     ) -> None:
         self._records, self.engine, self._sinks = records, engine, sinks
         self._controls, self._repeat_to = controls, repeat_to
-        self._watch, self._snapshot = watch, snapshot
+        self._watch, self._look, self._snapshot = watch, look, snapshot
         self._worker, self._families = worker, families
         self._said: dict[str, int] = dict(acknowledged)
         self._spoke = 0  # the last sequence that led to something
         self._next_s = 0.0
+        self._hurry = False
 
     def run(self) -> None:
         """Works until the committer has closed the records and all of them are scored."""
@@ -70,6 +74,8 @@ class Scorer:
             records = self._records.take(_MOST_ROWS, timeout_s=_WAIT_S)
             if records:
                 self.take(records)
+            for sink in self._sinks:
+                sink.tick()
             self._say_acknowledged()
             self._snapshot(self.engine)
         self._worker.end()
@@ -83,6 +89,10 @@ class Scorer:
                 self._publish(outputs)
                 started = time.perf_counter()
 
+    def hurry(self) -> None:
+        """Waits for no sink any more: the process ends."""
+        self._hurry = True
+
     def flush(self) -> None:
         """Scores what is held for late rows: the data are over."""
         self._publish(self.engine.flush())
@@ -94,10 +104,18 @@ class Scorer:
             self._spoke = outputs.sequence
         for sink in self._sinks:
             if outputs.sequence > self._said.get(sink.name, 0) or outputs.sequence == 0:
+                self._wait_for(sink)
                 sink.write(outputs)
                 if outputs.repeat:
                     self._families.repeats.inc(sum(len(rows.names) for rows in outputs.scored))
         self._watch(outputs)
+
+    def _wait_for(self, sink: Sink) -> None:
+        """Waits while a sink that hands over is full: those before wait too, up to the source."""
+        while sink.fullness >= 1 and not sink.trouble and not self._hurry:
+            self._worker.beat()
+            time.sleep(_FULL_S)
+            sink.tick()
 
     def _cut(self, records: Sequence[tuple[int, Record]]) -> list[Sequence[tuple[int, Record]]]:
         """Cuts where what goes out changes: where a sink was, and where repeats end."""
@@ -117,6 +135,7 @@ class Scorer:
         if now < self._next_s:
             return
         self._next_s = now + _ACKNOWLEDGED_S
+        self._look(self.engine)
         for name, sequence in _progress(self._sinks).items():
             said = self._said.get(name, 0)
             # A record that says so leads to nothing itself: not worth another one.

@@ -79,6 +79,11 @@ class CSVSink:
         for stream in outputs.gone:
             self._selection.forget(stream)
 
+    def tick(self) -> None:
+        """Tries again to write what is kept."""
+        for file in self._files:
+            file.tick()
+
     @property
     def acknowledged(self) -> int:
         """All outputs up to this sequence number were written, or dropped."""

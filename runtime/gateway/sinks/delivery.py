@@ -1,7 +1,8 @@
 """Publications on their way to an MQTT client: kept until it takes them, counted until it has them.
 
 A client takes a batch or refuses it; what it has taken it hands over by itself, however often the
-connection breaks. Here is what it refused, in four queues, which go out in this order:
+connection breaks. Here is what it has not taken yet, because it is away or has enough, in four
+queues, which go out in this order:
 
     first     of a new connection: status, connect messages; the newest replace what still waits
     lasting   events, states, answers: never dropped; where there is an outbox, they lie in it too
@@ -12,10 +13,11 @@ connection breaks. Here is what it refused, in four queues, which go out in this
 import json
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple, Protocol
 
+from runtime.errors import KadError
 from runtime.gateway.protocols import Client, Publication
 from runtime.gateway.sinks.documents import repeated
 
@@ -29,10 +31,14 @@ _OVERHEAD = 300
 
 
 class Outbox(Protocol):
-    """A durable queue of bytes: what it has taken outlives the process."""
+    """A durable queue of bytes: what it has taken outlives the process, and so do its numbers."""
 
     def put(self, entries: Sequence[bytes]) -> int:
-        """Takes entries, in order, and returns the running number of the last."""
+        """Takes entries, in order, and returns the running number of the last.
+
+        Raises:
+            OSError, KadError: It took none of them.
+        """
         ...
 
     def peek(self, most: int) -> Sequence[tuple[int, bytes]]:
@@ -62,13 +68,20 @@ class Delivery:
         most_bytes: Of the scores that wait here; the oldest above that are dropped.
         outbox: Where what is never dropped lies until it has arrived; what it still has from an
             earlier life goes out first.
+        window: Publications that the client has at a time, about; more than a tick has.
     """
 
     def __init__(
-        self, client: Client, *, most_bytes: int = 32 * 2**20, outbox: Outbox | None = None
+        self,
+        client: Client,
+        *,
+        most_bytes: int = 32 * 2**20,
+        outbox: Outbox | None = None,
+        window: int = 20_000,
     ) -> None:
         self._client = client
         self._most_bytes = most_bytes
+        self._window = window
         self._outbox = outbox
         self._first: deque[_Entry] = deque()
         self._first_number = 0
@@ -84,8 +97,8 @@ class Delivery:
         """Entries of the outbox in `_lasting` or in flight."""
         self._last = 0
         """Number of the newest of these so far."""
-        self._own = 0
-        """Number of the first that this life put there."""
+        self._runs: deque[tuple[int, int, int | None]] = deque()
+        """First and last number of what this life put there but did not load, and its sequence."""
         self._delivered = 0
         """Number of the newest that has arrived, until the outbox knows."""
         self._spilled = outbox is not None
@@ -97,7 +110,7 @@ class Delivery:
         self._written = 0
         self._settled = 0
         self._dropped = 0
-        self._unreadable = 0
+        self._lost = 0
         self._lock = threading.RLock()
 
     def put(
@@ -152,7 +165,8 @@ class Delivery:
         with self._lock:
             self._settle()
             self._forget()
-            if self._offer(self._first) and not first_only:
+            # Who is away gets nothing: what waits here is bounded, and has an order of its own.
+            if not self._client.trouble and self._offer(self._first) and not first_only:
                 self._pass_on()
             while self._score_bytes > self._most_bytes:
                 self._drop()
@@ -196,9 +210,9 @@ class Delivery:
         return self._dropped
 
     @property
-    def unreadable(self) -> int:
-        """Entries of the outbox that could not be read: of another version."""
-        return self._unreadable
+    def lost(self) -> int:
+        """Entries that the outbox dropped for its bound, or that are of another version."""
+        return self._lost
 
     @property
     def trouble(self) -> str:
@@ -216,58 +230,76 @@ class Delivery:
         entries = [_Entry(one, sequence, 0) for one in publications]
         if self._outbox is None:
             self._lasting.extend(entries)
-            return
-        if not self._behind:
-            try:
-                last = self._outbox.put([_packed(entry) for entry in entries])
-            except OSError as error:
-                self._trouble = f"the outbox cannot be written: {error.strerror or error}"
-            else:
-                self._trouble = ""
-                self._own = self._own or last - len(entries) + 1
-                if self._spilled or self._loaded + len(entries) > _LOADED:
-                    self._spilled = True
-                else:
-                    self._take(
-                        entry._replace(number=number)
-                        for number, entry in enumerate(entries, last - len(entries) + 1)
-                    )
-                return
-        self._behind.extend(entries)
+        elif self._behind or not self._keep(self._outbox, entries, sequence):
+            self._behind.extend(entries)
 
-    def _take(self, entries: Iterable[_Entry]) -> None:
-        """Takes entries of the outbox into memory."""
-        for entry in entries:
-            self._lasting.append(entry)
-            self._last = entry.number
-            self._loaded += 1
+    def _keep(self, outbox: Outbox, entries: Sequence[_Entry], sequence: int | None) -> bool:
+        """Puts entries into the outbox, and returns whether it has them."""
+        try:
+            last = outbox.put([_packed(entry.publication) for entry in entries])
+        except (OSError, KadError) as error:
+            self._trouble = f"the outbox cannot be written: {error}"
+            return False
+        self._trouble = ""
+        first = last - len(entries) + 1
+        if self._spilled or self._loaded + len(entries) > _LOADED:
+            self._spilled = True
+            self._runs.append((first, last, sequence))
+        else:
+            for number, entry in enumerate(entries, first):
+                self._take(entry._replace(number=number))
+        return True
+
+    def _take(self, entry: _Entry) -> None:
+        """Takes an entry of the outbox into memory."""
+        self._lasting.append(entry)
+        self._last = entry.number
+        self._loaded += 1
 
     def _load(self) -> None:
         """Reads more of the outbox, behind what is loaded."""
         if self._outbox is not None and self._spilled and self._loaded <= _LOADED // 2:
             self._forget()
             found = self._outbox.peek(_LOADED)
+            for number, packed in found:
+                if number > self._last:
+                    self._read(number, packed)
             self._spilled = len(found) == _LOADED
-            self._take(self._read(found))
+            if not self._spilled:
+                self._skip_to(None)
         if self._behind and not self._spilled:
             self._lasting.extend(self._behind)
             self._behind.clear()
 
-    def _read(self, found: Sequence[tuple[int, bytes]]) -> Iterator[_Entry]:
-        for number, packed in found:
-            if number <= self._last:
-                continue
-            try:
-                entry = _unpacked(packed, number)
-            except (ValueError, TypeError):
-                self._last = number
-                self._unreadable += 1
-                continue
-            # What an earlier life left belongs to no outputs of this one: where these were not
-            # acknowledged then, they are made again. It may have gone out before.
-            if not self._own or number < self._own:
-                entry = _Entry(repeated(entry.publication), None, number)
-            yield entry
+    def _read(self, number: int, packed: bytes) -> None:
+        self._skip_to(number)
+        try:
+            publication = _unpacked(packed)
+        except (ValueError, TypeError):
+            self._last = number
+            self._lost += not (self._runs and self._runs[0][0] == number)
+            self._skip_to(number + 1)
+            return
+        # What an earlier life left belongs to no outputs of this one: where these were not
+        # acknowledged then, they are made again.
+        sequence = None
+        if self._runs and self._runs[0][0] == number:
+            _, last, sequence = self._runs.popleft()
+            if last > number:
+                self._runs.appendleft((number + 1, last, sequence))
+        else:
+            publication = repeated(publication)
+        self._take(_Entry(publication, sequence, number))
+
+    def _skip_to(self, number: int | None) -> None:
+        """Counts what the outbox had to drop before this number, or at all, as done."""
+        while self._runs and (number is None or self._runs[0][0] < number):
+            first, last, sequence = self._runs.popleft()
+            end = last if number is None else min(last, number - 1)
+            if end < last:
+                self._runs.appendleft((end + 1, last, sequence))
+            self._lost += end - first + 1
+            self._done(sequence, end - first + 1)
 
     def _forget(self) -> None:
         if self._outbox is not None and self._delivered:
@@ -287,6 +319,8 @@ class Delivery:
         """Offers a queue in batches, smaller ones where they are refused; False: some are left."""
         most = _BATCH
         while queue:
+            if len(self._flight) >= self._window:
+                return False
             batch = list(islice(queue, most))
             last = self._client.publish([entry.publication for entry in batch])
             if last < 0:
@@ -330,26 +364,27 @@ class Delivery:
         if entry.number:
             self._delivered = entry.number
             self._loaded -= 1
-        if entry.sequence is not None:
-            left = self._open[entry.sequence] - 1
+        self._done(entry.sequence, 1)
+
+    def _done(self, sequence: int | None, count: int) -> None:
+        if sequence is not None:
+            left = self._open[sequence] - count
             if left:
-                self._open[entry.sequence] = left
+                self._open[sequence] = left
             else:
-                del self._open[entry.sequence]
+                del self._open[sequence]
 
 
 def _size(publication: Publication) -> int:
     return len(publication.topic) + len(publication.payload) + _OVERHEAD
 
 
-def _packed(entry: _Entry) -> bytes:
-    one = entry.publication
-    return (
-        json.dumps([entry.sequence, one.topic, one.qos, one.retain]).encode() + b"\n" + one.payload
-    )
+def _packed(publication: Publication) -> bytes:
+    head = json.dumps([publication.topic, publication.qos, publication.retain])
+    return head.encode() + b"\n" + publication.payload
 
 
-def _unpacked(packed: bytes, number: int) -> _Entry:
+def _unpacked(packed: bytes) -> Publication:
     head, _, payload = packed.partition(b"\n")
-    sequence, topic, qos, retain = json.loads(head)
-    return _Entry(Publication(topic, payload, qos, retain), sequence, number)
+    topic, qos, retain = json.loads(head)
+    return Publication(topic, payload, qos, retain)

@@ -81,6 +81,10 @@ class JSONLinesSink:
         for stream in outputs.gone:
             self._selection.forget(stream)
 
+    def tick(self) -> None:
+        """Tries again to write what is kept."""
+        self._file.tick()
+
     @property
     def acknowledged(self) -> int:
         """All outputs up to this sequence number were written, or dropped."""

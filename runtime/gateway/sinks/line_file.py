@@ -118,6 +118,11 @@ class LineFile:
         if not self._kept:
             self._acknowledged = self._written
 
+    def tick(self) -> None:
+        """Tries again to write what is kept."""
+        if self._kept:
+            self.write(self._written, b"")
+
     @property
     def acknowledged(self) -> int:
         """All up to this sequence number was written, or dropped."""

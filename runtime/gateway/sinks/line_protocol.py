@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -75,6 +75,7 @@ class LineProtocolSink:
         self._options = options
         self._selection = Selection(options.publishing)
         self._file = LineFile(options.file)
+        self._heads: dict[str, str] = {}
         self._sequence = 0
 
     @property
@@ -103,6 +104,11 @@ class LineProtocolSink:
         self._file.write(outputs.sequence, content.encode())
         for stream in outputs.gone:
             self._selection.forget(stream)
+            self._heads.pop(stream, None)
+
+    def tick(self) -> None:
+        """Tries again to write what is kept."""
+        self._file.tick()
 
     @property
     def acknowledged(self) -> int:
@@ -141,38 +147,31 @@ class LineProtocolSink:
             return dict(zip(names, segments, strict=True))
         return {"stream": stream}
 
-    def _points(self, scored: ScoredRows, *, repeat: bool) -> list[str]:
+    def _head(self, stream: str) -> str:
+        """Returns a point of a stream up to its fields."""
+        head = self._heads.get(stream)
+        if head is None:
+            point = write_point(self._options.measurement, self._tags(stream), {"x": True}, 0)
+            head = self._heads[stream] = point.removesuffix("x=true 0")
+        return head
+
+    def _points(self, scored: ScoredRows, *, repeat: bool) -> Iterator[str]:
         at = self._selection.chosen(scored)
-        scores = scored.scores
+        scores, names = scored.scores, scored.names
         model = scored.identity[:MODEL_DIGITS]
         columns = zip(
-            [scored.names[step] for step in at.tolist()],
-            scores.times_ns[at].tolist(),
-            scores.score[at].tolist(),
-            scores.severity[at].tolist(),
+            [self._head(names[step]) for step in at.tolist()],
+            _members("score", scores.score[at].tolist()),
+            _members("severity", scores.severity[at].tolist()),
             scores.alarm[at].tolist(),
             scored.warm[at].tolist(),
             scored.quality[at].tolist(),
+            scores.times_ns[at].tolist(),
             strict=True,
         )
-        return [
-            write_point(
-                self._options.measurement,
-                self._tags(name),
-                {
-                    "score": score,
-                    "severity": severity,
-                    "alarm": alarm,
-                    "warm": warm,
-                    "quality": quality_of(quality),
-                    "reasons": " ".join(Quality(quality).reasons()),
-                    "repeat": repeat,
-                    "model": model,
-                },
-                time_ns,
-            )
-            for name, time_ns, score, severity, alarm, warm, quality in columns
-        ]
+        for head, score, severity, alarm, warm, quality, time_ns in columns:
+            rest = _rest(alarm, warm, quality, repeat, model)
+            yield f"{head}{score}{severity}{rest} {time_ns}"
 
     def _event(self, notice: EventNotice, *, repeat: bool) -> str:
         options = self._options
@@ -219,6 +218,25 @@ def write_point(
         if key and value and _tag(value)
     )
     return f"{_measurement(measurement)}{head} {written} {time_ns}"
+
+
+def _members(name: str, column: Sequence[float]) -> list[str]:
+    """Returns a field of each point, with a comma behind; empty where it has no number."""
+    return [f"{name}={one:.6g}," if math.isfinite(one) else "" for one in column]
+
+
+@lru_cache(maxsize=4096)
+def _rest(alarm: bool, warm: bool, quality: int, repeat: bool, model: str) -> str:  # noqa: FBT001
+    """Returns the fields of a score that few points differ in."""
+    fields: dict[str, Field] = {
+        "alarm": alarm,
+        "warm": warm,
+        "quality": quality_of(quality),
+        "reasons": " ".join(Quality(quality).reasons()),
+        "repeat": repeat,
+        "model": model,
+    }
+    return write_point("m", {}, fields, 0).removeprefix("m ").removesuffix(" 0")
 
 
 def _value(value: Field) -> str:

@@ -185,9 +185,9 @@ class MQTTSink:
         return self._delivery.dropped
 
     @property
-    def unreadable(self) -> int:
-        """Entries of the outbox that could not be read."""
-        return self._delivery.unreadable
+    def lost(self) -> int:
+        """Events, states and answers that the outbox dropped for its bound, or could not read."""
+        return self._delivery.lost
 
     @property
     def trouble(self) -> str:

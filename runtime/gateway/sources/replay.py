@@ -5,6 +5,7 @@ import json
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
@@ -73,6 +74,8 @@ class ReplaySource:
         if not speed > 0:
             raise InputError(f"speed must be above 0. Received: {speed}.")
         self.name = name
+        self.counts: Counter[str] = Counter()
+        """`unnamed`: rows without a name in `column`, left out."""
         self.shift_ns = 0
         """What is added to the times of the file."""
         self._path = Path(path)
@@ -215,6 +218,9 @@ class ReplaySource:
                 payload = _payload(time_ns + self.shift_ns, keys, values)
                 streams = self._streams if rows.streams is None else (rows.streams[place],)
                 for stream in streams:
+                    if not stream.strip():
+                        self.counts["unnamed"] += 1
+                        continue
                     self._token += 1
                     yield due_s, Message(topic=stream, payload=payload, token=self._token)
             rows = next(self._rows, None)

@@ -14,6 +14,8 @@ __all__ = ["StdinSource"]
 
 _BLOCK = 1 << 18
 _POLL_MS = 200
+_OVERHEAD = 200
+"""Bytes that a message takes beside its payload, so that empty ones are bounded too."""
 
 
 class StdinSource:
@@ -27,7 +29,7 @@ class StdinSource:
         name: As in the configuration.
         fd: Descriptor to read; it is not closed.
         line_bytes: The longest line, without its end.
-        most_bytes: How many bytes of lines may wait for `receive`.
+        most_bytes: How many bytes of messages may wait for `receive`.
     """
 
     def __init__(
@@ -63,7 +65,7 @@ class StdinSource:
             self._change.wait_for(lambda: self._lines or self._done or self._closed, wait_s)
             given = [self._lines.popleft() for _ in range(min(most, len(self._lines)))]
             if given:
-                self._bytes -= sum(len(message.payload) for message in given)
+                self._bytes -= sum(len(message.payload) + _OVERHEAD for message in given)
                 self._change.notify_all()
             return given
 
@@ -148,6 +150,6 @@ class StdinSource:
                 self._skipping = False
             elif line and not line.isspace():
                 self._token += 1
-                self._bytes += len(line)
+                self._bytes += len(line) + _OVERHEAD
                 self._lines.append(Message(payload=line, token=self._token, arrived_ns=now_ns))
         self._change.notify_all()

@@ -37,7 +37,8 @@ function fillDetails() {
   get("details-mute").hidden = !page.writable;
   set(get("details-mute"), stream.muted == null ? "Mute" : "Change the mute");
   if (!history) return;
-  if (!reader?.pinned) set(get("reading"), `Severity of the last ${HOURS_SHOWN} hours: lowest and highest of each ${duration(history.bucket)}`);
+  if (history.start == null) set(get("reading"), "Nothing was scored yet.");
+  else if (!reader?.pinned) set(get("reading"), `Severity of the last ${HOURS_SHOWN} hours: lowest and highest of each ${duration(history.bucket)}`);
   reader = { history, timeAt: chart(get("chart"), history, page.now), pinned: reader?.pinned };
   get("chart").setAttribute("aria-label", spoken(history));
   const body = [];

@@ -1,7 +1,7 @@
 // The list of streams: only the rows in sight are drawn, and a row that stays is never made anew.
 
 const list = document.getElementById("list");
-const narrow = window.matchMedia("(max-width: 900px)");
+const narrow = window.matchMedia("(max-width: 720px)");
 const MARGIN = 400; // pixels drawn beyond the screen
 let entries = [];   // headings and streams: {key, top, height, heading | stream, place}
 const drawn = new Map();
@@ -20,8 +20,9 @@ function set(element, text) {
 
 function heightOf(stream) {
   const busy = stream.group !== "quiet" && stream.group !== "warming" && stream.group !== "stopped";
-  if (!narrow.matches) return busy ? 58 : 42;
-  return busy ? (["open", "standing", "muted"].includes(stream.group) ? 112 : 92) : what(stream) ? 64 : 46;
+  if (!narrow.matches) return busy ? 58 : 38;
+  if (busy) return stream.events || what(stream).length > 46 ? 112 : 92;
+  return what(stream) ? 64 : 46;
 }
 
 // Puts streams, in their order, under the headings of their groups.
@@ -104,6 +105,7 @@ function newRow() {
   const who = make("div", "who");
   const name = make("button", "name");
   name.type = "button";
+  name.append(make("span", "path"), make("span", "leaf"));
   who.append(name, make("p", "what"));
   const spark = make("canvas", "spark");
   spark.setAttribute("role", "img");
@@ -122,7 +124,7 @@ function what(stream) {
   const events = (stream.events ?? []).filter((event) => event.kind !== "silent");
   if (events.length) parts.push(sentence(events[0]) + (events.length > 1 ? ` (${events.length - 1} more)` : ""));
   if (stream.group === "silent") parts.push(stream.newest ? `Last heard ${moment(stream.newest, page.now)}.` : "Never heard.");
-  if (stream.faults) parts.push(`${stream.faults.join(", ")}.`.replace(/^./, (letter) => letter.toUpperCase()));
+  if (stream.faults && !events.some((event) => event.kind === "sensor")) parts.push(`${stream.faults.join(", ")}.`.replace(/^./, (letter) => letter.toUpperCase()));
   if (stream.group === "warming") parts.push("Too few rows yet to score.");
   if (stream.group === "stopped") parts.push("Not scored while its machine is off.");
   if (channels.length) parts.push(`Muted: ${channels.join(", ")}.`);
@@ -144,7 +146,10 @@ function fillRow(row, entry) {
   row.dataset.name = stream.name;
   row.setAttribute("aria-posinset", entry.place + 1);
   row.setAttribute("aria-setsize", page.shown);
-  set(who.firstChild, stream.name);
+  const cut = stream.name.lastIndexOf("/", stream.name.length - 2) + 1; // the end of a long name tells it apart
+  set(who.firstChild.firstChild, stream.name.slice(0, cut));
+  set(who.firstChild.lastChild, stream.name.slice(cut));
+  if (who.firstChild.ariaLabel !== stream.name) who.firstChild.ariaLabel = stream.name;
   set(who.lastChild, what(stream));
   who.title = what(stream);
   const silent = stream.group === "silent";

@@ -134,12 +134,12 @@ async function fetchHistories(names = null) {
     queries[queries.length - 1] += (queries.at(-1) ? "&" : "") + part;
     fetching.add(name);
   }
-  try {
-    for (const query of queries.filter(Boolean)) {
-      const at = Date.now();
+  for (const query of queries.filter(Boolean)) {
+    const at = Date.now();
+    try {
       for (const [name, history] of Object.entries(await ask(`api/histories?${query}`))) histories.set(name, { history, at });
-    }
-  } catch { /* the next refresh says that nobody answers */ }
+    } catch { /* the next refresh says that nobody answers */ }
+  }
   for (const name of due) fetching.delete(name);
   if (due.length) draw();
 }

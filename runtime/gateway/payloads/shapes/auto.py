@@ -63,7 +63,7 @@ def _auto(payload: bytes, context: Context) -> Parts:
 
 def _json(tree: Any, context: Context) -> Parts:
     if type(tree) is list:
-        for item in tree:
+        for item in context.bounded(tree):
             yield from _json(item, context) if type(item) is dict else flat([item], context)
     elif not is_special(tree):
         yield from flat(tree, context)
@@ -95,7 +95,7 @@ def _lines(payload: bytes, context: Context) -> Parts:
     except BadInputError:
         # A line in another encoding does not spoil the others.
         lines = []
-        for line in payload.split(b"\n"):
+        for line in context.bounded(payload.split(b"\n")):
             try:
                 lines.append(text_of(line))
             except BadInputError as error:

@@ -16,7 +16,7 @@ def flat(tree: Any, context: Context) -> Parts:
     one of the keys of values.
     """
     if type(tree) is list:
-        for item in tree:
+        for item in context.bounded(tree):
             yield from flat(item, context) if type(item) is dict else [_not_object(item)]
         return
     if type(tree) is not dict:

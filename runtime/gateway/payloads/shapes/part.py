@@ -135,6 +135,16 @@ class Context:
         """The channel that the topic names; empty: none."""
         self.now_ns = 0
         """When it came."""
+        self.left_out = 0
+        """Items of it beyond `max_parts`."""
+
+    def bounded(self, items: Sequence[Any]) -> Sequence[Any]:
+        """Returns as many items as a payload may have."""
+        most = self.options.max_parts
+        if len(items) <= most:
+            return items
+        self.left_out += len(items) - most
+        return items[:most]
 
 
 Shape = Callable[[Any, Context], Parts]

@@ -45,7 +45,7 @@ def _records(tree: Any, context: Context, keys: _Keys) -> Parts:
         yield wrong_shape("An array of records", tree)
         return
     groups: dict[tuple[Any, ...], Part] = {}
-    for item in tree:
+    for item in context.bounded(tree):
         try:
             names, channel, value = _record(item, context, keys)
         except BadInputError as error:

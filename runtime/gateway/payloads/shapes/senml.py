@@ -20,7 +20,7 @@ def senml(tree: Any, context: Context) -> Parts:
         return
     base: dict[str, Any] = {}
     groups: dict[tuple[Any, ...], Part] = {}
-    for item in tree:
+    for item in context.bounded(tree):
         if type(item) is not dict:
             yield wrong_shape("A SenML record (an object)", item)
             continue

@@ -16,7 +16,7 @@ def telegraf(tree: Any, context: Context) -> Parts:
     """Reads `{"name": …, "tags": …, "fields": …, "timestamp": …}`, or `{"metrics": [such]}`."""
     if type(tree) is dict and type(tree.get("metrics")) is list:
         tree = tree["metrics"]
-    for item in tree if type(tree) is list else [tree]:
+    for item in context.bounded(tree) if type(tree) is list else [tree]:
         fields = item.get("fields") if type(item) is dict else None
         if type(fields) is not dict:
             yield wrong_shape("A metric of Telegraf, with fields", item)
@@ -37,7 +37,7 @@ def line_protocol(text: str, context: Context) -> Parts:
     Times count nanoseconds unless the source says otherwise.
     """
     points: dict[tuple[Any, ...], Point] = {}
-    for point in read_lines(text):
+    for point in read_lines(context.bounded(text.split("\n"))):
         if isinstance(point, BadInputError):
             yield point
             continue

@@ -9,7 +9,7 @@ __all__ = ["thingsboard", "thingsboard_gateway"]
 
 def thingsboard(tree: Any, context: Context) -> Parts:
     """Reads `{"ts": …, "values": {…}}`, a flat object, or an array of these."""
-    for item in tree if type(tree) is list else [tree]:
+    for item in context.bounded(tree) if type(tree) is list else [tree]:
         if type(item) is not dict:
             yield wrong_shape("ThingsBoard telemetry (an object)", item)
         else:

@@ -145,6 +145,22 @@ def test_given_up_half_way(tmp_path):
     assert list(tmp_path.glob("*.part")) == []
 
 
+def test_an_interrupt_in_the_middle_of_a_part(tmp_path):
+    """That generation is given up: nothing follows half a part."""
+    disk = FaultyDisk()
+    snapshots = opened(tmp_path, disk)
+    commit(snapshots, 10, "old")
+    writer = snapshots.begin(20)
+    disk.fails = lambda _, name: KeyboardInterrupt() if name == "write" else None
+    with pytest.raises(KeyboardInterrupt):
+        writer.add("a/p7", 20, b"x")
+    disk.heal()
+    with pytest.raises(JournalError, match="given up"):
+        writer.commit({})
+    snapshots.close()
+    assert loaded(tmp_path) == ("old", "", 0)
+
+
 @pytest.mark.parametrize("burst", [1, 3, 100])
 @pytest.mark.parametrize("code", [*CODES, "short"])
 def test_a_disk_that_refuses_at_any_call(tmp_path, code, burst):

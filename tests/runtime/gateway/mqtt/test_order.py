@@ -98,6 +98,7 @@ def test_a_bound_of_bytes():
     outgoing.arrived(1)
     assert outgoing.put(numbered(0, 2, "ab")) == 4
     assert outgoing.put([]) == 4
+    assert Outgoing(1, 1).put(numbered(0, 50)) == 50
 
 
 def test_packet_ids_go_round_and_miss_those_in_use():
@@ -143,9 +144,11 @@ def test_short_connections_in_a_row_are_suspicious():
 def test_which_version_comes_next(version, first):
     """3.1.1 for good where MQTT 5 is refused, for once where nobody answers."""
     retry = _retry(version)
-    assert retry.version == first
-    retry.unanswered()
-    assert retry.version == (4 if version == "auto" else first)
+    tried = []
+    for _ in range(8):
+        tried += [retry.version]
+        retry.unanswered()
+    assert tried == ([5, 5, 5, 4, 5, 5, 5, 4] if version == "auto" else [first] * 8)
     retry.lost(100.0)
     assert retry.version == first
     assert retry.refused(0x84) is (version == "auto")
@@ -153,3 +156,12 @@ def test_which_version_comes_next(version, first):
     retry.lost(100.0)
     assert retry.version == (5 if version == "5" else 4)
     assert not retry.refused(0x86)
+
+
+def test_a_broker_that_spoke_mqtt_5_is_not_taken_for_an_old_one():
+    """A gate in front of it hangs up while it restarts."""
+    retry = _retry()
+    retry.connected()
+    for _ in range(8):
+        retry.unanswered()
+        assert retry.version == 5

@@ -1,6 +1,5 @@
 """TLS: a certificate of our own making, one that is not trusted, one of the client's."""
 
-import contextlib
 import shutil
 import subprocess
 
@@ -8,7 +7,7 @@ import pytest
 
 from runtime.gateway.mqtt.options import TLSOptions
 from toys.broker import Broker
-from toys.clients import client_of, gather, numbered, numbers, until, up
+from toys.clients import gather, numbered, numbers, until, up
 
 # paho-mqtt leaves the socket of a handshake that failed to the garbage collector.
 pytestmark = pytest.mark.filterwarnings(
@@ -41,21 +40,6 @@ def keys(tmp_path_factory):
                  "-CAkey", path("ca.key"), "-CAcreateserial", "-extfile", path("names"),
                  "-out", path(f"{name}.pem"))  # fmt: skip
     return folder
-
-
-@pytest.fixture(params=["own", "paho"])
-def opened(request):
-    """Opens clients of either kind, which end with the test."""
-    if request.param == "paho":
-        pytest.importorskip("paho.mqtt")
-    with contextlib.ExitStack() as stack:
-
-        def open_client(broker, *filters, **more):
-            client = client_of(broker, *filters, client=request.param, **more)
-            stack.callback(client.close, 0.0)
-            return client
-
-        yield open_client
 
 
 def _broker(tmp_path, keys, *more):

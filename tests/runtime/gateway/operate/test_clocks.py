@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.gateway.operate.clocks import BUILT_NS, Clocks, kernel_synchronised, steady_ns
@@ -102,6 +102,7 @@ def test_a_step_where_nothing_arrives(machine):
     assert clocks.steps == 1
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 50 * S), st.integers(-(10**14), 10**14)), max_size=40),
     st.integers(1, 100),

@@ -6,7 +6,7 @@ import os
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.gateway.operate.logs import Log, to_journal
@@ -72,6 +72,14 @@ def test_once_a_minute_a_kind(out, clock):
     assert len(held) == 99
 
 
+def test_a_change_for_the_worse_is_said_at_once(out, clock):
+    """Another level of the same kind is not held back."""
+    said = log(out, clock)
+    said.info("broker", "Connected.")
+    said.error("broker", "Lost.")
+    assert out.getvalue().count("\n") == 2
+
+
 def test_what_was_held_back_is_said_in_the_end(out, clock):
     """`flush` gives the last one as an example, when it is due or at the end, and once."""
     said = log(out, clock)
@@ -123,6 +131,7 @@ def test_secrets(out, clock):
 
 
 @pytest.mark.parametrize("style", ["logfmt", "json", "telegraf"])
+@settings(deadline=None)
 @given(text=st.text(st.characters(), max_size=60), key=st.text(max_size=8))
 def test_one_line_whatever_it_says(style, text, key):
     """No line break, no control character, nothing that UTF-8 cannot write; JSON stays JSON."""

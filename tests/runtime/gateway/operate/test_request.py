@@ -1,7 +1,7 @@
 """Requests from bytes: what is taken, what is refused, and that cuts change nothing."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.gateway.operate.request import (
@@ -66,6 +66,7 @@ def test_refused(data, status):
     assert error.value.status == status
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.integers(0, 200))
 def test_any_bytes(data, place):
     """Bytes in the middle of a request: an answer, a wait or a refusal, and nothing else."""
@@ -74,6 +75,16 @@ def test_any_bytes(data, place):
     except HttpError as error:
         found = error.status
     assert found is None or isinstance(found, Request) or found in {400, 413, 414, 431, 501, 505}
+
+
+@pytest.mark.parametrize(
+    ("said", "takes"),
+    [("gzip, br", True), ("br,GZIP;q=0.5", True), ("gzip;q=0", False), ("gzip; q=0.00, br", False),
+     ("xgzip", False), ("", False)],
+)  # fmt: skip
+def test_who_takes_gzip(said, takes):
+    """As asked for; not where it is refused."""
+    assert parse(request(Accept_Encoding=said)).takes_gzip is takes
 
 
 def test_an_answer():

@@ -59,6 +59,35 @@ def test_an_error_of_ours_is_one_answer(server, errors):
     assert ask(server.port)[0] == 200
 
 
+def test_an_error_of_who_counts_ends_nothing():
+    """A callback that fails cuts one connection; the server goes on."""
+    counts = iter([ZeroDivisionError])
+    errors = []
+
+    def count(_status):
+        for kind in counts:
+            raise kind
+
+    made = Server(echo, on_status=count, on_error=errors.append)
+    made.start()
+    assert exchange(made.port, request()) == b""
+    assert ask(made.port)[0] == 200
+    assert [type(error) for error in errors] == [ZeroDivisionError]
+    made.close()
+
+
+def test_ipv6():
+    """The loopback address of IPv6, where there is one."""
+    try:
+        made = Server(echo, host="::1")
+    except ConfigError:
+        pytest.skip("no IPv6 here")
+    made.start()
+    assert made.url == f"http://[::1]:{made.port}/"
+    assert exchange(made.port, request(Host="[::1]"), host="::1").startswith(b"HTTP/1.1 200 ")
+    made.close()
+
+
 def test_a_body_that_is_too_long_hears_why(server):
     """The answer arrives although its sender goes on sending."""
     data = request("POST", Content_Length="1000000") + b"x" * 200_000

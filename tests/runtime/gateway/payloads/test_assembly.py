@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import time
 
 import numpy as np
 import pytest
@@ -89,8 +90,8 @@ def test_a_channel_that_comes_twice():
 def test_without_times_of_their_own_they_go_by_arrival():
     """A channel that comes again begins the next row."""
     made = Assembly(CHANNELS, period_s=1.0)
-    for time, name in ((0.0, "a"), (0.9, "b")):
-        assert made.add(part(time, quality=ARRIVAL, **{name: time}), time) == []
+    for now_s, name in ((0.0, "a"), (0.9, "b")):
+        assert made.add(part(now_s, quality=ARRIVAL, **{name: now_s}), now_s) == []
     (row,) = made.add(part(1.4, quality=ARRIVAL, c=1.4), 1.4)
     assert plain([row]) == [("p7", 0.0, "[0.0, 0.9, 1.4]", ARRIVAL)]
     made.add(part(2.0, quality=ARRIVAL, a=2.0), 2.0)
@@ -117,6 +118,18 @@ def test_there_is_a_bound():
     assert made.take_counts() == {"overflow": 1, "partial": 1}
     assert [row.stream for row in made.forget("z")] == ["z"]
     assert (len(made), made.forget("z")) == (1, [])
+
+
+def test_many_open_rows_of_a_stream_take_no_longer():
+    """A batch of ten thousand samples that lack a channel."""
+    made, rows = Assembly(CHANNELS, period_s=1.0), []
+    begun = time.process_time()
+    for step in reversed(range(10_000)):
+        rows += made.add(part(step, a=1.0, b=2.0), 0.0)
+    rows += made.due(2.0)
+    assert time.process_time() - begun < 5
+    assert [row.time_ns for row in rows] == [START + step * SECOND for step in range(10_000)]
+    assert {row.quality for row in rows} == {Quality.PARTIAL}
 
 
 def test_open_rows_survive_a_restart():

@@ -205,6 +205,24 @@ def test_retained_messages_are_old():
     assert reading.quality == Quality.RETAINED | Quality.ARRIVAL
 
 
+@pytest.mark.parametrize("shape", ["auto", "thingsboard", "records", "senml", "line_protocol"])
+def test_a_payload_of_very_many_parts_takes_no_longer(shape):
+    """What is beyond the limit is counted."""
+    made = decoder(shape=shape, max_parts=50)
+    payloads = {
+        "records": [{"name": "flow", "value": 1, "ts": 1_772_359_200 + i} for i in range(60)],
+        "senml": [{"n": "flow", "v": 1, "t": 1_772_359_200 + i} for i in range(60)],
+        "line_protocol": "\n".join(f"m,device=d{i} flow=1" for i in range(60)),
+    }
+    payload = payloads.get(shape, [{"flow": i} for i in range(60)])
+    assert len(made.decode(message(payload), NOW)) == 50
+    assert made.take_bad() == {"parts": (1, "10 or more beyond 50.")}
+    devices = {f"d{i}": [{"flow": 1}] for i in range(60)}
+    if shape == "auto":
+        assert len(made.decode(message(devices), NOW)) == 50
+        assert [*made.take_bad()] == ["parts"]
+
+
 def test_limits():
     made = decoder(max_bytes=50, ignore=("plant/+/status",))
     assert kind_of(made, b" " * 51) == "size"
@@ -221,6 +239,7 @@ def test_limits():
         {"absurd": "keep"},
         {"retained": "yes"},
         {"max_bytes": 0},
+        {"max_parts": 0},
         {"lateness_s": -1.0},
         {"topics": ("a/{",)},
         {"tag": "{device}"},

@@ -88,7 +88,7 @@ def test_what_goes_on_for_more_than_a_day_is_standing():
     assert floods.standing(day + 6) == [("b", 5)]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(
     steps=st.lists(
         st.one_of(st.tuples(st.sampled_from("pqrs"), st.integers(-30, 60)), st.integers(0, 400)),

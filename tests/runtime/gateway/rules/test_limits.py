@@ -102,7 +102,7 @@ def test_streams_may_have_limits_of_their_own():
     assert [c.stream for c in changes] == ["p", "q1"]
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=50)
 @given(rows=cut_rows())
 def test_any_split_gives_the_same(rows):
     """With states that went through JSON in between; each stream as if it were alone."""

@@ -85,7 +85,7 @@ def test_a_person_has_the_last_word():
         machine.override("p", "up")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(
     rows=st.lists(
         st.tuples(

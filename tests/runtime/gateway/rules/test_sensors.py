@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from runtime.errors import ConfigError, InputError
 from runtime.gateway.rules.sensors import SensorRules, Sensors
@@ -84,7 +85,7 @@ def test_a_change_says_since_when():
     assert sensors.open() == []
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=50)
 @given(rows=cut_rows())
 def test_any_split_gives_the_same(rows):
     """With states that went through JSON in between; each stream as if it were alone."""
@@ -111,6 +112,75 @@ def test_any_split_gives_the_same(rows):
         mine = np.array([name == stream for name in names], np.bool_)
         _, alone, _ = make().update([stream] * int(mine.sum()), times[mine], values[mine])
         np.testing.assert_array_equal(alone, faulty[mine])
+
+
+class OneByOne:
+    """The documented semantics of one channel, row by row, without any attention to speed."""
+
+    def __init__(self, rules):
+        self.rules, self.fault, self.good_s = rules, "", None
+        self.last = self.last_s = self.same = self.same_s = None
+
+    def found(self, now, value):
+        rules, known = self.rules, math.isfinite(value)
+        passed = 0 if self.last_s is None else now - self.last_s
+        if known:
+            is_same = self.same is not None and abs(value - self.same) <= rules.stuck_band
+            if not is_same or not 0 <= passed <= (rules.stuck_s or math.inf) / 2:
+                self.same, self.same_s = value, now
+            if not (rules.low or -math.inf) <= value <= (rules.high or math.inf):
+                return "range"
+            is_step = rules.rate_per_s and self.last is not None and passed > 0
+            if is_step and abs(value - self.last) > rules.rate_per_s * passed:
+                return "rate"
+            if rules.stuck_s and now - self.same_s >= rules.stuck_s:
+                return "stuck"
+        elif rules.silent_s and passed >= rules.silent_s:
+            return "silent"
+        return ""
+
+    def take(self, now, value):
+        found, known = self.found(now, value), math.isfinite(value)
+        if known or self.last_s is None:
+            self.last, self.last_s = (value if known else None), now
+        if found:
+            self.fault, self.good_s = found, None
+        elif known and self.fault:
+            if self.good_s is None or self.good_s > now:
+                self.good_s = now
+            if now - self.good_s >= self.rules.release_s:
+                self.fault, self.good_s = "", None
+        return self.fault
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    rows=cut_rows(),
+    rules=st.builds(
+        SensorRules,
+        low=st.sampled_from([None, -10]),
+        high=st.sampled_from([None, 10]),
+        stuck_s=st.sampled_from([None, 2, 6]),
+        stuck_band=st.sampled_from([0, 1]),
+        rate_per_s=st.sampled_from([None, 3]),
+        silent_s=st.sampled_from([None, 2]),
+        release_s=st.sampled_from([0, 3]),
+    ),
+)
+def test_faults_are_those_of_a_row_by_row_reading(rows, rules):
+    """Whatever the values, gaps and clocks set back."""
+    names, times, values, _ = rows
+    sensors = Sensors(CHANNELS, {"temp": rules})
+    _, faulty, changes = sensors.update(names, times, values)
+    alone = {name: OneByOne(rules) for name in STREAMS}
+    expected = [
+        alone[name].take(time // SECOND, value)
+        for name, time, value in zip(names, times.tolist(), values[:, 0].tolist(), strict=True)
+    ]
+    assert faulty[:, 0].tolist() == [bool(fault) for fault in expected]
+    assert all(change.fault == expected[change.row] for change in changes if change.phase != "end")
+    now = {name: one.fault for name, one in alone.items() if one.fault}
+    assert {name: fault for name, _, fault, _ in sensors.open()} == now
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_acknowledged_is_the_first_gap_where_events_overtake_scores():
 
 
 def test_away_for_long_it_is_bounded_counts_and_keeps_every_event_in_order():
-    client = FakeClient(window=0)
+    client = up(window=0)
     queue = Delivery(client, most_bytes=50_000)
     for n in range(1, 2001):
         put(queue, n, [f"e{n}"] if n % 10 == 0 else [], [f"s{n}"])
@@ -96,6 +96,30 @@ def test_dropped_scores_count_as_done():
         put(queue, n, [], ["s"])
     assert queue.dropped == 7
     assert queue.acknowledged == 7
+
+
+def test_who_is_away_gets_nothing_and_what_matters_first_when_back():
+    client = up()
+    queue = Delivery(client, most_bytes=1000)
+    client.down()
+    for n in range(1, 11):
+        put(queue, n, [f"e{n}"], [f"s{n}"])
+    queue.first([one("online")])
+    assert client.taken == []
+    client.up()
+    queue.pump()
+    events = [f"e{n}" for n in range(1, 11)]
+    assert payloads(client.taken) == ["online", *events, "s8", "s9", "s10"]
+
+
+def test_a_client_gets_a_window_at_a_time():
+    client = up()
+    queue = Delivery(client, window=700)
+    put(queue, 1, [], range(3000))
+    assert len(client.taken) == 1000
+    client.acknowledge()
+    queue.pump()
+    assert len(client.taken) == 2000
 
 
 def test_nothing_is_dropped_that_the_client_takes():
@@ -198,7 +222,7 @@ def test_what_an_earlier_life_left_says_that_it_may_have_gone_out():
 def test_of_a_full_outbox_a_part_is_in_memory(monkeypatch):
     monkeypatch.setattr(delivery, "_LOADED", 10)
     outbox = MemoryOutbox()
-    client = FakeClient(window=0)
+    client = up(window=0)
     queue = Delivery(client, outbox=outbox)
     for n in range(1, 101):
         put(queue, n, [f"e{n}"])
@@ -222,7 +246,7 @@ def test_an_outbox_that_cannot_be_written_loses_nothing_and_says_so():
     put(queue, 1, ["e1"])
     outbox.fails = True
     put(queue, 2, ["e2"])
-    assert queue.trouble == "the outbox cannot be written: No space left on device"
+    assert queue.trouble == "the outbox cannot be written: [Errno 28] No space left on device"
     outbox.fails = False
     put(queue, 3, ["e3"])
     client.window = 10
@@ -236,21 +260,21 @@ def test_an_outbox_that_cannot_be_written_loses_nothing_and_says_so():
 
 def test_an_unreadable_entry_is_counted_and_passed_over():
     outbox = MemoryOutbox()
-    outbox.put([b"of another version", b"[]\nx", b'[1,"t",1,false]\ngood'])
+    outbox.put([b"of another version", b"[]\nx", b'["t",1,false]\ngood'])
     client = up()
     queue = Delivery(client, outbox=outbox)
     queue.pump()
     client.acknowledge()
     queue.pump()
     assert payloads(client.taken) == ["good"]
-    assert queue.unreadable == 2
+    assert queue.lost == 2
     assert outbox.entries == []
 
 
 def test_what_a_full_disk_left_in_memory_stays_behind_what_is_on_the_disk(monkeypatch):
     monkeypatch.setattr(delivery, "_LOADED", 4)
     outbox = MemoryOutbox()
-    client = FakeClient(window=0)
+    client = up(window=0)
     queue = Delivery(client, outbox=outbox)
     put(queue, 1, [f"e{n}" for n in range(10)])
     outbox.fails = True
@@ -263,6 +287,26 @@ def test_what_a_full_disk_left_in_memory_stays_behind_what_is_on_the_disk(monkey
         client.acknowledge()
     assert payloads(client.arrived) == [f"e{n}" for n in range(12)]
     assert queue.acknowledged == 3
+
+
+@pytest.mark.parametrize("dropped", [range(6), range(20), range(3, 9), range(15, 20)])
+def test_what_the_outbox_drops_for_its_bound_is_counted_and_holds_nothing_up(monkeypatch, dropped):
+    monkeypatch.setattr(delivery, "_LOADED", 4)
+    outbox = MemoryOutbox()
+    client = up(window=0)
+    queue = Delivery(client, outbox=outbox)
+    for n in range(10):
+        put(queue, n + 1, [2 * n, 2 * n + 1])
+    outbox.entries = [entry for entry in outbox.entries if entry[0] - 1 not in dropped]
+    client.window = 1
+    for _ in range(30):
+        queue.pump()
+        client.acknowledge()
+    arrived = [int(text) for text in payloads(client.arrived)]
+    # What was in memory by then is not lost.
+    assert arrived == [n for n in range(20) if n not in dropped or n < 4]
+    assert queue.lost == 20 - len(arrived)
+    assert (queue.acknowledged, queue.waiting) == (10, 0)
 
 
 class Life:
@@ -297,6 +341,9 @@ class Life:
         self.begin()
         for sequence in range(done + 1, len(self.outputs) + 1):
             self.make(sequence)
+
+    def cut(self):
+        self.client.down()
 
     def connection(self):
         self.client.up()
@@ -336,7 +383,7 @@ ACTIONS = st.one_of(
     st.tuples(st.just("ack"), st.integers(0, 6)),
     st.tuples(st.just("window"), st.sampled_from([0, 1, 5, 100])),
     st.tuples(st.just("disk"), st.booleans()),
-    st.tuples(st.sampled_from(["connection", "restart", "pump"])),
+    st.tuples(st.sampled_from(["connection", "cut", "restart", "pump"])),
 )
 
 
@@ -353,6 +400,7 @@ def test_whatever_happens_every_event_arrives_and_nothing_is_claimed_early(
             getattr(life, name)(*values)
             life.check()
         life.window(10**9)
+        life.connection()
         for _ in range(3 + len(life.events())):
             life.pump()
             life.ack(10**9)

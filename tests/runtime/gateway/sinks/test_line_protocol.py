@@ -3,12 +3,14 @@
 import math
 import re
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.errors import ConfigError
 from runtime.gateway.outputs import Outputs
+from runtime.gateway.samples import Quality
 from runtime.gateway.sinks.line_file import LineFileOptions
 from runtime.gateway.sinks.line_protocol import LineProtocolOptions, LineProtocolSink, write_point
 from toys.gateway_outputs import notice, scored, tick
@@ -31,6 +33,43 @@ def test_scores_with_segments_as_tags(tmp_path):
         f"kad,stream=p8 {fields}",
     ]
     assert sink.acknowledged == 4
+
+
+def test_the_fast_way_says_what_write_point_says(tmp_path):
+    """Names that need escapes, numbers that are none, every quality."""
+    rng = np.random.default_rng(0)
+    names = rng.choice(["a/p7", "a b,c=d/x", "#/\\", "", "half \ud800", "a/b/c"], 100).tolist()
+    specials = [math.nan, math.inf, -math.inf, 0.0, 1e-9, 1234567.8, 3.4e38, 1.5]
+    rows = scored(
+        names,
+        score=rng.choice(specials, 100),
+        severity=rng.choice(specials, 100),
+        alarm=rng.random(100) < 0.5,
+        warm=rng.random(100) < 0.5,
+        quality=rng.integers(0, 1024, 100),
+        times=rng.integers(-(10**18), 10**18, 100),
+    )
+    sink = made(tmp_path / "out", tags=("line", "device"))
+    sink.write(Outputs(sequence=1, scored=(rows,), repeat=True))
+    lines = (tmp_path / "out").read_text().splitlines()
+    for step, line in enumerate(lines):
+        segments = names[step].split("/")
+        tags = {"stream": names[step]}
+        if len(segments) == 2:
+            tags = {"line": segments[0], "device": segments[1]}
+        quality = int(rows.quality[step])
+        fields = {
+            "score": float(rows.scores.score[step]),
+            "severity": float(rows.scores.severity[step]),
+            "alarm": bool(rows.scores.alarm[step]),
+            "warm": bool(rows.warm[step]),
+            "quality": "uncertain" if quality else "good",
+            "reasons": " ".join(Quality(quality).reasons()),
+            "repeat": True,
+            "model": "9f2c41d07a3e",
+        }
+        assert line == write_point("kad", tags, fields, int(rows.scores.times_ns[step]))
+    assert len(lines) == 100
 
 
 def test_an_event_is_a_point_of_its_own(tmp_path):

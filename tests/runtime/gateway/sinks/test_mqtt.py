@@ -100,7 +100,11 @@ def test_online_and_all_states_after_each_new_connection():
     made.write(tick(1, states=[("a", True, T0), ("b", False, T0)]))
     client.up()
     made.tick()
-    assert said(client)[0] == ("kad/a/state", "ON", 1, True)
+    assert said(client) == [
+        ("kad/gw1/status", "online", 1, True),
+        ("kad/a/state", "ON", 1, True),
+        ("kad/b/state", "OFF", 1, True),
+    ]
     client.taken.clear()
     client.down()
     made.tick()

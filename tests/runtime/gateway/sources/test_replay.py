@@ -69,7 +69,10 @@ def test_copies_and_a_column_of_names(tmp_path):
         {"time": f"2026-03-01T10:00:0{i}Z", "machine": f"p{i % 2}", "flow": i} for i in range(4)
     ]
     text = "".join(json.dumps(row) + "\n" for row in rows)
-    named = all_of(source_of(tmp_path / "b.jsonl", text, column="machine", channels=["flow"]))
+    text += json.dumps({"time": "2026-03-01T10:00:04Z", "machine": "", "flow": 4}) + "\n"
+    source = source_of(tmp_path / "b.jsonl", text, column="machine", channels=["flow"])
+    named = all_of(source)
+    assert source.counts == {"unnamed": 1}
     assert [m.topic for m in named] == ["p0", "p1", "p0", "p1"]
     assert json.loads(named[3].payload) == {"timestamp": START + 3 * 10**9, "flow": 3.0}
 
