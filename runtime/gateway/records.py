@@ -69,6 +69,8 @@ class Record:
     """The configuration as far as scores and events depend on it, where it has changed."""
     new: Sequence[NewStream] = ()
     """Streams that appear."""
+    past: Sequence[Rows] = ()
+    """Rows of new streams from before, from which they learn: nothing of it goes out."""
     restored: Sequence[str] = ()
     """Streams that were put aside and speak again."""
     commands: Sequence[Mapping[str, Any]] = ()
@@ -126,11 +128,13 @@ class Record:
         if self.acknowledged:
             header["acknowledged"] = dict(self.acknowledged)
         header["rows"] = [[rows.model, *rows.values.shape] for rows in self.rows]
+        if self.past:
+            header["past"] = [[rows.model, *rows.values.shape] for rows in self.past]
         text = json.dumps(header, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
         encoded = text.encode()
         arrays = [
             np.ascontiguousarray(getattr(rows, name), dtype).tobytes()
-            for rows in self.rows
+            for rows in (*self.rows, *self.past)
             for name, dtype in _DTYPES.items()
         ]
         return b"".join([_LENGTH.pack(len(encoded)), encoded, *arrays])
@@ -151,12 +155,30 @@ class Record:
             ) from error
 
     @classmethod
+    def acknowledged_in(cls, content: bytes) -> dict[str, int]:
+        """Reads `acknowledged` alone of what `encode` wrote.
+
+        Raises:
+            InputError: Something else.
+        """
+        try:
+            (length,) = _LENGTH.unpack_from(content)
+            header = json.loads(content[_LENGTH.size : _LENGTH.size + length])
+            return dict(header.get("acknowledged", {}))
+        except (ValueError, AttributeError, TypeError, struct.error) as error:
+            raise InputError(
+                "A record of the journal must be what this version writes. Received: "
+                f"{len(content)} bytes, {type(error).__name__}. It was written by another version."
+            ) from error
+
+    @classmethod
     def _decoded(cls, content: bytes) -> Self:
         (length,) = _LENGTH.unpack_from(content)
         at = _LENGTH.size + length
         header = json.loads(content[_LENGTH.size : at])
         each = []
-        for model, count, channels in header.pop("rows"):
+        now = len(header["rows"])
+        for model, count, channels in (*header.pop("rows"), *header.pop("past", ())):
             arrays = {}
             for name, dtype in _DTYPES.items():
                 size = count * channels if name == "values" else count
@@ -167,4 +189,4 @@ class Record:
         if at != len(content):
             raise ValueError
         new = [NewStream(*one) for one in header.pop("new", ())]
-        return cls(rows=each, new=new, **header)
+        return cls(rows=each[:now], past=each[now:], new=new, **header)

@@ -2,7 +2,7 @@
 
 import struct
 
-__all__ = ["connack", "disconnect", "length", "packet", "publish", "suback", "unsuback"]
+__all__ = ["connack", "disconnect", "length", "packet", "publish", "sent_by", "suback", "unsuback"]
 
 
 def length(size):
@@ -48,6 +48,23 @@ def unsuback(packet_id, codes, *, version=5):
     if version != 5:
         return packet(0xB0, struct.pack(">H", packet_id))
     return packet(0xB0, struct.pack(">H", packet_id) + b"\0" + bytes(codes))
+
+
+def sent_by(cable):
+    """First byte and body of all packets that went over a proxy to its broker, whole ones."""
+    data, at, found = bytes(cable.to_broker), 0, []
+    while at + 2 <= len(data):
+        size, shift, start = 0, 0, at + 1
+        while start < len(data):
+            size |= (data[start] & 0x7F) << shift
+            shift, start = shift + 7, start + 1
+            if data[start - 1] < 0x80:
+                break
+        if start + size > len(data):
+            break
+        found.append((data[at], data[start : start + size]))
+        at = start + size
+    return found
 
 
 def disconnect(code, text=""):

@@ -126,23 +126,24 @@ class Proxy:
             other, outward = self._pairs[end]
         try:
             data = end.recv(1 << 16)
-            if outward and data:
-                self.to_broker += data
-                if data[0] == _CONNECT:
-                    self.versions.append(data[data.index(b"MQTT") + 4])
-                    if self._refuse_5 and self.versions[-1] == _VERSION_5:
-                        end.sendall(_REFUSED_VERSION)
-                        data = b""
-            elif data:
-                data = self._changed(data)
             if data:
                 other.settimeout(5)
-                other.sendall(data)
+                other.sendall(self._outward(end, data) if outward else self._changed(data))
                 return
         except OSError:
             pass
         with self._lock:
             self._drop(end)
+
+    def _outward(self, end, data):
+        """Writes down what a client sent, and returns what goes to the broker."""
+        self.to_broker += data
+        if data[0] == _CONNECT:
+            self.versions.append(data[data.index(b"MQTT") + 4])
+            if self._refuse_5 and self.versions[-1] == _VERSION_5:
+                end.sendall(_REFUSED_VERSION)
+                raise ConnectionError
+        return data
 
     def _drop(self, end):
         if end not in self._pairs:

@@ -138,6 +138,9 @@ class ModelOptions:
     """Instead of the file's."""
     warm: bool = True
     """New streams begin with what was learnt in training, where the file has it."""
+    history: str = ""
+    """Files from which new streams learn before they are scored, with `{stream}` for the name, such
+    as `history/{stream}.csv`; relative to the configuration. A stream without one starts warm."""
     verify: bool = True
     """Replay the golden vectors before the first sample."""
     signature: Path | None = None

@@ -16,9 +16,9 @@ from runtime.gateway.config.options import (
     JournalOptions,
     ModelOptions,
 )
+from runtime.gateway.config.payload_table import payload_options
 from runtime.gateway.mqtt.options import BrokerOptions
 from runtime.gateway.payloads.options import PayloadOptions
-from runtime.gateway.payloads.settings import payload_options
 from runtime.gateway.rules.floods import FloodRules
 from runtime.gateway.sinks.csv import CSVOptions
 from runtime.gateway.sinks.home_assistant import HomeAssistantOptions
@@ -217,11 +217,7 @@ def _source(table: Mapping[str, Any], number: int) -> SourceConfig:
     names = {f.name for f in dataclasses.fields(_SourceKeys)}
     keys = build(_SourceKeys, {k: v for k, v in table.items() if k in names}, where)
     rest = {k: v for k, v in table.items() if k not in names}
-    try:
-        payload = payload_options(rest)
-    except ConfigError as error:
-        raise ConfigError(f"{where} of the configuration: {error}") from error
-    return SourceConfig(keys=keys, payload=payload)
+    return SourceConfig(keys=keys, payload=payload_options(rest, where))
 
 
 def _sink(table: Mapping[str, Any], number: int, gateway: str) -> SinkConfig:

@@ -10,7 +10,7 @@ import numpy as np
 from runtime.errors import InputError, ModelFileError
 from runtime.gateway.engine.aside import Aside
 from runtime.gateway.engine.group import Group, Stepped
-from runtime.gateway.engine.notices import Notices, flood_notice
+from runtime.gateway.engine.notices import Notices, flood_notice, gateway_notice
 from runtime.gateway.engine.orders import Orders
 from runtime.gateway.engine.settings import EngineSettings, ModelSettings
 from runtime.gateway.engine.swap import History, placed, swap_notice, warm_up
@@ -287,9 +287,17 @@ class Engine:
             else:
                 self._trouble("model", f"{len(names)} streams wait for their model {key}.")
             made.states += [(name, False, record.time_ns) for name in names]
+        for rows in record.past:
+            group = self.groups.get(rows.model)
+            if group is not None and len(rows):
+                group.push(*placed(group, rows, self.registry))
         for name in record.restored:
             self._bring_back(name)
-        made.answers += [self.orders.take(command) for command in record.commands]
+        for command in record.commands:
+            if "note" in command:
+                made.events.append(gateway_notice(command, time_ns=record.time_ns))
+            else:
+                made.answers.append(self.orders.take(command))
 
     def _reconfigure(self, settings: EngineSettings, made: _Made) -> None:
         """Takes other settings; streams go on, but where their model or grid is another."""

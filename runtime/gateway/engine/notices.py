@@ -15,7 +15,7 @@ from runtime.gateway.rules.floods import FloodChange
 from runtime.gateway.rules.limits import LimitChange
 from runtime.gateway.rules.sensors import SensorChange
 
-__all__ = ["Notices", "event_id", "flood_notice"]
+__all__ = ["Notices", "event_id", "flood_notice", "gateway_notice"]
 
 _MS = 1_000_000
 
@@ -308,6 +308,26 @@ def flood_notice(change: FloodChange) -> EventNotice:
         severity=math.nan,
         duration_s=(change.time_ns - change.start_ns) / 1e9,
         text=text,
+    )
+
+
+def gateway_notice(note: Mapping[str, Any], *, time_ns: int) -> EventNotice:
+    """Returns the event of something that happened to the gateway itself.
+
+    Args:
+        note: Its kind as `note`, and a sentence as `text`; see `Controls.note`.
+        time_ns: When it was written down.
+    """
+    return EventNotice(
+        id=f"{note['note']}-{time_ns // _MS}",
+        stream="",
+        kind=note["note"],
+        phase="end",
+        time_ns=time_ns,
+        start_ns=time_ns,
+        peak_ns=time_ns,
+        severity=math.nan,
+        text=note["text"],
     )
 
 

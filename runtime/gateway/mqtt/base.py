@@ -9,7 +9,7 @@ from runtime.errors import KadError
 from runtime.gateway.mqtt.inbox import Inbox
 from runtime.gateway.mqtt.opening import EndedError, RefusedError, UnansweredError, Wake
 from runtime.gateway.mqtt.options import BrokerOptions
-from runtime.gateway.mqtt.outgoing import Outgoing
+from runtime.gateway.mqtt.outgoing import Outgoing, Repeated
 from runtime.gateway.mqtt.owed import Owed
 from runtime.gateway.mqtt.retry import Retry
 from runtime.gateway.mqtt.subscribed import Subscribed
@@ -39,6 +39,8 @@ class BatchClient(ABC):
         options: The broker's.
         subscriptions: What it asks for.
         former: Filters that the session at the broker may have from an earlier life.
+        repeated: Marks what goes out again after a lost connection; None: DUP alone says it, which
+            no subscriber sees.
 
     Raises:
         ConfigError: A filter is none.
@@ -50,12 +52,13 @@ class BatchClient(ABC):
         *,
         subscriptions: Sequence[Subscription] = (),
         former: Sequence[str] = (),
+        repeated: Repeated | None = None,
     ) -> None:
         self._options = options
         self._lock = threading.Condition()
         self._inbox = Inbox(self._lock, options.most_unreceived, options.most_unreceived_bytes)
         self._owed = Owed()
-        self._outgoing = Outgoing(options.most_waiting, options.most_waiting_bytes)
+        self._outgoing = Outgoing(options.most_waiting, options.most_waiting_bytes, repeated)
         self._subscribed = Subscribed(subscriptions, former)
         self._retry = Retry(options)
         self._wake = Wake()
@@ -63,6 +66,7 @@ class BatchClient(ABC):
         self._counts = {"refused": 0, "oversized": 0, "sessions_lost": 0}
         self._trouble = f"not connected to {options.address} yet"
         self._topics: set[str] = set()
+        self._most_qos, self._retains = 1, True
         self._draining = False
         self._ending = False
         self._thread = threading.Thread(
@@ -245,7 +249,11 @@ class BatchClient(ABC):
         if packet_ids:
             self._guarded(lambda: self._acknowledge(packet_ids))
 
-    def _connected(self, *, session_present: bool, session_expiry_s: int) -> None:
+    def _connected(
+        self, *, session_present: bool, session_expiry_s: int, most_qos: int, retains: bool
+    ) -> None:
+        """Counts a connection that the broker took, and says what it cannot do."""
+        self._most_qos, self._retains = most_qos, retains
         self._connections += 1
         self._trouble = ""
         self._retry.connected()
@@ -263,6 +271,15 @@ class BatchClient(ABC):
             "kept" if session_present else "new",
         )
 
+        if not most_qos:
+            _LOG.warning(
+                "mqtt: %s takes QoS 0 only: what is published may be lost", self._options.address
+            )
+        if not retains:
+            _LOG.warning(
+                "mqtt: %s keeps no retained messages: states are not there for who comes later",
+                self._options.address,
+            )
         if session_expiry_s < self._options.session_expiry_s:
             _LOG.warning(
                 "mqtt: %s keeps the session for %d s only, session_expiry_s asks for %d",

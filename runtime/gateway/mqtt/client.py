@@ -74,6 +74,8 @@ class OwnClient(BatchClient):
             self._connected(
                 session_present=connection.session_present,
                 session_expiry_s=connection.session_expiry_s,
+                most_qos=connection.most_qos,
+                retains=connection.retains,
             )
             self._ask()
             self._pump()
@@ -212,7 +214,7 @@ class OwnClient(BatchClient):
         free = connection.window - outgoing.flying
         while free > 0 and outgoing.queued:
             publication = outgoing.take()
-            packet_id = outgoing.new_id() if publication.qos and connection.most_qos else 0
+            packet_id = outgoing.new_id() if publication.qos and self._most_qos else 0
             data = self._packet(connection, publication, packet_id, again=False)
             if data:
                 parts.append(data)
@@ -241,7 +243,7 @@ class OwnClient(BatchClient):
             publication.payload,
             version=connection.version,
             qos=1 if packet_id else 0,
-            retain=publication.retain and connection.retains,
+            retain=publication.retain and self._retains,
             dup=again and connection.session_present,
             packet_id=packet_id,
         )

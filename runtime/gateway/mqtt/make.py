@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from runtime.gateway.mqtt.base import BatchClient
 from runtime.gateway.mqtt.options import BrokerOptions, Will
+from runtime.gateway.mqtt.outgoing import Repeated
 from runtime.gateway.protocols import Subscription
 
 __all__ = ["make_client"]
@@ -16,6 +17,7 @@ def make_client(
     subscriptions: Sequence[Subscription] = (),
     *,
     former: Sequence[str] = (),
+    repeated: Repeated | None = None,
 ) -> BatchClient:
     """Returns a client that is not connected yet.
 
@@ -25,6 +27,8 @@ def make_client(
         subscriptions: What it asks for at each connect.
         former: Filters that an earlier life asked for, and that are given up unless they are
             among `subscriptions`: the session at the broker has them still.
+        repeated: Marks what goes out again after a lost connection; paho's client keeps it as it
+            was.
 
     Raises:
         ConfigError: A filter is none.
@@ -35,7 +39,7 @@ def make_client(
     if options.client == "own":
         from runtime.gateway.mqtt.client import OwnClient
 
-        return OwnClient(options, subscriptions=subscriptions, former=former)
+        return OwnClient(options, subscriptions=subscriptions, former=former, repeated=repeated)
     from runtime.gateway.mqtt.paho_client import PahoClient
 
     return PahoClient(options, subscriptions=subscriptions, former=former)

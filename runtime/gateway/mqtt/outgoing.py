@@ -1,11 +1,14 @@
 """Publications on their way to the broker: what waits, what flies, what has arrived."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from runtime.gateway.protocols import Publication
 
-__all__ = ["Flight", "Outgoing"]
+__all__ = ["Flight", "Outgoing", "Repeated"]
+
+Repeated = Callable[[Publication], Publication]
+"""Makes of a publication one that says of itself that it may have gone out before."""
 
 _MOST_IDS = 65_535
 
@@ -27,10 +30,12 @@ class Outgoing:
     Args:
         most: Publications that may be without acknowledgement.
         most_bytes: The same in bytes of topics and payloads.
+        repeated: What becomes of publications whose connection is gone; None: they stay.
     """
 
-    def __init__(self, most: int, most_bytes: int) -> None:
+    def __init__(self, most: int, most_bytes: int, repeated: Repeated | None = None) -> None:
         self._most = most
+        self._repeated = repeated
         self._most_bytes = most_bytes
         self._bytes = 0
         self._last = 0
@@ -111,6 +116,10 @@ class Outgoing:
     def lost(self) -> None:
         """Says that the connection is gone: what flew must go out again, before all others."""
         self._again = deque(flight for flight in self._flights if not flight.done)
+        if self._repeated is not None:
+            for flight in self._again:
+                was, flight.publication = flight.publication, self._repeated(flight.publication)
+                self._bytes += _size(flight.publication) - _size(was)
         self._reserved.clear()
 
     def again(self) -> Flight | None:

@@ -320,7 +320,12 @@ class PahoClient(BatchClient):
         self._most_bytes = said.get("MaximumPacketSize", MOST_LENGTH)
         self._began, self._there = time.monotonic(), True
         expiry_s = said.get("SessionExpiryInterval", self._options.session_expiry_s)
-        self._connected(session_present=session_present, session_expiry_s=expiry_s)
+        self._connected(
+            session_present=session_present,
+            session_expiry_s=expiry_s,
+            most_qos=said.get("MaximumQoS", 1),
+            retains=bool(said.get("RetainAvailable", 1)),
+        )
         self._ask()
         self._pump()
 
@@ -352,8 +357,9 @@ class PahoClient(BatchClient):
             if not self._may_go(publication, self._most_bytes):
                 outgoing.passed(publication)
                 continue
-            qos = min(publication.qos, 1)
-            what = publication.topic, publication.payload, qos, publication.retain
+            qos = min(publication.qos, self._most_qos)
+            retain = publication.retain and self._retains
+            what = publication.topic, publication.payload, qos, retain
             info = client.publish(*what)
             while int(info.rc) == _ID_IN_USE:  # each attempt has the next id
                 info = client.publish(*what)
@@ -366,15 +372,12 @@ class PahoClient(BatchClient):
 def _paho() -> None:
     """Checks that paho-mqtt is there."""
     try:
-        from paho.mqtt import __version__
+        from paho.mqtt import __version__ as version
     except ImportError:
+        version = "none"
+    if [int(part) for part in version.split(".")[:2] if part.isdigit()] < [2, 1]:
         raise MissingExtraError(
-            "client = \"paho\" needs paho-mqtt: pip install 'kad-anomaly[mqtt]'"
-        ) from None
-    numbers = [int(part) for part in __version__.split(".")[:2] if part.isdigit()]
-    if numbers < [2, 1]:
-        raise MissingExtraError(
-            f'client = "paho" needs paho-mqtt 2.1 or newer, received {__version__}: '
+            f'client = "paho" needs paho-mqtt 2.1 or newer, received {version}: '
             "pip install 'kad-anomaly[mqtt]'"
         )
 

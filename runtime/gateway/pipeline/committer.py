@@ -57,6 +57,7 @@ class Committer:
         self._last = journal.last if journal is not None else start
         self._worker, self._families, self._say = worker, families, say
         self._unwritten: list[Tick] = []
+        self._retry_at = 0.0
         self.trouble = ""
         """Why nothing can be made durable now; empty: all is well."""
 

@@ -27,6 +27,7 @@ from runtime.gateway.pipeline.keeper import Keeper
 from runtime.gateway.pipeline.kept import Kept
 from runtime.gateway.pipeline.library import Models
 from runtime.gateway.pipeline.models import ModelChoice, Roster
+from runtime.gateway.pipeline.pasts import Pasts
 from runtime.gateway.pipeline.queues import Batches
 from runtime.gateway.pipeline.reader import Input, Reader
 from runtime.gateway.pipeline.scorer import Scorer
@@ -59,6 +60,8 @@ class Setup:
     files: Mapping[str, Path]
     """Of the detectors, by the models' keys."""
     choices: Sequence[ModelChoice]
+    pasts: Mapping[str, str]
+    """Where history files of new streams lie, by the models' keys; see `Pasts`."""
     budgets: Mapping[str, str]
     """False-alarm budgets that are not the file's, by the models' keys."""
     sources: Sequence[tuple[Source, PayloadOptions]]
@@ -100,6 +103,7 @@ class Gateway:
             setup.options.name,
             __version__,
             channels={one.key: one.channels for one in setup.choices},
+            periods_ns={one.key: round(one.period_s * 1e9) for one in setup.choices},
             units=_units(setup.detectors),
             families=families,
         )
@@ -189,11 +193,11 @@ class Gateway:
 
     def overview(self) -> Overview:
         """Returns how all streams are."""
-        return self.board.overview(self.engine)
+        return self.board.overview()
 
     def history(self, stream: str) -> StreamHistory | None:
         """Returns the last hours of a stream."""
-        return self.board.stream(stream, self.engine)
+        return self.board.stream(stream)
 
     def _build(self) -> None:
         setup, families = self._setup, self._families
@@ -208,7 +212,12 @@ class Gateway:
             setup.sinks,
             controls=self.controls,
             repeat_to=self._repeat_to,
+            acknowledged={
+                **self.engine.acknowledged,
+                **self._kept.acknowledged(self.engine.sequence),
+            },
             watch=self._see,
+            look=self.board.look_at,
             snapshot=self._snapshot_if_due,
             worker=self.watchdog.worker("scorer"),
             families=families,
@@ -254,6 +263,12 @@ class Gateway:
             put_aside=self.engine.put_aside,
             now_s=now_s,
         )
+        pasts = Pasts(
+            setup.pasts,
+            metadata={key: detector.metadata for key, detector in setup.detectors.items()},
+            extras={one.key: len(one.extras) for one in setup.choices},
+            say=say,
+        )
         inputs = []
         for source, payload in setup.sources:
             intake = Intake(
@@ -276,6 +291,7 @@ class Gateway:
             heard=self._speakers.heard,
             wall_ns=self._clocks.arrival_ns,
             clock_is_set=lambda: not self._clocks.trouble,
+            past_of=pasts.of,
             worker=self.watchdog.worker("reader"),
             families=families,
         )
@@ -335,14 +351,15 @@ class Gateway:
         self._say.flush()
 
     def _count_streams(self) -> None:
-        families, states = self._families, self.board.states(self.engine)
+        families, states = self._families, self.board.states()
         for state in ("scored", "warming", "silent", "stopped", "muted"):
             families.streams.of(state).set(states[state])
-        families.mutes.set(len(self.engine.orders.mutes))
+        families.mutes.set(self.board.mutes)
         families.clock_set.set(not self._clocks.trouble)
-        for key, group in list(self.engine.groups.items()):
-            budget = self._setup.budgets.get(key, group.detector.metadata.false_alarms)
-            promised = len(group.names) * parse_false_alarms(budget) * _WEEK_S
+        for key, streams in self.board.streams_of.items():
+            detector = self._setup.detectors.get(key)
+            budget = self._setup.budgets.get(key) or (detector and detector.metadata.false_alarms)
+            promised = streams * parse_false_alarms(budget) * _WEEK_S if budget else 0.0
             families.events_budget.of(key).set(promised)
 
     def _snapshot_if_due(self, engine: Engine) -> None:

@@ -1,6 +1,7 @@
 """The state folder: journal, snapshots and streams put aside, opened; the engine brought back."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +69,15 @@ class Kept:
             engine.restore((part.name, part.blob) for part in snapshot.parts)
         except InputError as error:
             say.error("snapshot", f"{error} The journal is read from its beginning.")
+
+    def acknowledged(self, sequence: int) -> dict[str, int]:
+        """Returns how far each sink was by the end of the journal behind a sequence."""
+        found: dict[str, int] = {}
+        if self.journal is not None:
+            for _, payload in self.journal.read(sequence):
+                with suppress(InputError):
+                    found |= Record.acknowledged_in(payload)
+        return found
 
     def behind(self, sequence: int, say: Log) -> Iterator[list[tuple[int, Record]]]:
         """Yields the records of the journal behind a sequence, some at a time."""

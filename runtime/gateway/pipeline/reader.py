@@ -12,7 +12,7 @@ from runtime.gateway.pipeline.models import Roster
 from runtime.gateway.pipeline.queues import Batches
 from runtime.gateway.pipeline.tick import Read, Tick
 from runtime.gateway.protocols import Source
-from runtime.gateway.records import Record
+from runtime.gateway.records import NewStream, Record, Rows
 
 __all__ = ["Input", "Reader"]
 
@@ -46,6 +46,7 @@ class Reader:
             were put aside.
         wall_ns: The wall clock for arrivals: it never goes back.
         clock_is_set: Whether the wall clock can be believed.
+        past_of: Returns the past of a new stream, see `Pasts`.
         worker: Where progress is said.
         families: The metrics.
     """
@@ -62,11 +63,13 @@ class Reader:
         heard: Callable[[set[str], float], Sequence[str]],
         wall_ns: Callable[[], int],
         clock_is_set: Callable[[], bool],
+        past_of: Callable[[NewStream], Rows | None],
         worker: Worker,
         families: Families,
     ) -> None:
         self._inputs, self._ticks, self._roster = inputs, ticks, roster
         self._controls, self._tick_s, self._durable = controls, tick_s, durable
+        self._past_of = past_of
         self._heard, self._wall_ns, self._clock_is_set = heard, wall_ns, clock_is_set
         self._worker, self._families = worker, families
         self._gathered = Gathered(roster)
@@ -118,9 +121,11 @@ class Reader:
         streams = set(self._gathered.streams())
         restored = self._heard(streams, now_s) if streams else ()
         rows = self._gathered.take()
+        new = self._roster.take_new()
         record = Record(
             settings=None if wanted.settings is None else wanted.settings.to_json(),
-            new=self._roster.take_new(),
+            new=new,
+            past=[past for stream in new if (past := self._past_of(stream)) is not None],
             restored=restored,
             commands=wanted.commands,
             rows=rows,

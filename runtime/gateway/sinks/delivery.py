@@ -19,6 +19,7 @@ from typing import NamedTuple, Protocol
 
 from runtime.errors import KadError
 from runtime.gateway.protocols import Client, Publication
+from runtime.gateway.sinks.documents import repeated
 
 __all__ = ["Delivery", "Outbox"]
 
@@ -286,6 +287,8 @@ class Delivery:
             _, last, sequence = self._runs.popleft()
             if last > number:
                 self._runs.appendleft((number + 1, last, sequence))
+        else:
+            publication = repeated(publication)
         self._take(_Entry(publication, sequence, number))
 
     def _skip_to(self, number: int | None) -> None:

@@ -7,6 +7,7 @@ those of the samples.
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.gateway.outputs import EventNotice, ScoredRows
+from runtime.gateway.protocols import Publication
 from runtime.gateway.samples import Quality
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "number",
     "numbers",
     "quality_of",
+    "repeated",
     "rounded",
     "score_documents",
     "text",
@@ -138,6 +141,13 @@ def score_documents(
     lines = map(template.__mod__, zip(*columns, strict=True))
     # No JSON text has a raw line break: encoded at once, then cut.
     return "\n".join(lines).encode().split(b"\n")
+
+
+def repeated(publication: Publication) -> Publication:
+    """Returns a publication that says that it may have gone out before, where it can say so."""
+    # Within a text of JSON the quotes would be escaped.
+    payload = publication.payload.replace(b'"repeat":false', b'"repeat":true')
+    return replace(publication, payload=payload)
 
 
 def arrays(documents: Sequence[bytes], most_bytes: int) -> list[bytes]:

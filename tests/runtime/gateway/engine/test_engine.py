@@ -217,3 +217,23 @@ def test_records_are_the_same_after_encoding():
     assert again.encode() == record.encode()
     np.testing.assert_array_equal(again.rows[0].values, made.values)
     assert again.new == record.new
+
+
+def test_a_new_stream_learns_from_its_past(tmp_path):
+    """Nothing of the past goes out, and the first row behind it is scored as the next one."""
+    running, length = engine(tmp_path), detector().metadata.warmup_steps + 5
+    past = rows("gaussian", [(0, step, values(step, 0)) for step in range(length)])
+    now = rows("gaussian", [(0, length, values(length, 0))])
+    history = [(1, Record(new=streams("gaussian", 1), past=[past], rows=[now]))]
+    found = Collected()
+    for outputs in running.apply([(1, Record.decode(history[0][1].encode()))]):
+        found.add(outputs)
+    whole = Collected()
+    all_rows = rows("gaussian", [(0, step, values(step, 0)) for step in range(length + 1)])
+    for outputs in engine(tmp_path / "b").apply(
+        [(1, Record(new=streams("gaussian", 1), rows=[all_rows]))]
+    ):
+        whole.add(outputs)
+    (key,) = found.scores
+    assert found.scores[key][3]
+    np.testing.assert_allclose(found.scores[key][:2], whole.scores[key][:2], rtol=1e-5)

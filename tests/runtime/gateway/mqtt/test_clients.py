@@ -168,3 +168,16 @@ def test_a_new_filter_does_not_bring_old_retained_messages(opened, broker, other
     synced(client)
     assert client.receive(10, 0.0) == []
     assert client.owed == 0
+
+
+def test_the_broker_sends_no_more_than_was_asked_for(opened, broker, other):
+    """Receive Maximum of MQTT 5: ten, until one is acknowledged."""
+    client = opened(broker, "x/#", version="5", receive_maximum=10)
+    up(client)
+    other.publish(numbered(0, 15))
+    synced(other)
+    found = gather(client, 10, ack=False)
+    assert client.receive(10, 0.3) == []
+    assert client.owed == 10
+    client.ack(found[:5])
+    assert numbers(gather(client, 5, ack=False)) == list(range(10, 15))

@@ -3,10 +3,13 @@
 import threading
 import time
 
+import pytest
+
 from runtime.gateway.mqtt.options import Will
 from runtime.gateway.protocols import Publication
 from toys.broker import Broker
 from toys.clients import gather, numbered, numbers, synced, until, up
+from toys.mqtt_packets import sent_by
 from toys.proxy import Proxy
 
 
@@ -135,19 +138,7 @@ def test_acknowledgements_go_out_as_a_prefix(opened, broker, cable, other):
 
 
 def _puback_ids(cable):
-    """Packet ids of the PUBACKs that went over a cable, as far as they stand at packets' ends."""
-    data, at, found = bytes(cable.to_broker), 0, []
-    while at + 2 <= len(data):
-        size, shift, start = 0, 0, at + 1
-        while True:
-            size |= (data[start] & 0x7F) << shift
-            shift, start = shift + 7, start + 1
-            if data[start - 1] < 0x80:
-                break
-        if data[at] == 0x40:
-            found.append(data[start] << 8 | data[start + 1])
-        at = start + size
-    return found
+    return [body[0] << 8 | body[1] for first, body in sent_by(cable) if first == 0x40]
 
 
 def _acknowledged(cable):
@@ -238,3 +229,80 @@ def test_a_session_that_the_broker_forgot_is_counted(opened, tmp_path):
         assert client.counts["sessions_lost"] == 1
         client.publish(numbered(0, 1))
         assert numbers(gather(client, 1)) == [0]
+
+
+class Mute:
+    """Lets nothing of the broker through, once it is told to."""
+
+    def __init__(self):
+        self.on = threading.Event()
+
+    def __call__(self, data):
+        return b"" if self.on.is_set() else data
+
+
+def _published(cable):
+    """Packet ids, payloads and whether they may have gone out before, of what went to a broker."""
+    found = []
+    for first, body in sent_by(cable):
+        if first & 0xF0 == 0x30:
+            at = 2 + (body[0] << 8 | body[1])
+            packet_id, number = body[at] << 8 | body[at + 1], int(body[at + 2 :].lstrip(b"\0"))
+            found.append((packet_id, number, first & 8 == 8))
+    return found
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_what_the_broker_did_not_acknowledge_goes_out_again(opened, broker, version):
+    """In the same order, with the same packet ids, marked as sent before."""
+    mute = Mute()
+    with Proxy(broker.port, changed=mute) as cable:
+        client = opened(cable, version=version)
+        up(client)
+        mute.on.set()
+        client.publish(numbered(1, 6))
+        until(lambda: len(_published(cable)) == 5)
+        assert client.published == 0
+        first = _published(cable)
+        cable.cut()
+        mute.on.clear()
+        until(lambda: client.published == 5)
+        client.publish(numbered(6, 7))
+        until(lambda: client.published == 6)
+        client.close(0.0)
+        again = _published(cable)[5:]
+    assert [(number, dup) for _, number, dup in first] == [(n, False) for n in range(1, 6)]
+    assert again[:5] == [(packet_id, number, True) for packet_id, number, _ in first]
+    assert again[5][1:] == (6, False)
+
+
+def test_the_window_is_the_brokers(opened, tmp_path):
+    """Mosquitto's default: twenty on their way at a time, the others wait in order."""
+    folder = tmp_path / "default"
+    folder.mkdir()
+    mute = Mute()
+    with Broker(folder, settings=()) as broker, Proxy(broker.port, changed=mute) as cable:
+        client = opened(cable, version="5", publish_window=1_000)
+        up(client)
+        mute.on.set()
+        client.publish(numbered(1, 101))
+        until(lambda: len(_published(cable)) >= 20)
+        assert client.receive(10, 0.3) == []
+        assert [number for _, number, _ in _published(cable)] == list(range(1, 21))
+        cable.cut()
+        mute.on.clear()
+        until(lambda: client.published == 100)
+        client.close(0.0)
+        numbers_sent = [number for _, number, _ in _published(cable)]
+    assert list(dict.fromkeys(numbers_sent)) == list(range(1, 101))
+
+
+def test_an_end_while_nobody_answers(opened, broker, cable):
+    """A connection that is taken and says nothing does not hold up the end."""
+    cable.stall()
+    client = opened(cable, connect_timeout_s=60.0)
+    until(lambda: cable.accepted == 1)
+    began = time.monotonic()
+    client.close(0.1)
+    assert time.monotonic() - began < 2.5
+    assert client.connections == 0

@@ -10,6 +10,7 @@ from runtime.gateway.mqtt.make import make_client
 from runtime.gateway.protocols import Publication
 from toys.broker import Broker
 from toys.clients import gather, numbered, numbers, options_of, until, up
+from toys.mqtt_packets import connack, sent_by
 from toys.proxy import Proxy
 
 
@@ -86,6 +87,26 @@ def test_a_publication_that_no_broker_takes_is_counted(opened, broker, other):
     until(lambda: client.published == 3)
     assert client.counts["refused"] == 2
     assert client.connections == 1
+
+
+def test_a_broker_that_can_do_less_gets_less(opened, broker, other, caplog):
+    """No QoS 1 and nothing retained: said, and not sent, as it would end the connection."""
+
+    def changed(data):
+        less = connack(items=[b"\x24\x00", b"\x25\x00"])
+        return less if data[0] == 0x20 else data
+
+    with Proxy(broker.port, changed=changed) as between:
+        client = opened(between, version="5")
+        up(client)
+        client.publish([Publication("kad/a", b"1", retain=True)])
+        assert numbers(gather(other, 1)) == [1]
+        assert (client.published, client.connections) == (1, 1)
+        first = [head for head, _ in sent_by(between) if head & 0xF0 == 0x30]
+        client.close(0.0)
+    assert first == [0x30]
+    assert "QoS 0 only" in caplog.text
+    assert "no retained" in caplog.text
 
 
 def test_without_paho_the_command_is_said(broker, monkeypatch):

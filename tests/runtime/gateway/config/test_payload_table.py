@@ -8,15 +8,20 @@ from textwrap import dedent
 import pytest
 
 from runtime.errors import ConfigError
+from runtime.gateway.config.payload_table import payload_options as options_of
 from runtime.gateway.payloads.options import ON_OFF, PayloadOptions
 from runtime.gateway.payloads.presets import PRESETS
-from runtime.gateway.payloads.settings import payload_options
+
+
+def payload_options(table):
+    return options_of(table, "[[source]] 1")
+
 
 TABLE = """
 preset = "tasmota"
 topics = "tele/{device}/SENSOR"
 timezone = "Europe/Berlin"
-lateness_s = 5
+lateness_s = "5 s"
 max_depth = 6
 hold = true
 absurd = "drop"
@@ -62,24 +67,26 @@ def test_the_tables_of_the_document_are_read():
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ('colour = "red"', "colour is no setting.*topics.*preset"),
-        ("preset = 5", "preset must be text"),
-        ('preset = "sparkplug"', "preset must be one of"),
+        ('colour = "red"', "1 of the configuration has no key `colour`. It has topics"),
+        ("preset = 5", "`preset` in .* must be one of"),
+        ('preset = "sparkplug"', "`preset` in .* must be one of"),
         ('shape = "xml"', "shape must be one of"),
-        ("shape = 5", "shape must be text"),
-        ("topics = [5]", "topics must be text, or a list"),
-        ("absurd = 5", "absurd must be one of arrival, drop"),
-        ('hold = "yes"', "hold must be true or false"),
-        ("max_depth = 1.5", "max_depth must be a whole number"),
-        ("max_depth = true", "max_depth must be a whole number"),
-        ('lateness_s = "5 s"', "lateness_s must be a number"),
-        ("channels = 5", "channels must be a table"),
-        ("channels = {a = 5}", "channels.a must be a path or a table"),
-        ("channels = {a = {size = 5}}", "channels.a.size is no setting"),
-        ('channels = {a = {scale = "x"}}', "channels.a.scale must be a number"),
+        ("shape = 5", "`shape` in .* must be text"),
+        ("topics = [5]", "`topics` in .* must be text"),
+        ("topics = 5", "`topics` in .* must be a list"),
+        ("absurd = 5", "`absurd` in .* must be one of arrival, drop"),
+        ('hold = "yes"', "`hold` in .* must be true or false"),
+        ("max_depth = 1.5", "`max_depth` in .* must be a whole number"),
+        ("max_depth = true", "`max_depth` in .* must be a whole number"),
+        ("lateness_s = true", "`lateness_s` in .* must be a duration"),
+        ('lateness_s = "5 parsecs"', "`lateness_s` in .* must be seconds"),
+        ("channels = 5", "`channels` in .* must be a table"),
+        ("channels = {a = 5}", "channels.a of .* must be a path or a table"),
+        ("channels = {a = {size = 5}}", "channels.a of .* has no key `size`"),
+        ('channels = {a = {scale = "x"}}', "`scale` in .*channels.a of .* must be a number"),
         ("channels = {a = {scale = 0}}", "scale"),
-        ('channels = {a = {words = "on"}}', "channels.a.words must be true"),
-        ('channels = {a = {words = {on = "x"}}}', "channels.a.words must be true"),
+        ('channels = {a = {words = "on"}}', "`words` in .* must be a table"),
+        ('channels = {a = {words = {on = "x"}}}', "`words.on` in .* must be a number"),
     ],
 )
 def test_what_cannot_be_used_is_said(table, message):

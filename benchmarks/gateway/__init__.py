@@ -1,0 +1,1 @@
+"""The gateway under load and under fire: real broker, real processes."""
