@@ -45,7 +45,14 @@ def check(path: str | Path, *, streams: int = 1000) -> Report:
         KadError: It cannot be read at all.
     """
     config = read_config(path)
-    return Report(lines=[*traps(config), *_models(config, streams), *_state(config)])
+    return Report(
+        lines=[*traps(config), *_brokers(config), *_models(config, streams), *_state(config)]
+    )
+
+
+def _brokers(config: Config) -> Iterator[str]:
+    for name in config.brokers:
+        yield from (f"warning: {remark}" for remark in config.broker(name).remarks())
 
 
 def _models(config: Config, streams: int) -> Iterator[str]:

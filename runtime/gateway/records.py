@@ -50,6 +50,16 @@ class Rows:
     def __len__(self) -> int:
         return len(self.streams)
 
+    def where(self, kept: npt.NDArray[np.bool_]) -> "Rows":
+        """Returns some of the rows: those at which `kept` (rows,) is true."""
+        return Rows(
+            model=self.model,
+            streams=self.streams[kept],
+            times_ns=self.times_ns[kept],
+            values=self.values[kept],
+            quality=self.quality[kept],
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:

@@ -112,9 +112,9 @@ def first_config(model: str | Path, *, beside: str = "-", replay: str | Path | N
         key, path = _quoted(name), _quoted(name)
         comment = f"   # in {unit}" if unit else ""
         lines.append(f"{key} = {{ path = {path} }}{comment}")
-    parts = (_HEAD, _BROKER, _MODEL, _LIVE, _REST)
+    parts = [_HEAD, _BROKER, _MODEL, _LIVE, _REST]
     if replay is not None:
-        parts = (_HEAD, _MODEL, _REPLAY, _REST)
+        parts = [_HEAD, _MODEL, _REPLAY, _REST]
     return "".join(parts).format(
         key=Path(model).stem,
         detector=meta.detector,

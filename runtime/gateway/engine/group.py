@@ -96,6 +96,9 @@ class Group:
         """Names of the streams, by place."""
         return self.batch.names
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
     def place(self, name: str) -> int:
         """Returns the place of a stream."""
         return self._places[name]

@@ -79,7 +79,9 @@ class Swapper:
                 models[key] = self._warmed(key, one) if is_other else one
         except (KadError, InputError) as error:
             self._families.swaps.of("rolled_back").inc()
-            self._say.error("swap", f"The models stay as they are: {error}")
+            text = f"The models stay as they are: {error}"
+            self._say.error("swap", text)
+            self._controls.note("swap", text)
             return
         made = replace(settings, models=models)
         if not self._stopped and made != before:
