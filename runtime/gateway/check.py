@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from runtime.errors import KadError
+from runtime.errors import InUseError, KadError
 from runtime.gateway.config.read import Config, read_config
 from runtime.gateway.config.traps import traps
 from runtime.gateway.journal.estimate import Fleet, estimate
@@ -106,6 +106,9 @@ def _state(config: Config) -> Iterator[str]:
         return
     try:
         kept = Kept.open(folder, config.journal, journal=config.is_durable)
+    except InUseError as error:
+        yield f"note: the state was not looked at. {error}"
+        return
     except KadError as error:
         yield f"error: the state folder cannot be used: {error}"
         return

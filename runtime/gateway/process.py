@@ -341,7 +341,12 @@ class _Process:
                     f"`token_file` in [http] must be a file. Received: {error.strerror}."
                 ) from error
         server = Server(
-            Answers(_Status(self._gateway, self._commander), self._registry, token=token),
+            Answers(
+                _Status(self._gateway, self._commander),
+                self._registry,
+                token=token,
+                hosts=http.hosts,
+            ),
             host=http.host,
             port=http.port,
             allow_remote=http.allow_remote,

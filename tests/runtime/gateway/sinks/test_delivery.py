@@ -208,6 +208,17 @@ def test_the_outbox_outlives_the_process():
     assert outbox.entries == []
 
 
+def test_what_an_earlier_life_left_says_that_it_may_have_gone_out():
+    outbox = MemoryOutbox()
+    event = '{"name":"\\"repeat\\":false","repeat":false}'
+    put(Delivery(up(window=0), outbox=outbox), 1, [event])
+    client = up()
+    queue = Delivery(client, outbox=outbox)
+    put(queue, 2, [event])
+    marked = '{"name":"\\"repeat\\":false","repeat":true}'
+    assert payloads(client.taken) == [marked, event]
+
+
 def test_of_a_full_outbox_a_part_is_in_memory(monkeypatch):
     monkeypatch.setattr(delivery, "_LOADED", 10)
     outbox = MemoryOutbox()
