@@ -45,6 +45,8 @@ _TICK_ROWS, _RECORD_ROWS = 20_000, 20_000
 _LOOK_S = 0.2
 _END_S = 4.5
 _EXTEND_S = 60.0
+_SETTLE_S, _SETTLE_END_S = 10.0, 1.0
+"""So long a snapshot waits for the sinks: what it has seen is not made again after a start."""
 _WEEK_S = 604_800.0
 
 
@@ -244,9 +246,11 @@ class Gateway:
         if replayed:
             self._say.info("replay", "Rows were scored again from the journal.", rows=replayed)
         self._make_reader()
-        if _apart_from_warming(self.engine.settings) != self._setup.settings:
-            # The configuration has changed while the process was away.
-            self.swapper.take(lambda _: self._setup.settings)
+        wanted = self._setup.settings
+        if _apart_from_warming(self.engine.settings).to_json() != wanted.to_json():
+            # The configuration has changed while the process was away: it holds before any row.
+            self._notifier.extend(_EXTEND_S)
+            self.swapper.prepare(lambda _: wanted)
 
     def _make_reader(self) -> None:
         setup, families, say = self._setup, self._families, self._say
@@ -371,7 +375,17 @@ class Gateway:
         self._snapshot_sequence = engine.sequence
         header = {"gateway": self._setup.options.name, "version": __version__}
         parts = list(engine.snapshot())
-        self._keeper.keep(engine.sequence, parts, dict(engine.put_aside), header)
+        sequence = engine.sequence
+        self._keeper.keep(
+            sequence,
+            parts,
+            dict(engine.put_aside),
+            header,
+            settled=lambda: all(
+                sink.acknowledged >= sequence or sink.trouble for sink in self._setup.sinks
+            ),
+            wait_s=_SETTLE_END_S if self._stopping.is_set() else _SETTLE_S,
+        )
 
     def _end(self, threads: Sequence[threading.Thread]) -> None:
         """Ends calmly: what was read is scored, the state kept, the sinks told."""
@@ -391,10 +405,12 @@ class Gateway:
                 "with the broker.",
             )
         else:
+            self._stopping.set()
+            self._keeper.finish(max(0.0, until - time.monotonic()))
             if is_over:
                 self._scorer.flush()
-            self._keeper.finish(max(0.0, until - time.monotonic()))
-            if not self._failures and self.engine.sequence != self._snapshot_sequence:
+            is_new = is_over or self.engine.sequence != self._snapshot_sequence
+            if not self._failures and is_new:
                 self._keep(self.engine)
                 self._keeper.finish(max(1.0, until - time.monotonic()))
         for sink in self._setup.sinks:

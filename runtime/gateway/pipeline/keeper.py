@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -14,6 +14,8 @@ from runtime.gateway.operate.families import Families
 from runtime.gateway.operate.logs import Log
 
 __all__ = ["Keeper"]
+
+_LOOK_S = 0.02
 
 Parts = Sequence[tuple[str, bytes]]
 
@@ -41,6 +43,7 @@ class Keeper:
         self._snapshots, self._journal, self._aside = snapshots, journal, aside
         self._families, self._say = families, say
         self._thread: threading.Thread | None = None
+        self._until_s = 0.0
         self.trouble = ""
         """Why the last snapshot could not be written; empty: it was."""
         self.written = 0
@@ -51,7 +54,16 @@ class Keeper:
         """Whether one is being written."""
         return self._thread is not None and self._thread.is_alive()
 
-    def keep(self, sequence: int, parts: Parts, put_aside: dict[str, int], header: Any) -> None:
+    def keep(
+        self,
+        sequence: int,
+        parts: Parts,
+        put_aside: dict[str, int],
+        header: Any,
+        *,
+        settled: Callable[[], bool] = lambda: True,
+        wait_s: float = 0.0,
+    ) -> None:
         """Begins to write a snapshot; not while `busy`.
 
         Args:
@@ -59,9 +71,13 @@ class Keeper:
             parts: Names and bytes.
             put_aside: See `Engine.put_aside`.
             header: Plain data that says what it is.
+            settled: Whether all that came of the records so far is with the sinks: after a start
+                from this snapshot it is not made again.
+            wait_s: So long that is waited for.
         """
+        self._until_s = time.monotonic() + wait_s
         self._thread = threading.Thread(
-            target=self._write, args=(sequence, parts, put_aside, header), name="keeper"
+            target=self._write, args=(sequence, parts, put_aside, header, settled), name="keeper"
         )
         self._thread.start()
 
@@ -70,12 +86,21 @@ class Keeper:
         if self._thread is not None:
             self._thread.join(timeout_s)
 
-    def _write(self, sequence: int, parts: Parts, put_aside: dict[str, int], header: Any) -> None:
+    def _write(
+        self,
+        sequence: int,
+        parts: Parts,
+        put_aside: dict[str, int],
+        header: Any,
+        settled: Callable[[], bool],
+    ) -> None:
         started = time.perf_counter()
         try:
             with closing(self._snapshots.begin(sequence)) as writer:
                 for name, content in parts:
                     writer.add(name, sequence, content)
+                while not settled() and time.monotonic() < self._until_s:
+                    time.sleep(_LOOK_S)
                 writer.commit(header)
         except (JournalError, OSError) as error:
             self.trouble = f"No snapshot could be written: {error}"
@@ -87,4 +112,7 @@ class Keeper:
         needed = self._snapshots.needed_from
         if self._journal is not None:
             self._journal.release(needed)
-        self._aside.clean(put_aside, before=needed)
+        try:
+            self._aside.clean(put_aside, before=needed)
+        except OSError as error:
+            self._say.warning("aside", f"Streams put aside cannot be cleaned: {error.strerror}.")
