@@ -249,9 +249,11 @@ class Gateway:
         if replayed:
             self._say.info("replay", "Rows were scored again from the journal.", rows=replayed)
         self._make_reader()
-        if _apart_from_warming(self.engine.settings) != self._setup.settings:
-            # The configuration has changed while the process was away.
-            self.swapper.take(lambda _: self._setup.settings)
+        wanted = self._setup.settings
+        if _apart_from_warming(self.engine.settings).to_json() != wanted.to_json():
+            # The configuration has changed while the process was away: it holds before any row.
+            self._notifier.extend(_EXTEND_S)
+            self.swapper.prepare(lambda _: wanted)
 
     def _make_reader(self) -> None:
         setup, families, say = self._setup, self._families, self._say
@@ -396,10 +398,12 @@ class Gateway:
                 "with the broker.",
             )
         else:
+            self._stopping.set()
+            self._keeper.finish(max(0.0, until - time.monotonic()))
             if is_over:
                 self._scorer.flush()
-            self._keeper.finish(max(0.0, until - time.monotonic()))
-            if not self._failures and self.engine.sequence != self._snapshot_sequence:
+            is_new = is_over or self.engine.sequence != self._snapshot_sequence
+            if not self._failures and is_new:
                 self._drain(min(until - _SNAPSHOT_S, time.monotonic() + _DRAIN_S))
                 self._keep(self.engine)
                 self._keeper.finish(max(1.0, until - time.monotonic()))
