@@ -13,10 +13,9 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +23,9 @@ from benchmarks.gateway.machine import cpu_s
 from benchmarks.gateway.plan import Plan
 from benchmarks.gateway.wire import Arrived, Wire
 from runtime.gateway.mqtt import packets
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Publisher", "Watcher"]
 

@@ -269,7 +269,7 @@ class Engine:
         for one in parts:
             place = f"{one['source']}\0{one['stream']}"
             self.parts.pop(place, None)
-            if one["rows"]:
+            if one["rows"] or one.get("held"):
                 self.parts[place] = one
 
     def _change(self, record: Record, made: _Made) -> None:

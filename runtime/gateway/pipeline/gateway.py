@@ -24,7 +24,7 @@ from runtime.gateway.pipeline.committer import Committer
 from runtime.gateway.pipeline.controls import Controls
 from runtime.gateway.pipeline.intake import Intake
 from runtime.gateway.pipeline.keeper import Keeper
-from runtime.gateway.pipeline.kept import Kept
+from runtime.gateway.pipeline.kept import Kept, pending_parts
 from runtime.gateway.pipeline.library import Models
 from runtime.gateway.pipeline.models import ModelChoice, Roster
 from runtime.gateway.pipeline.pasts import Pasts
@@ -34,7 +34,7 @@ from runtime.gateway.pipeline.scorer import Scorer
 from runtime.gateway.pipeline.silence import Speakers
 from runtime.gateway.pipeline.swapper import Swapper
 from runtime.gateway.pipeline.tick import Tick
-from runtime.gateway.protocols import Sink, Source
+from runtime.gateway.protocols import Resuming, Sink, Source
 from runtime.gateway.records import Record
 from runtime.model.detector import Detector
 from runtime.version import __version__
@@ -44,6 +44,7 @@ __all__ = ["Gateway", "Setup"]
 _TICK_ROWS, _RECORD_ROWS = 20_000, 20_000
 _LOOK_S = 0.2
 _END_S = 4.5
+_DRAIN_S, _SNAPSHOT_S = 1.0, 1.0
 _EXTEND_S = 60.0
 _WEEK_S = 604_800.0
 
@@ -202,6 +203,10 @@ class Gateway:
     def _build(self) -> None:
         setup, families = self._setup, self._families
         self._kept.restore(self.engine, self._say)
+        pending = self._kept.pending()
+        for sink in setup.sinks:
+            if isinstance(sink, Resuming) and sink.name in pending:
+                sink.resume(pending[sink.name])
         journal = self._kept.journal
         self._repeat_to = journal.last if journal is not None else 0
         self._ticks = Batches[Tick](_TICK_ROWS)
@@ -244,9 +249,11 @@ class Gateway:
         if replayed:
             self._say.info("replay", "Rows were scored again from the journal.", rows=replayed)
         self._make_reader()
-        if _apart_from_warming(self.engine.settings) != self._setup.settings:
-            # The configuration has changed while the process was away.
-            self.swapper.take(lambda _: self._setup.settings)
+        wanted = self._setup.settings
+        if _apart_from_warming(self.engine.settings).to_json() != wanted.to_json():
+            # The configuration has changed while the process was away: it holds before any row.
+            self._notifier.extend(_EXTEND_S)
+            self.swapper.prepare(lambda _: wanted)
 
     def _make_reader(self) -> None:
         setup, families, say = self._setup, self._families, self._say
@@ -370,7 +377,7 @@ class Gateway:
     def _keep(self, engine: Engine) -> None:
         self._snapshot_sequence = engine.sequence
         header = {"gateway": self._setup.options.name, "version": __version__}
-        parts = list(engine.snapshot())
+        parts = [*engine.snapshot(), *pending_parts(self._setup.sinks)]
         self._keeper.keep(engine.sequence, parts, dict(engine.put_aside), header)
 
     def _end(self, threads: Sequence[threading.Thread]) -> None:
@@ -391,10 +398,13 @@ class Gateway:
                 "with the broker.",
             )
         else:
+            self._stopping.set()
+            self._keeper.finish(max(0.0, until - time.monotonic()))
             if is_over:
                 self._scorer.flush()
-            self._keeper.finish(max(0.0, until - time.monotonic()))
-            if not self._failures and self.engine.sequence != self._snapshot_sequence:
+            is_new = is_over or self.engine.sequence != self._snapshot_sequence
+            if not self._failures and is_new:
+                self._drain(min(until - _SNAPSHOT_S, time.monotonic() + _DRAIN_S))
                 self._keep(self.engine)
                 self._keeper.finish(max(1.0, until - time.monotonic()))
         for sink in self._setup.sinks:
@@ -402,6 +412,14 @@ class Gateway:
         for source, _ in self._setup.sources:
             source.close(0.5)
         self._say.flush(everything=True)
+
+    def _drain(self, until: float) -> None:
+        """Lets sinks deliver, so that the snapshot has little to keep for them."""
+        for sink in self._setup.sinks:
+            sink.tick()
+            while sink.waiting and not sink.trouble and time.monotonic() < until:
+                time.sleep(0.02)
+                sink.tick()
 
 
 def _units(detectors: Mapping[str, Detector]) -> dict[str, str]:

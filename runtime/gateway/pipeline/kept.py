@@ -1,6 +1,6 @@
 """The state folder: journal, snapshots and streams put aside, opened; the engine brought back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +12,13 @@ from runtime.gateway.engine.engine import Engine
 from runtime.gateway.journal.journal import Journal
 from runtime.gateway.journal.snapshots import Snapshot, Snapshots
 from runtime.gateway.operate.logs import Log
+from runtime.gateway.protocols import Resuming, Sink
 from runtime.gateway.records import Record
 
-__all__ = ["Kept"]
+__all__ = ["Kept", "pending_parts"]
 
 _CHUNK_ROWS = 5_000
+_PENDING = "pending/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +68,22 @@ class Kept:
         if snapshot is None:
             return
         try:
-            engine.restore((part.name, part.blob) for part in snapshot.parts)
+            engine.restore(
+                (part.name, part.blob)
+                for part in snapshot.parts
+                if not part.name.startswith(_PENDING)
+            )
         except InputError as error:
             say.error("snapshot", f"{error} The journal is read from its beginning.")
+
+    def pending(self) -> dict[str, bytes]:
+        """Returns what each sink had not delivered at the newest snapshot, by its name."""
+        parts = self.snapshot.parts if self.snapshot else ()
+        return {
+            part.name.removeprefix(_PENDING): part.blob
+            for part in parts
+            if part.name.startswith(_PENDING)
+        }
 
     def acknowledged(self, sequence: int) -> dict[str, int]:
         """Returns how far each sink was by the end of the journal behind a sequence."""
@@ -116,3 +131,9 @@ class Kept:
         self.snapshots.close()
         if self.journal is not None:
             self.journal.close()
+
+
+def pending_parts(sinks: Sequence[Sink]) -> list[tuple[str, bytes]]:
+    """Returns parts of a snapshot: what the sinks have not delivered, see `Kept.pending`."""
+    every = [(sink.name, sink.pending()) for sink in sinks if isinstance(sink, Resuming)]
+    return [(_PENDING + name, blob) for name, blob in every if blob]

@@ -95,15 +95,15 @@ class Scorer:
 
     def flush(self) -> None:
         """Scores what is held for late rows: the data are over."""
-        self._publish(self.engine.flush())
+        self._publish(self.engine.flush(), to_all=True)
 
-    def _publish(self, outputs: Outputs) -> None:
-        if outputs.sequence <= self._repeat_to:
+    def _publish(self, outputs: Outputs, *, to_all: bool = False) -> None:
+        if outputs.sequence <= self._repeat_to and not to_all:
             outputs = replace(outputs, repeat=True)
         if outputs.scored or outputs.events or outputs.states or outputs.answers or outputs.online:
             self._spoke = outputs.sequence
         for sink in self._sinks:
-            if outputs.sequence > self._said.get(sink.name, 0) or outputs.sequence == 0:
+            if to_all or outputs.sequence > self._said.get(sink.name, 0):
                 self._wait_for(sink)
                 sink.write(outputs)
                 if outputs.repeat:

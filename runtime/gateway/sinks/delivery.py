@@ -11,6 +11,7 @@ queues, which go out in this order:
 """
 
 import json
+import struct
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from runtime.gateway.sinks.documents import repeated
 __all__ = ["Delivery", "Outbox"]
 
 _BATCH = 500
+_LENGTH = struct.Struct("<I")
 _LOADED = 2_000
 """Entries of the outbox in memory; the rest is read when these have gone."""
 _OVERHEAD = 300
@@ -171,6 +173,39 @@ class Delivery:
             while self._score_bytes > self._most_bytes:
                 self._drop()
             self._settle()
+
+    def pending(self) -> bytes:
+        """Returns what has not arrived and is nowhere on the disk, for a snapshot."""
+        with self._lock:
+            self._settle()
+            flying = (entry for _, entry in self._flight)
+            every = (*flying, *self._lasting, *self._behind, *self._scores)
+            packed = [
+                _packed(entry.publication)
+                for entry in every
+                if entry.sequence is not None and not entry.number
+            ]
+        return b"".join(_LENGTH.pack(len(one)) + one for one in packed)
+
+    def resume(self, pending: bytes) -> None:
+        """Takes what `pending` returned in an earlier life: it goes out first, and says so.
+
+        Nothing counts as arrived before it has. To be called before `put`.
+        """
+        entries, at = [], 0
+        try:
+            while at < len(pending):
+                (length,) = _LENGTH.unpack_from(pending, at)
+                at += _LENGTH.size + length
+                one = _unpacked(pending[at - length : at])
+                entries.append(_Entry(repeated(one), 0, 0))
+        except (ValueError, TypeError, struct.error):
+            self._lost += 1
+        with self._lock:
+            self._scores.extend(entries)
+            self._score_bytes += sum(_size(entry.publication) for entry in entries)
+            if entries:
+                self._open[0] = len(entries)
 
     @property
     def acknowledged(self) -> int:

@@ -219,6 +219,41 @@ def test_what_an_earlier_life_left_says_that_it_may_have_gone_out():
     assert payloads(client.taken) == [marked, event]
 
 
+def test_what_has_not_arrived_goes_into_a_snapshot_and_comes_out_of_it_first():
+    """Scores in flight and here, once more until they have arrived; events are in the outbox."""
+    outbox = MemoryOutbox()
+    client = up(window=3)
+    queue = Delivery(client, outbox=outbox)
+    score = '{"repeat":false,"n":%d}'
+    put(queue, 7, ["event"], [score % n for n in range(5)])
+    client.acknowledge(2)
+    pending = queue.pending()
+    client = up(window=2)
+    queue = Delivery(client, outbox=MemoryOutbox())
+    queue.resume(pending)
+    put(queue, 8, [], [score % 5])
+    marked = score.replace("false", "true")
+    assert payloads(client.taken) == [*(marked % n for n in range(1, 5)), score % 5]
+    assert queue.acknowledged == 0
+    third = Delivery(up(window=0))
+    third.resume(queue.pending())
+    client.acknowledge(4)
+    assert queue.acknowledged == 7
+    client.acknowledge()
+    assert queue.acknowledged == 8
+    assert queue.pending() == b""
+    assert third.waiting == 5
+    assert third.acknowledged == 0
+
+
+def test_pending_bytes_of_another_version_are_counted_and_passed_over():
+    queue = Delivery(up())
+    queue.resume(b"\x05\0\0\0nothing")
+    put(queue, 1, [], ["s"])
+    assert queue.lost == 1
+    assert queue.waiting == 1
+
+
 def test_of_a_full_outbox_a_part_is_in_memory(monkeypatch):
     monkeypatch.setattr(delivery, "_LOADED", 10)
     outbox = MemoryOutbox()
