@@ -45,6 +45,18 @@ def test_acknowledged_follows_the_client_and_never_leads():
     assert queue.waiting == 0
 
 
+def test_outputs_of_many_records_count_as_none_until_all_have_arrived():
+    """Their number is that of the last: what lies between it and the one before is theirs."""
+    client = up()
+    queue = Delivery(client)
+    put(queue, 3, [], ["s1 to s3"])
+    put(queue, 9, [], ["s4", "s9"])
+    client.acknowledge(2)
+    assert queue.acknowledged == 3
+    client.acknowledge(1)
+    assert queue.acknowledged == 9
+
+
 def test_outputs_that_say_nothing_are_done_at_once():
     queue = Delivery(up())
     put(queue, 7)
