@@ -213,7 +213,7 @@ def test_the_outbox_outlives_the_process():
     put(queue, 2, ["e3 again"])
     assert payloads(client.taken) == ["e2", "e3", "e3 again"]
     client.acknowledge(2)
-    assert queue.acknowledged == 1
+    assert queue.acknowledged == 0  # what came before its first outputs it does not know
     client.acknowledge()
     queue.pump()
     assert queue.acknowledged == 2
@@ -250,7 +250,7 @@ def test_what_has_not_arrived_goes_into_a_snapshot_and_comes_out_of_it_first():
     third = Delivery(up(window=0))
     third.resume(queue.pending())
     client.acknowledge(4)
-    assert queue.acknowledged == 7
+    assert queue.acknowledged == 0
     client.acknowledge()
     assert queue.acknowledged == 8
     assert queue.pending() == b""
