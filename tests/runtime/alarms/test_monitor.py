@@ -1,6 +1,7 @@
 """A stream and its events as one thing."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,6 +23,18 @@ def series(steps=120):
     return META.period_ns * np.arange(steps), values
 
 
+def same(found, wanted):
+    """Whether events are the same, severities within rounding: chunks are of other lengths."""
+    np.testing.assert_allclose(
+        [event.peak_severity for event in found],
+        [event.peak_severity for event in wanted],
+        rtol=1e-5,
+    )
+    return [replace(e, peak_severity=0.0) for e in found] == [
+        replace(e, peak_severity=0.0) for e in wanted
+    ]
+
+
 def test_it_gives_what_stream_and_events_give():
     """With one threshold and one policy, row by row or in blocks, up to the end."""
     times, values = series()
@@ -34,11 +47,14 @@ def test_it_gives_what_stream_and_events_give():
     for time, row in zip(times[:70].tolist(), values[:70], strict=True):
         closed += monitor.push(time / 1e9, row.tolist()).closed
     closed += monitor.push_many(times[70:], values[70:]).closed
-    assert monitor.open_event is not None
-    closed += monitor.finish().closed
-    assert closed == wanted
-    assert len(closed) >= 2
     assert monitor.counts == stream.counts
+    closed += monitor.finish().closed
+    assert same(closed, wanted)
+    assert len(closed) >= 2
+    after = (values[-1:] + np.array([[400.0] + [0.0] * (CHANNELS - 1)])).copy()
+    monitor.push_many(times[-1:] + META.period_ns, after)
+    assert monitor.open_event is not None
+    assert monitor.finish().closed
     assert (monitor.threshold, monitor.policy) == (4.0, POLICY)
 
 
@@ -57,7 +73,7 @@ def test_it_goes_on_from_its_snapshot(way):
         closed = file.push_many(times[:62], values[:62]).closed
         monitor = pickle.loads(pickle.dumps(file))  # noqa: S301 - our own
     closed += monitor.push_many(times[62:], values[62:]).closed + monitor.finish().closed
-    assert closed == wanted
+    assert same(closed, wanted)
 
 
 @pytest.mark.parametrize("change", ["cut", "flip", "stream", "text"])
