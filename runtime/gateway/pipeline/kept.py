@@ -15,7 +15,10 @@ from runtime.gateway.operate.logs import Log
 from runtime.gateway.protocols import Resuming, Sink
 from runtime.gateway.records import Record
 
-__all__ = ["Kept", "pending_parts"]
+__all__ = ["JOURNAL", "SNAPSHOTS", "Kept", "pending_parts"]
+
+JOURNAL, SNAPSHOTS = "journal", "snapshots"
+"""Folders in the state folder."""
 
 _CHUNK_ROWS = 5_000
 _PENDING = "pending/"
@@ -41,13 +44,13 @@ class Kept:
             InputError: It cannot be used, or another process uses it.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        snapshots = Snapshots(folder / "snapshots")
+        snapshots = Snapshots(folder / SNAPSHOTS)
         newest = snapshots.load()
         start = newest.newest + 1 if newest else 1
         opened = None
         if journal:
             opened = Journal.open(
-                folder / "journal",
+                folder / JOURNAL,
                 max_bytes=options.max_mb * 2**20,
                 full=options.when_full,
                 start=start,
