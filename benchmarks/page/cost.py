@@ -141,7 +141,7 @@ def channels(wide: pd.DataFrame) -> Iterable[str]:
     for (detector, number), cases in wide.groupby(["detector", "channels"], sort=True):
         by = {case["what"]: case for case in cases.to_dict("records")}
         peaks = (
-            f"{by[what]['peak_mb']:.0f} ({by[what]['estimated_mb']:.0f})" if what in by else ""
+            f"{_peak(by[what])} ({by[what]['estimated_mb']:.0f})" if what in by else ""
             for what in steps
         )
         score = by.get("score")
@@ -157,6 +157,13 @@ def channels(wide: pd.DataFrame) -> Iterable[str]:
         ),
         table(("detector", "channels", "train", "export", "score", "rows/s"), rows),
     )
+
+
+def _peak(case: dict[Any, Any]) -> str:
+    """Writes a peak, and why a step was refused or stopped."""
+    peak = "" if pd.isna(case["peak_mb"]) else f"{case['peak_mb']:.0f}"
+    refused = case.get("refused")
+    return peak if refused is None or pd.isna(refused) else f"{peak} {refused}".strip()
 
 
 def _read_speeds(reading: pd.DataFrame) -> str:
