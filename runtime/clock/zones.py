@@ -74,6 +74,10 @@ class LocalClock:
         early, late = (self._offset(local, fold) for fold in (0, 1))
         if early < late:
             return NO_TIME, True
+        if early == late:
+            # Beside the part of its hour that comes twice.
+            self._order.pass_over(np.array([local]))
+            return local - early * 10**9, False
         overlap = (early - late) * 10**9
         offset = late if self._order.is_second(local, overlap) else early
         return local - offset * 10**9, False
@@ -120,7 +124,9 @@ class _Order:
         """Takes a time that comes twice; returns whether this is the later one."""
         back = self._step < 0
         if self._second is None:
-            self._second = back
+            # Steps as long as the overlap may leap over its first showing.
+            leaps = not back and self._last is not None and self._step >= overlap
+            self._second = back or (leaps and time - (self._last or 0) == self._step - overlap)
             self._take(time)
             return self._second
         step = time - (self._last or 0)

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runtime.clock.timestamps import NO_TIME, TimeForm, TimestampParser, TimeStyle
@@ -20,6 +20,9 @@ def local(times, zone=BERLIN):
 
 
 @settings(deadline=None, max_examples=12)
+# Where half an hour comes twice, beside half an hour that does not, or is leapt over.
+@example(zone="Australia/Lord_Howe", year=1996, step=10, rows=2, chunk=20, newest_first=False)
+@example(zone="Australia/Lord_Howe", year=1996, step=60, rows=1, chunk=20, newest_first=False)
 @given(
     zone=st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC"]),
     year=st.integers(1995, 2035),
