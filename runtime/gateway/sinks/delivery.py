@@ -7,7 +7,7 @@ queues, which go out in this order:
     first     of a new connection: status, connect messages; the newest replace what still waits
     lasting   events, states, answers: never dropped; where there is an outbox, they lie in it too
     again     retained topics that a new connection gets once more, with what they have by then
-    scores    bounded in bytes: the oldest are dropped, and counted
+    scores    bounded in bytes: the oldest are dropped, and counted; see `Backlog`
 """
 
 import threading
@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from runtime.gateway.protocols import Client, Publication
+from runtime.gateway.sinks.backlog import Backlog
 from runtime.gateway.sinks.stored import Entry, Outbox, StoredQueue
 from runtime.gateway.sinks.tally import Tally
 
@@ -24,8 +25,6 @@ __all__ = ["Delivery", "Outbox"]
 _BATCH = 500
 _LOADED = 2_000
 """Entries of an outbox in memory; the rest is read when these have gone."""
-_OVERHEAD = 300
-"""Bytes of a waiting publication beside its topic and payload, about."""
 
 
 class Delivery:
@@ -35,9 +34,10 @@ class Delivery:
 
     Args:
         client: The client; it may be shared.
-        most_bytes: Of the scores that wait here; the oldest above that are dropped.
+        most_bytes: Of the scores that wait in memory; the oldest above that are dropped.
         outbox: Where what is never dropped lies until it has arrived; what it still has from an
             earlier life goes out first.
+        score_outbox: Where scores lie that the client does not take, because it is away.
         window: Publications that the client has at a time, about; more than a tick has.
     """
 
@@ -47,10 +47,10 @@ class Delivery:
         *,
         most_bytes: int = 32 * 2**20,
         outbox: Outbox | None = None,
+        score_outbox: Outbox | None = None,
         window: int = 20_000,
     ) -> None:
         self._client = client
-        self._most_bytes = most_bytes
         self._window = window
         self._tally = Tally()
         self._stored = None
@@ -61,14 +61,14 @@ class Delivery:
         self._first: deque[Entry] = deque()
         self._first_number = 0
         self._again: deque[str] = deque()
-        self._scores: deque[Entry] = deque()
-        self._score_bytes = 0
+        self._scores = Backlog(
+            self._tally, most_bytes=most_bytes, outbox=score_outbox, loaded=_LOADED
+        )
         self._retained: dict[str, Publication] = {}
         self._behind: deque[Entry] = deque()
         """What the outbox could not take: behind all that it has, not durable."""
         self._flight: deque[tuple[int, Entry]] = deque()
         """What the client has taken, with its running number, in order."""
-        self._dropped = 0
         self._lock = threading.RLock()
 
     def put(
@@ -89,9 +89,7 @@ class Delivery:
             if sequence is not None:
                 self._tally.wrote(sequence, len(lasting) + len(scores))
             self._put_lasting(sequence, lasting)
-            for one in scores:
-                self._scores.append(Entry(one, sequence))
-                self._score_bytes += _size(one)
+            self._scores.put(scores, sequence)
             self._settle()
 
     def first(self, publications: Sequence[Publication], *, afresh: bool = True) -> None:
@@ -119,13 +117,13 @@ class Delivery:
         """
         with self._lock:
             self._settle()
-            if self._stored is not None:
-                self._stored.forget()
+            for stored in (self._stored, self._scores.stored):
+                if stored is not None:
+                    stored.forget()
             # Who is away gets nothing: what waits here is bounded, and has an order of its own.
             if not self._client.trouble and self._offer(self._first) and not first_only:
                 self._pass_on()
-            while self._score_bytes > self._most_bytes:
-                self._drop()
+            self._scores.bound(away=bool(self._client.trouble))
             self._settle()
 
     @property
@@ -139,9 +137,9 @@ class Delivery:
     def held(self) -> int:
         """Publications that the client has not taken; of those in the outbox the loaded ones."""
         with self._lock:
-            queues = (self._first, self._lasting, self._behind, self._again, self._scores)
+            queues = (self._first, self._lasting, self._behind, self._again)
             unread = self._stored is not None and self._stored.more and not self._lasting
-            return sum(len(queue) for queue in queues) + unread
+            return sum(len(queue) for queue in queues) + unread + self._scores.count
 
     @property
     def waiting(self) -> int:
@@ -152,8 +150,9 @@ class Delivery:
 
     @property
     def fullness(self) -> float:
-        """Share of `most_bytes` that waits here: at 1 the next scores make the oldest drop."""
-        return self._score_bytes / self._most_bytes
+        """Share of the bound of scores that waits: at 1 the next ones make the oldest drop."""
+        with self._lock:
+            return self._scores.fullness
 
     @property
     def first_arrived(self) -> bool:
@@ -164,7 +163,7 @@ class Delivery:
     @property
     def dropped(self) -> int:
         """Scores that were dropped."""
-        return self._dropped
+        return self._scores.dropped
 
     @property
     def lost(self) -> int:
@@ -175,7 +174,8 @@ class Delivery:
     def trouble(self) -> str:
         """Why things do not go out, or would not survive; empty: all is well."""
         stored = "" if self._stored is None else self._stored.trouble
-        return self._client.trouble or stored
+        troubles = (self._client.trouble, stored, self._scores.trouble)
+        return "; ".join(dict.fromkeys(one for one in troubles if one))
 
     def _put_lasting(self, sequence: int | None, publications: Sequence[Publication]) -> None:
         for one in publications:
@@ -204,8 +204,16 @@ class Delivery:
             if not self._offer(self._lasting):
                 return
             self._load()
-        if self._offer_again():
-            self._offer(self._scores)
+        if self._offer_again() and self._offer_stored():
+            self._offer(self._scores.newest)
+
+    def _offer_stored(self) -> bool:
+        """Offers scores of an outage, as many as are read at once; False: there are more."""
+        stored = self._scores.stored
+        if stored is None:
+            return True
+        stored.load()
+        return self._offer(stored.entries) and not stored.more
 
     def _offer(self, queue: deque[Entry]) -> bool:
         """Offers a queue in batches, smaller ones where they are refused; False: some are left."""
@@ -223,8 +231,8 @@ class Delivery:
             for number, entry in enumerate(batch, last - len(batch) + 1):
                 self._flight.append((number, entry))
                 queue.popleft()
-                if queue is self._scores:
-                    self._score_bytes -= _size(entry.publication)
+                if queue is self._scores.newest:
+                    self._scores.passed(entry)
             if queue is self._first:
                 self._first_number = last
         return True
@@ -239,12 +247,6 @@ class Delivery:
                 return False
         return True
 
-    def _drop(self) -> None:
-        entry = self._scores.popleft()
-        self._score_bytes -= _size(entry.publication)
-        self._dropped += 1
-        self._arrived(entry)
-
     def _settle(self) -> None:
         published = self._client.published
         while self._flight and self._flight[0][0] <= published:
@@ -254,7 +256,3 @@ class Delivery:
         if entry.queue is not None:
             entry.queue.arrived(entry)
         self._tally.done(entry.sequence, 1)
-
-
-def _size(publication: Publication) -> int:
-    return len(publication.topic) + len(publication.payload) + _OVERHEAD

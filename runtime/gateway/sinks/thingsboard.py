@@ -96,6 +96,7 @@ class ThingsBoardSink:
         client: The client.
         options: What to publish.
         outbox: Where alarms, events and attributes lie until they have arrived.
+        score_outbox: Where scores lie that the client does not take, because it is away.
         monotonic: The clock.
         sleep: Waits; for `close` only.
     """
@@ -107,6 +108,7 @@ class ThingsBoardSink:
         options: ThingsBoardOptions,
         *,
         outbox: Outbox | None = None,
+        score_outbox: Outbox | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -118,7 +120,9 @@ class ThingsBoardSink:
         self._monotonic = monotonic
         self._sleep = sleep
         self._selection = Selection(options.publishing)
-        self._delivery = Delivery(client, most_bytes=options.kept_bytes, outbox=outbox)
+        self._delivery = Delivery(
+            client, most_bytes=options.kept_bytes, outbox=outbox, score_outbox=score_outbox
+        )
         self._alarms: dict[str, bool] = {}
         self._models: dict[str, str] = {}
         self._devices: dict[str, None] = {}
