@@ -78,7 +78,7 @@ def test_an_event_without_words_gets_a_sentence():
 def test_events_of_the_gateway_and_answers_have_topics_of_their_own():
     made, client = up()
     made.write(tick(1, events=[notice(stream="", kind="flood")], answers=[("c1", '{"ok":true}')]))
-    assert [p.topic for p in client.taken] == ["kad/gw1/event", "kad/gw1/answers"]
+    assert [p.topic for p in client.taken] == ["kad/gw1/events", "kad/gw1/answers"]
     assert client.taken[1].payload == b'{"id":"c1","answer":{"ok":true}}'
 
 
