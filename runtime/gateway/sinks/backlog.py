@@ -77,6 +77,14 @@ class Backlog:
         while self._bytes > self._most_bytes:
             self._drop()
 
+    def keep(self) -> None:
+        """Writes what waits in memory to the outbox: the process ends.
+
+        Scores of numbered outputs are left: these are made again, for they were not acknowledged.
+        """
+        if self.stored is not None and any(entry.sequence is None for entry in self.newest):
+            self._write(self.stored, self._bytes)
+
     @property
     def count(self) -> int:
         """Scores that wait in memory, and 1 where there are others."""

@@ -30,7 +30,7 @@ _LOADED = 2_000
 class Delivery:
     """Hands publications to a client, and says which outputs have arrived.
 
-    `put`, `first`, `again` and `pump` are called by one thread, the properties by any.
+    `put`, `first`, `again`, `pump` and `keep` are called by one thread, the properties by any.
 
     Args:
         client: The client; it may be shared.
@@ -125,6 +125,11 @@ class Delivery:
                 self._pass_on()
             self._scores.bound(away=bool(self._client.trouble))
             self._settle()
+
+    def keep(self) -> None:
+        """Lets the next life have the scores that nobody would make again; before the end."""
+        with self._lock:
+            self._scores.keep()
 
     @property
     def acknowledged(self) -> int:

@@ -208,6 +208,7 @@ class MQTTSink:
         """
         end = self._monotonic() + timeout_s
         self._until(lambda: not self._delivery.held, end - timeout_s / 3)
+        self._delivery.keep()
         self._delivery.first([_status(self._topics, OFFLINE)])
         self._until(lambda: self._delivery.first_arrived, end, first_only=True)
         if not self._shared:

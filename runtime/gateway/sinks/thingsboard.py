@@ -194,6 +194,7 @@ class ThingsBoardSink:
         while self._delivery.held and not self._client.trouble and self._monotonic() < end:
             self._sleep(_WAIT_S)
             self._delivery.pump()
+        self._delivery.keep()
         self._client.close(max(0.0, end - self._monotonic()))
 
     def _mine(self, stream: str) -> bool:

@@ -190,6 +190,20 @@ def test_what_was_written_goes_out_after_a_kill_marked_and_before_the_new(
     assert (queue.acknowledged, again.waiting) == (101, 0)
 
 
+def test_at_a_calm_end_what_nobody_makes_again_is_written(tmp_path):
+    """Without a journal; with one, outputs that were not acknowledged are made again."""
+    for number, sequence in enumerate([None, 1]):
+        outbox = opened(tmp_path / str(number))
+        _, queue = made(outbox)
+        put(queue, sequence, 3)
+        queue.keep()
+        queue.keep()
+        assert outbox.last == (0 if sequence else 3)
+    outbox = opened(tmp_path / "none")
+    made(outbox)[1].keep()
+    assert outbox.last == 0
+
+
 def test_what_an_earlier_life_left_is_counted_where_the_bound_drops_it(tmp_path):
     outbox = opened(tmp_path, max_bytes=8192)
     _, queue = made(outbox)

@@ -281,3 +281,18 @@ def test_what_an_addition_asks_for_goes_out_again():
         ("kad/gw1/status", "online", 1, True),
         ("kad/a/state", "ON", 1, True),
     ]
+
+
+def test_scores_of_an_outage_go_to_their_outbox_at_the_end_at_the_latest():
+    """What is not numbered is made again by nobody."""
+    box = MemoryOutbox()
+    made, _ = sink(score_outbox=box)
+    made.write(tick(0, ["a"]))
+    assert box.last == 0
+    made.close(3.0)
+    assert box.last == 1
+    again, client = sink(score_outbox=box)
+    client.up()
+    again.tick()
+    assert [p.topic for p in client.taken] == ["kad/gw1/status", "kad/a/score"]
+    assert json.loads(client.taken[1].payload)["repeat"] is True
