@@ -1,12 +1,10 @@
 """Scores sensor streams on a gateway, with numpy and onnxruntime alone.
 
-from runtime import Detector, EventDetector, Stream
+from runtime import Detector, Monitor
 
-detector = Detector.load("pump.onnx")
-stream = Stream(detector)
-events = EventDetector.of(detector.metadata)
+monitor = Monitor(Detector("pump.onnx"))
 for time, values in sensor:
-    closed = events.update(stream.push(time, values))
+    scores, closed = monitor.push(time, values)
 """
 
 from runtime.alarms.budget import (
@@ -16,11 +14,13 @@ from runtime.alarms.budget import (
     severity_threshold,
 )
 from runtime.alarms.events import Event, EventDetector
+from runtime.alarms.monitor import Monitor, Observed
 from runtime.clock.grid import GridCounts, Placed, RowGrid, TimeGrid
 from runtime.errors import (
     AmbiguousTimeError,
     ConfigError,
     InputError,
+    InUseError,
     JournalError,
     KadError,
     MissingExtraError,
@@ -48,6 +48,7 @@ __all__ = [
     "Event",
     "EventDetector",
     "GridCounts",
+    "InUseError",
     "InputColumn",
     "InputError",
     "JournalError",
@@ -55,6 +56,8 @@ __all__ = [
     "Metadata",
     "MissingExtraError",
     "ModelFileError",
+    "Monitor",
+    "Observed",
     "Placed",
     "RowGrid",
     "SchemaError",

@@ -4,6 +4,7 @@
     ├── InputError (ValueError)      the caller's data, arguments or files are wrong: exit code 2
     │   ├── AmbiguousTimeError       times with two readings: a person must say which
     │   ├── ConfigError              a configuration key or value
+    │   ├── InUseError               a folder that another process uses
     │   └── ModelFileError           not a kad detector, truncated, or made for other channels
     │       └── SchemaError          a detector of another schema version
     ├── JournalError (OSError)       the disk does not take what must be kept: exit code 1
@@ -16,6 +17,7 @@ Each message is one line that says what was expected, what was received and what
 __all__ = [
     "AmbiguousTimeError",
     "ConfigError",
+    "InUseError",
     "InputError",
     "JournalError",
     "KadError",
@@ -54,6 +56,10 @@ class AmbiguousTimeError(InputError):
 
 class ConfigError(InputError):
     """A configuration key or value that cannot be used."""
+
+
+class InUseError(InputError):
+    """A folder that another process uses, and that only one may use at a time."""
 
 
 class ModelFileError(InputError):

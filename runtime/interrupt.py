@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Self, TypeVar
 
@@ -92,6 +93,26 @@ class Interruptible(_Handling):
             finally:
                 self._waiting = False
             yield item
+
+    @contextmanager
+    def striking(self, *, if_: bool = True) -> Iterator[None]:
+        """Lets a signal strike at once while long work runs that may be lost.
+
+        What a library makes of it, or lets pass, leaves the block as `KeyboardInterrupt`.
+
+        Args:
+            if_: Otherwise it is noted, as everywhere.
+        """
+        self._waiting = if_
+        try:
+            yield
+        except Exception:
+            if not (if_ and self.interrupted):
+                raise
+        finally:
+            self._waiting = False
+        if if_:
+            self.let_strike()
 
     def let_strike(self) -> None:
         """Raises what was held back.

@@ -1,5 +1,6 @@
 """Memory of long series, files of any size, and many channels: every step of every detector."""
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -55,33 +56,54 @@ def measure(one: Planned, session: Session) -> Rows:
 
 
 def _wide(detector: str, channels: int) -> list[dict[str, object]]:
-    """Trains, exports and scores a detector as a user would, each step in its own process."""
-    from kad.detectors import detector_class
-    from kad.runs.folder import load
+    """Trains, exports and scores a detector as a user would, each step in its own process.
 
+    A step that was refused or stopped (`peak_memory.MOST_SECONDS`) says so in its row, and ends the
+    case.
+    """
+    from kad.config import build_config
+
+    chosen = build_config(detector=detector).for_channels(channels)
+    names = [f"c{i}" for i in range(channels)]
+    needed = chosen.detector(names, **chosen.arguments).memory_needed(WIDE_ROWS)._asdict()
+    epochs = ("--epochs", "1") if chosen.detector.has_networks else ()
+    rows = []
     with tempfile.TemporaryDirectory() as name:
         data, run = Path(name) / "data.csv", Path(name) / "run"
         _frame(channels).to_csv(data, index_label="time")
-        epochs = ("--epochs", "1") if detector_class(detector).has_networks else ()
-        command = ("--detector", detector, "--out", str(run), *epochs)
         steps = {
-            "train": _child("command", "train", str(data), *command),
-            "export": _child("export", str(run)),
-            "score": _child("rows", str(run / "detector.onnx"), str(data)),
+            "train": ("command", "train", data, "--detector", detector, "--out", run, *epochs),
+            "export": ("export", run),
+            "score": ("rows", run / "detector.onnx", data),
         }
-        needed = load(run).memory_needed(WIDE_ROWS)._asdict()
-        return [
-            {
-                "detector": detector,
-                "channels": channels,
-                "what": what,
-                "rows": WIDE_ROWS,
-                "seconds": answer["seconds"],
-                "peak_mb": answer["peak_mb"],
-                "estimated_mb": round(needed[what] / 1e6),
-            }
-            for what, answer in steps.items()
-        ]
+        for what, arguments in steps.items():
+            answer = _step(*map(str, arguments))
+            rows.append(
+                {
+                    "detector": detector,
+                    "channels": channels,
+                    "what": what,
+                    "rows": WIDE_ROWS,
+                    "seconds": answer.get("seconds"),
+                    "peak_mb": answer.get("peak_mb"),
+                    "estimated_mb": round(needed[what] / 1e6),
+                    "refused": answer.get("refused"),
+                }
+            )
+            if "refused" in answer:
+                break
+    return rows
+
+
+def _step(*arguments: str) -> dict[str, object]:
+    """Returns what a step took, or why it was refused."""
+    try:
+        return _child(*arguments)
+    except RuntimeError as error:
+        said = " ".join(str(error).split())
+        if not (found := re.search(r"(needs about [^:]*\. Received.*?)To try nevertheless", said)):
+            raise
+        return {"refused": f"refused: {found[1].strip()}"}
 
 
 def _frame(channels: int) -> pd.DataFrame:

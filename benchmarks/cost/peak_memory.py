@@ -1,13 +1,20 @@
 """A process that says how much memory it took: it imports what it measures and nothing else."""
 
 import json
+import os
+import resource
+import signal
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+
+MOST_SECONDS = 1200
+"""Of the processor: a step of a wide detector that takes more is stopped, and says its peak."""
 
 
 def _peak_mb() -> float:
@@ -63,7 +70,7 @@ def _score(file: str, data: str, length: str) -> dict[str, object]:
 def _command(*arguments: str) -> dict[str, object]:
     from kad.cli.app import main
 
-    start = time.perf_counter()
+    start = _begin()
     sys.argv = ["kad", *arguments]
     try:
         main()
@@ -76,15 +83,29 @@ def _command(*arguments: str) -> dict[str, object]:
 def _export(run: str) -> dict[str, object]:
     from export.exporter import export
 
-    start = time.perf_counter()
+    start = _begin()
     export(run)
     return _since(start)
 
 
 def _rows(file: str, data: str) -> dict[str, object]:
-    start = time.perf_counter()
+    start = _begin()
     _score(file, data, "0")
     return _since(start)
+
+
+def _begin() -> float:
+    """Returns the time, and lets this process end after `MOST_SECONDS` of the processor."""
+    start = time.perf_counter()
+
+    def stop(*_: Any) -> None:
+        refused = f"stopped after {MOST_SECONDS} s of the processor"
+        os.write(1, f"\n{json.dumps({**_since(start), 'refused': refused})}\n".encode())
+        os._exit(0)
+
+    signal.signal(signal.SIGXCPU, stop)
+    resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS, resource.RLIM_INFINITY))
+    return start
 
 
 def _since(start: float) -> dict[str, object]:

@@ -12,6 +12,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,13 +73,11 @@ class Holes:
     acknowledged: int
     """By the broker, to the publisher."""
     lost: int
-    """Of these without a score of their own."""
-    said: int
-    """Scores with the reason `gap`."""
+    """Of these: the gateway has never seen them, but later ones of the same stream."""
     counted: int
     """`kad_holes_total`."""
     silent: int
-    """Lost, and nothing says so."""
+    """Lost, and neither at them nor at the next of their stream is the reason `gap`."""
 
 
 def gateway_killed(trial: Trial, folder: Path) -> tuple[Judged, dict[str, float]]:
@@ -157,17 +156,14 @@ def broker_killed(trial: Trial, folder: Path) -> Holes:
         finally:
             for one in (gateway, watcher, publisher):
                 one.end(signal.SIGKILL)
-    scores, _, reasons = reference(folder / "scored.jsonl")
-    gaps = {key for key, said in reasons.items() if "gap" in said}
-    wanted = _published(plan, folder)
-    lost = {key for key in wanted if key not in scores or key in gaps}
+    reasons = reference(folder / "scored.jsonl")[2]
+    lost, hidden = _holes(plan, folder, reasons)
     return Holes(
         kills=trial.kills,
-        acknowledged=len(wanted),
-        lost=len(lost),
-        said=len(gaps),
+        acknowledged=_published(folder),
+        lost=lost,
         counted=int(counted),
-        silent=len(lost - gaps),
+        silent=hidden,
     )
 
 
@@ -204,9 +200,26 @@ def _settle(folder: Path, publisher: Helper) -> None:
         time.sleep(0.1)
 
 
-def _published(plan: Plan, folder: Path) -> set[Key]:
-    sent = np.load(folder / "published.npz")["sent"]
-    return {(f"d{stream}", plan.time_ms(step)) for step, stream in np.argwhere(sent > 0).tolist()}
+def _published(folder: Path) -> int:
+    return int(np.count_nonzero(np.load(folder / "published.npz")["sent"]))
+
+
+def _holes(plan: Plan, folder: Path, reasons: Mapping[Key, Sequence[str]]) -> tuple[int, int]:
+    """Returns how many samples are lost between others, and of how many nothing says so."""
+    sent = np.load(folder / "published.npz")["sent"] > 0
+    lost = hidden = 0
+    for stream in range(plan.streams):
+        began, pending = False, 0
+        for step in np.flatnonzero(sent[:, stream]).tolist():
+            said = reasons.get((f"d{stream}", plan.time_ms(step)))
+            if said is None:
+                pending += began
+                continue
+            is_filled = "gap" in said and "restart" not in said
+            hidden += pending * ("gap" not in said)
+            lost += pending + is_filled
+            began, pending = True, 0
+    return lost, hidden
 
 
 def _uninterrupted(plan: Plan, folder: Path) -> Path:
@@ -265,7 +278,7 @@ def main() -> int:
     }
     for what, value in figures.items():
         sys.stdout.write(f"{what:32}{value}\n")
-    good = judged.is_good and holes.silent == 0 and holes.counted == holes.said
+    good = judged.is_good and holes.silent == 0 and holes.counted == holes.lost
     for example in judged.examples:
         sys.stdout.write(f"  {example}\n")
     if good:

@@ -15,7 +15,7 @@ import time
 from collections import deque
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from benchmarks.gateway.machine import cpu_s
 from benchmarks.gateway.plan import Plan
 from benchmarks.gateway.wire import Arrived, Wire
 from runtime.gateway.mqtt import packets
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Publisher", "Watcher"]
 
@@ -172,8 +175,8 @@ class Watcher:
     def save(self, folder: Path) -> None:
         """Writes what was seen."""
         names = ("stream", "time_ms", "arrived", "marked", "again", "score", "severity", "alarm")
-        columns = zip(*self.rows, strict=True) if self.rows else [()] * len(names)
-        arrays = dict(zip(names, map(np.array, columns), strict=True))
+        columns: Sequence[Sequence[Any]] = list(zip(*self.rows, strict=True)) or [()] * len(names)
+        arrays: dict[str, Any] = dict(zip(names, map(np.array, columns), strict=True))
         np.savez(folder / "watched.npz", **arrays)
         said = {"events": self.events, "reasons": self.reasons, "other": self.other}
         (folder / "events.json").write_text(json.dumps(said))

@@ -25,6 +25,9 @@ from runtime.errors import ConfigError
 FAR = 1e4
 """Features of patterns that nothing resembles: most of their samples are missing."""
 
+CACHE_BYTES = 1 << 20
+"""What a chunk may make of some channels at once, so that the next operator finds it in a cache."""
+
 
 @keras.saving.register_keras_serializable("kad")
 class Memory(Detector):
@@ -238,22 +241,32 @@ class Memory(Detector):
         if far is None:
             boxes, value, usable = ops.split(parts, [self.boxes, self.boxes + 1], axis=2)
             apart = ops.norm(means - boxes, axis=2, keepdims=True)
-            apart = ops.where(usable > 0.5, apart, most)
+            nearest, expected = _nearest(ops.where(usable > 0.5, apart, most), value)
         else:
-            # One box after the other: what is added up stays in the cache, and is added in one
-            # order, however many streams and steps there are.
-            *boxes, value, usable = ops.split(parts, self.boxes + 2, axis=2)
-            pairs = zip(ops.split(means, self.boxes, axis=2), boxes, strict=True)
-            apart = ops.sqrt(reduce(add, [ops.square(mean - box) for mean, box in pairs]))
-            apart = ops.maximum(apart, most - most * usable)
-            apart = ops.maximum(apart, ops.expand_dims(far, (2, 3)))
-        nearest = ops.min(apart, axis=-1, keepdims=True)
-        expected = ops.where(ops.less_equal(apart, nearest), value, -FAR)
+            far = ops.expand_dims(far, (2, 3))
+            pairs = zip(self._few(means, 3), self._few(parts, 3), strict=True)
+            found = [self._nearest_of_few(*pair, far, most) for pair in pairs]
+            nearest, expected = (_together(few, 3) for few in zip(*found, strict=True))
         shape = (-1, ops.shape(means)[1], features)
-        return (
-            ops.reshape(nearest, shape) * self.boxes**-0.5,
-            ops.reshape(ops.max(expected, axis=-1), shape),
-        )
+        return ops.reshape(nearest, shape) * self.boxes**-0.5, ops.reshape(expected, shape)
+
+    def _nearest_of_few(self, means: Any, parts: Any, far: Any, most: float) -> tuple[Any, Any]:
+        """Does so for some channels.
+
+        One box after the other: what is added up stays in the cache, and is added in one order,
+        however many streams and steps there are.
+        """
+        *boxes, value, usable = ops.split(parts, self.boxes + 2, axis=2)
+        pairs = zip(ops.split(means, self.boxes, axis=2), boxes, strict=True)
+        apart = ops.sqrt(reduce(add, [ops.square(mean - box) for mean, box in pairs]))
+        apart = ops.maximum(apart, most - most * usable)
+        return _nearest(ops.maximum(apart, far), value)
+
+    def _few(self, array: Any, axis: int) -> list[Any]:
+        """Splits channels so that what a chunk makes of some stays in a cache, `CACHE_BYTES`."""
+        few = max(1, CACHE_BYTES // (4 * self.max_steps * self.size))
+        places = list(range(few, len(self.channels), few))
+        return ops.split(array, places, axis=axis) if places else [array]
 
     def _nearest_value(self, z: Any, before: Any, past: Any, age: Any) -> Any:
         """Returns the distance to the nearest sample before each, `(streams, steps, channels)`.
@@ -273,8 +286,10 @@ class Memory(Detector):
         end = self._span + ops.arange(ops.shape(z)[1], dtype="float32")[None]
         far = _far(past, end - (age[..., 0] - 1.0), end)
         # Not indexed with None: a converter makes a slice of it, which copies.
-        apart = ops.abs(ops.expand_dims(z, -1) - ops.expand_dims(past, 1))
-        return ops.min(ops.maximum(apart, ops.expand_dims(far, 2)), axis=-1)
+        far = ops.expand_dims(far, 2)
+        pairs = zip(self._few(z, 2), self._few(past, 1), strict=True)
+        apart = (ops.abs(ops.expand_dims(a, -1) - ops.expand_dims(b, 1)) for a, b in pairs)
+        return _together([ops.min(ops.maximum(one, far), axis=-1) for one in apart], 2)
 
     # Pictures
 
@@ -320,6 +335,17 @@ class Memory(Detector):
         """Returns the constructor's arguments."""
         names = ("box", "boxes", "size", "stride", "start", "clip")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def _nearest(apart: Any, value: Any) -> tuple[Any, Any]:
+    """Returns the least distance, and the value of the pattern that has it."""
+    nearest = ops.min(apart, axis=-1, keepdims=True)
+    expected = ops.where(ops.less_equal(apart, nearest), value, -FAR)
+    return nearest, ops.max(expected, axis=-1)
+
+
+def _together(parts: Sequence[Any], axis: int) -> Any:
+    return ops.concatenate(parts, axis=axis) if len(parts) > 1 else parts[0]
 
 
 def _far(rows: Any, first: Any, end: Any) -> Any:

@@ -179,8 +179,10 @@ class TrainingSession:
             self.progress.start(name, epochs=epochs, done=phase["epoch"])
         try:
             with self.breaker:
+                first = phase["epoch"]
                 while phase["epoch"] < epochs and not self._is_patient(phase):
-                    self._epoch(name, phase, loop, batches, validation)
+                    is_first = phase["epoch"] == first
+                    self._epoch(name, phase, loop, batches, validation, is_first=is_first)
                     self._write(at_most_every=CHECKPOINT_SECONDS)
             self.breaker.let_strike()
         except KeyboardInterrupt:
@@ -212,7 +214,10 @@ class TrainingSession:
         loop: TrainingLoop,
         batches: Callable[[np.random.Generator], Arrays],
         validation: Arrays,
+        *,
+        is_first: bool,
     ) -> None:
+        """Trains an epoch; where it is the loop's first, compiling takes most of it."""
         started = time.perf_counter()
         rate = float(keras.ops.convert_to_numpy(loop.optimizer.learning_rate))
         drawn = batches(self._rng(name, phase["epoch"] + 1))
@@ -221,12 +226,15 @@ class TrainingSession:
         loop.restart()
         for a, b in _calls(steps):
             self.breaker.let_strike()
-            losses = loop.train({k: v[a:b] for k, v in drawn.items()})
+            with self.breaker.striking(if_=is_first):
+                losses = loop.train({k: v[a:b] for k, v in drawn.items()})
             for key, value in losses.items():
                 totals[key] = totals.get(key, 0.0) + value * (b - a) / steps
             if self.progress:
                 self.progress.advance((b - a) / steps, losses)
-        held_out = loop.evaluate(validation)
+        self.breaker.let_strike()
+        with self.breaker.striking(if_=is_first):
+            held_out = loop.evaluate(validation)
         epoch = phase["epoch"] + 1
         if not np.isfinite(totals["loss"]):
             raise KadError(

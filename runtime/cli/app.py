@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from runtime.cli.gateway import add_gateway
 from runtime.cli.info import run_info, run_vectors, run_verify
+from runtime.cli.operators import add_operators
 from runtime.cli.say import say
 from runtime.cli.score import run_score
 from runtime.clock.durations import parse_duration
@@ -99,7 +100,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Score sensor streams with a detector exported by kad.",
     )
     parser.add_argument("--version", action="version", version=f"kad {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="info|verify|vectors|score|init|run")
+    commands = parser.add_subparsers(
+        required=True, metavar="info|verify|vectors|score|init|run|command"
+    )
 
     info = commands.add_parser("info", help="what a detector file says about itself")
     info.add_argument("model", metavar="FILE.onnx")
@@ -147,4 +150,5 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("--threads", type=int, default=1, metavar="N", help="of onnxruntime")
     score.set_defaults(command=run_score)
     add_gateway(commands)
+    add_operators(commands)
     return parser

@@ -24,6 +24,7 @@ def add_gateway(commands: "argparse._SubParsersAction[Any]") -> None:
     init = commands.add_parser("init", help="write a commented gateway.toml for a detector")
     init.add_argument("model", metavar="MODEL.onnx")
     init.add_argument("-o", "--output", default="-", metavar="FILE", help="default stdout")
+    init.add_argument("--replay", metavar="DATA.csv", help="for a trial: rows of a file as if live")
     init.set_defaults(command=_init)
 
 
@@ -43,8 +44,9 @@ def _run(args: argparse.Namespace) -> int:
 def _init(args: argparse.Namespace) -> int:
     from runtime.gateway.config.init import first_config
 
-    check_outputs({"-o": args.output}, inputs={"the detector": args.model})
-    text = first_config(args.model, beside=args.output)
+    inputs = {"the detector": args.model, "--replay": args.replay}
+    check_outputs({"-o": args.output}, inputs=inputs)
+    text = first_config(args.model, beside=args.output, replay=args.replay)
     with open_output(args.output) as file:
         file.write(text.encode())
     return 0

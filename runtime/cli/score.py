@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 
 from runtime.alarms.budget import event_threshold
-from runtime.alarms.events import EventDetector
+from runtime.alarms.monitor import Monitor, Observed
 from runtime.cli.say import say
 from runtime.cli.source import blocks_of, open_rows, say_read
 from runtime.clock.counts import GridCounts
@@ -26,7 +26,6 @@ from runtime.model.policy import OPTIONS, AlarmPolicy
 from runtime.model.schema import Metadata
 from runtime.standard import forget_stdout
 from runtime.streams.scores import Scores
-from runtime.streams.stream import Stream
 from runtime.tables.writers import EventWriter, Format, ScoreWriter
 
 
@@ -47,14 +46,15 @@ def run_score(args: argparse.Namespace) -> int:
     if reorder is None:
         reorder = 0 if live else detector.metadata.reorder
     remember = LIVE_REMEMBER if live else FILE_REMEMBER
-    stream = Stream(detector, reorder=reorder, threshold=threshold, remember=remember)
+    monitor = Monitor(
+        detector, reorder=reorder, threshold=threshold, policy=policy, remember=remember
+    )
     with ExitStack() as stack:
         reader = stack.enter_context(open_rows(args, detector))
         # Signals strike again only after the files below have been put in place.
         breaker = stack.enter_context(Interruptible())
         job = _Job(
-            stream=stream,
-            detect=EventDetector.of(detector.metadata, threshold=stream.threshold, policy=policy),
+            monitor=monitor,
             output=stack.enter_context(open_output(args.output)) if args.output else None,
             events_output=stack.enter_context(open_output(args.events)) if args.events else None,
             form=args.format,
@@ -62,18 +62,17 @@ def run_score(args: argparse.Namespace) -> int:
         for block in breaker.iterate(blocks_of(reader, detector)):
             if job.started is None:
                 job.start(detector.channels, reader.style)
-            job.take(stream.push_many(*block))
+            job.take(monitor.push_many(*block))
             if job.reader_gone:
                 break
         if job.started is None:
             # Interrupted before the first row: no output.
             raise _NothingReadError(breaker.exit_code)
-        job.take(stream.flush())
-        job.finish()
+        job.take(monitor.finish())
         if not (breaker.interrupted or job.reader_gone):
-            _judge(stream.counts, job.longest, detector, live=live, name=reader.name)
+            _judge(monitor.counts, job.longest, detector, live=live, name=reader.name)
             say_read(reader)
-    for sentence in describe(stream.counts, stream.incidents):
+    for sentence in describe(monitor.counts, monitor.incidents):
         say(f"note: {sentence}")
     say(job.summary())
     return breaker.exit_code
@@ -113,8 +112,7 @@ class _NothingReadError(KadError):
 class _Job:
     """One run of `score`: its writers and what it has counted."""
 
-    stream: Stream
-    detect: EventDetector
+    monitor: Monitor
     output: BinaryIO | None
     events_output: BinaryIO | None
     form: Format
@@ -137,7 +135,8 @@ class _Job:
             self.event_writer = EventWriter(self.events_output, style, self.form)
             self.event_writer.header()
 
-    def take(self, scores: Scores) -> None:
+    def take(self, observed: Observed) -> None:
+        scores, closed = observed
         if self.score_writer is not None:
             self._write(self.score_writer, scores)
         self.steps += len(scores)
@@ -145,7 +144,6 @@ class _Job:
         self.longest = max(self.longest, self.piece + edges[0], *np.diff(edges).tolist())
         self.piece = len(scores) - edges[-2] if len(edges) > 1 else self.piece + len(scores)
         self.alarms += int(scores.alarm.sum())
-        closed = self.detect.update(scores)
         self.events += len(closed)
         if self.event_writer is not None:
             self.event_writer.write(closed)
@@ -160,20 +158,14 @@ class _Job:
             forget_stdout()
             self.score_writer, self.reader_gone = None, True
 
-    def finish(self) -> None:
-        closed = self.detect.finish()
-        self.events += len(closed)
-        if self.event_writer is not None:
-            self.event_writer.write(closed)
-
     def summary(self) -> str:
-        counts = self.stream.counts
+        counts = self.monitor.counts
         seconds = max(time.perf_counter() - (self.started or 0.0), 1e-9)
         return (
             f"{counts.received} rows, {self.steps} steps scored: {counts.missing} missing, "
             f"{counts.duplicates} duplicates, {counts.late} late, {counts.restarts} restarts; "
             f"{self.alarms} alarms in {self.events} events, from severity "
-            f"{self.detect.threshold:.2f}; "
+            f"{self.monitor.threshold:.2f}; "
             f"{counts.received / seconds:.0f} rows/s"
         )
 

@@ -46,6 +46,15 @@ class Remembered:
         self.stamps.insert(at, stamp)
         self.sums.insert(at, checksum)
 
+    def merge(self, stamps: Sequence[int], sums: Sequence[int]) -> None:
+        """Takes note of rows in any order, for slots that had none."""
+        at = bisect_left(self.stamps, min(stamps))
+        known = zip(self.stamps[at:], self.sums[at:], strict=True)
+        both = sorted([*known, *zip(stamps, sums, strict=True)])
+        del self.stamps[at:]
+        del self.sums[at:]
+        self.extend([stamp for stamp, _ in both], [checksum for _, checksum in both])
+
     def find(self, first: int, last: int, stamp: int) -> tuple[int, int] | None:
         """Returns stamp and checksum of the row between two times; of this very stamp if any."""
         start = max(0, len(self.stamps) - self.most)

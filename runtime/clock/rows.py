@@ -120,7 +120,7 @@ class Rows(NamedTuple):
         """Returns no row."""
         return cls(np.empty(0, np.int64), np.empty((0, channels)), np.empty(0, np.int64))
 
-    def where(self, index: slice | npt.NDArray[np.bool_]) -> "Rows":
+    def where(self, index: slice | npt.NDArray[np.bool_] | Times) -> "Rows":
         """Returns some of the rows."""
         return Rows(self.slots[index], self.values[index], self.rows[index])
 

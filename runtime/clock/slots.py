@@ -92,6 +92,13 @@ class Slots:
             end += int((follow == end + np.arange(len(follow))).sum())
         return end
 
+    def put_new(self, rows: Rows) -> Placed:
+        """Takes rows for open slots that hold none, in any order; returns what became final."""
+        held = self.pending.joined(rows)
+        self.high = max(self.high, int(rows.slots.max()))
+        held = held.where(np.argsort(held.slots, kind="stable"))
+        return self.emit(held, max(self.next, self.high - self.reorder + 1))
+
     def fill(self, row: Rows) -> bool:
         """Takes one row for a slot before the latest, if it can be had without losing a value."""
         if row.slots[0] < self.next:

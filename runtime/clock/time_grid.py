@@ -25,6 +25,7 @@ from runtime.clock.rows import (
     is_count,
     joined,
 )
+from runtime.clock.runs import in_order, new_slots, steps_from
 from runtime.clock.slots import Slots, increase
 from runtime.clock.waiting import AHEAD, BACK, LATE, Waiting
 from runtime.errors import InputError, shown
@@ -107,6 +108,7 @@ class TimeGrid:
         self._waiting: Waiting | None = None
         self._same = self._other = 0  # of the rows that are being repeated
         self._due: int | None = None
+        self._window = _FIRST_WINDOW
         self.incidents = Incidents()
 
     @property
@@ -182,12 +184,13 @@ class TimeGrid:
         values = copied(values)
         sums = checksums(values)
         parts: list[Placed] = []
-        done, size = 0, _FIRST_WINDOW
+        done = 0
         while done < len(times_ns):
+            size = self._window
             end = min(done + size, len(times_ns))
             count = self._place_run(times_ns[done:end], values[done:end], sums[done:end], parts)
             # Windows grow, so that neither long runs nor many breaks cost quadratic time.
-            size = 2 * size if count == end - done else _FIRST_WINDOW
+            self._window = 2 * size if count == end - done else _FIRST_WINDOW
             done += count
             if not count:
                 self._take(int(times_ns[done]), values[done : done + 1], sums[done], parts)
@@ -322,19 +325,34 @@ class TimeGrid:
         """Takes rows as long as they go on as they should; returns how many."""
         if not self._is_plain:
             return 0
-        slots = (times - self._slots.time(0) + self._half) // self._period
-        steps = np.diff(slots, prepend=self._slots.high)
-        odd = (steps < 0) | (steps > self._furthest)
-        count = int(odd.argmax()) if odd.any() else len(times)
+        held, furthest = self._slots, self._furthest
+        slots = (times - (held.time(0) - self._half)) // self._period
+        count, put = in_order(slots, high=held.high, furthest=furthest), self._put
+        if count < len(times) and held.reorder:
+            new = new_slots(
+                slots,
+                held.pending.slots,
+                first=held.next,
+                high=held.high,
+                reorder=held.reorder,
+                furthest=furthest,
+            )
+            if new > count:
+                count, put = new, self._put_new
         if count:
             first = self._numbered(count)
             rows = Rows(slots[:count], values[:count], np.arange(first, first + count))
-            parts.append(self._put(times[:count], sums[:count], rows))
+            parts.append(put(times[:count], sums[:count], rows))
         return count
+
+    def _put_new(self, times: Times, sums: list[int], rows: Rows) -> Placed:
+        """Puts rows into open slots that had none, in any order."""
+        self._known.merge(times.tolist(), sums)
+        return self._slots.put_new(rows)
 
     def _put(self, times: Times, sums: list[int], rows: Rows) -> Placed:
         """Puts rows into slots that never decrease, and counts those that had one."""
-        steps = np.diff(rows.slots, prepend=self._slots.high)
+        steps = steps_from(self._slots.high, rows.slots)
         placed, kept = self._slots.put(rows)
         new = steps > 0
         if new.all():

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from runtime.errors import KadError
+from runtime.errors import InUseError, KadError
 from runtime.gateway.config.read import Config, read_config
 from runtime.gateway.config.traps import traps
 from runtime.gateway.journal.estimate import Fleet, estimate
-from runtime.gateway.pipeline.kept import Kept
+from runtime.gateway.journal.journal import Journal
+from runtime.gateway.journal.looking import LookingDisk
+from runtime.gateway.journal.snapshots import Snapshots
+from runtime.gateway.pipeline.kept import JOURNAL, SNAPSHOTS
 from runtime.gateway.pipeline.setup import load_models
 from runtime.model.detector import Detector
 
@@ -45,7 +48,14 @@ def check(path: str | Path, *, streams: int = 1000) -> Report:
         KadError: It cannot be read at all.
     """
     config = read_config(path)
-    return Report(lines=[*traps(config), *_models(config, streams), *_state(config)])
+    return Report(
+        lines=[*traps(config), *_brokers(config), *_models(config, streams), *_state(config)]
+    )
+
+
+def _brokers(config: Config) -> Iterator[str]:
+    for name in config.brokers:
+        yield from (f"warning: {remark}" for remark in config.broker(name).remarks())
 
 
 def _models(config: Config, streams: int) -> Iterator[str]:
@@ -98,18 +108,49 @@ def _state(config: Config) -> Iterator[str]:
         yield f"State: {folder} will be made."
         return
     try:
-        kept = Kept.open(folder, config.journal, journal=config.is_durable)
+        snapshots, journal = _looked_at(config)
+    except InUseError as error:
+        yield f"note: the state was not looked at. {error}"
+        return
     except KadError as error:
         yield f"error: the state folder cannot be used: {error}"
         return
     try:
-        notes = [*kept.snapshots.notes, *(kept.journal.notes if kept.journal else ())]
-        yield from (f"warning: {note}" for note in notes)
-        after = kept.snapshot.after if kept.snapshot else 0
-        behind = kept.journal.last - after if kept.journal else 0
+        for one in (snapshots, journal):
+            yield from (f"warning: {note}" for note in (one.notes if one else ()))
+        newest = snapshots.load() if snapshots else None
+        after = newest.after if newest else 0
+        behind = journal.last - after if journal else 0
         yield f"State: {folder}, snapshot up to {after}, {max(0, behind)} records behind it."
     finally:
-        kept.close()
+        for one in (snapshots, journal):
+            if one is not None:
+                one.close()
+
+
+def _looked_at(config: Config) -> tuple[Snapshots | None, Journal | None]:
+    """Opens what is there of snapshots and journal; changes nothing.
+
+    Raises:
+        KadError: A gateway would not start on it either, or one runs.
+    """
+    disk, folder = LookingDisk(), config.gateway.state
+    snapshots = journal = None
+    if (folder / SNAPSHOTS).exists():
+        snapshots = Snapshots(folder / SNAPSHOTS, disk=disk)
+    if config.is_durable and (folder / JOURNAL).exists():
+        try:
+            journal = Journal.open(
+                folder / JOURNAL,
+                max_bytes=config.journal.max_mb * 2**20,
+                full=config.journal.when_full,
+                disk=disk,
+            )
+        except KadError:
+            if snapshots is not None:
+                snapshots.close()
+            raise
+    return snapshots, journal
 
 
 def _row_us(detector: Detector) -> float:

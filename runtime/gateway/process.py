@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import signal
 import threading
 import time
@@ -23,7 +24,7 @@ from runtime.gateway.mqtt.make import make_client
 from runtime.gateway.operate.clocks import Clocks, kernel_synchronised
 from runtime.gateway.operate.families import Families
 from runtime.gateway.operate.http import Answers
-from runtime.gateway.operate.logs import Log
+from runtime.gateway.operate.logs import Level, Log
 from runtime.gateway.operate.metrics import Registry
 from runtime.gateway.operate.server import Server
 from runtime.gateway.operate.status import Overview, StreamHistory
@@ -33,7 +34,13 @@ from runtime.gateway.pipeline.commander import Commander
 from runtime.gateway.pipeline.gateway import Gateway, Setup
 from runtime.gateway.pipeline.kept import Kept
 from runtime.gateway.pipeline.passing import PassingSink, PassingSource
-from runtime.gateway.pipeline.setup import LoadedModels, load_models, open_sinks, open_sources
+from runtime.gateway.pipeline.setup import (
+    LoadedModels,
+    OwnedSource,
+    load_models,
+    open_sinks,
+    open_sources,
+)
 from runtime.gateway.protocols import Client, Sink, Source, Subscription
 from runtime.gateway.rules.commands import SwapCommand
 from runtime.gateway.sinks.line_protocol import LineProtocolSink
@@ -41,7 +48,7 @@ from runtime.gateway.sources.stdin import StdinSource
 
 __all__ = ["run"]
 
-_SWAPPED = "swapped.json"
+_SWAPPED, _FILTERS = "swapped.json", "filters.json"
 _OUTBOXES = {"lasting": "outbox", "scores": "outbox-scores"}
 
 
@@ -114,6 +121,9 @@ class _Process:
             secrets=_secrets(config),
         )
         self._families.started.set(time.time())
+        logger = logging.getLogger("runtime.gateway")
+        logger.handlers, logger.propagate = [_Handler(self._say)], False
+        logger.setLevel(logging.INFO)
         kept_by = (lambda: None) if config.gateway.trust_clock else kernel_synchronised
         self._clocks = Clocks(synchronised=kept_by, on_step=self._stepped)
         self._hang_up = threading.Event()
@@ -135,7 +145,7 @@ class _Process:
             kept = Kept.open(config.gateway.state, config.journal, journal=config.is_durable)
             stack.callback(kept.close)
             sources, sinks = _joined(
-                open_sources(config),
+                self._sources(),
                 open_sinks(config, lambda name, what: self._outbox(name, what, stack)),
             )
             self._gateway = Gateway(
@@ -175,6 +185,36 @@ class _Process:
             self._handle_signals(stack)
             return self._gateway.run()
 
+    def _sources(self) -> list[tuple[Source, PayloadOptions]]:
+        """Opens the sources, and keeps what they ask for, for the next life."""
+        path = self._config.gateway.state / _FILTERS
+        try:
+            raw = json.loads(path.read_bytes())
+            former = {str(name): [str(one) for one in filters] for name, filters in raw.items()}
+        except (OSError, ValueError, AttributeError, TypeError):
+            former = {}
+        sources = open_sources(self._config, former)
+        self._owned = [one for one, _ in sources if isinstance(one, OwnedSource)]
+        self._sessions_lost = {one.name: 0 for one in self._owned}
+        now = {one.name: list(one.filters) for one in self._owned}
+        try:
+            write_atomically(path, json.dumps({**former, **now}))
+        except InputError as error:
+            self._say.warning("state", str(error))
+        return sources
+
+    def _look_for_holes(self) -> None:
+        for source in self._owned:
+            lost = source.sessions_lost
+            if lost > self._sessions_lost[source.name]:
+                self._sessions_lost[source.name] = lost
+                text = (
+                    f"The broker of {source.name} had forgotten the session: what it had kept for "
+                    "this gateway is lost."
+                )
+                self._say.error("hole", text)
+                self._gateway.controls.note("hole", text)
+
     def _said_of(self, models: LoadedModels) -> None:
         for note in models.notes:
             self._say.info("budget", note)
@@ -204,6 +244,7 @@ class _Process:
 
     def _every_second(self) -> None:
         self._commander.look()
+        self._look_for_holes()
         now = time.monotonic()
         is_due = self._config.gateway.reload_s and now >= self._next_look_s
         if is_due:
@@ -306,7 +347,12 @@ class _Process:
                     f"`token_file` in [http] must be a file. Received: {error.strerror}."
                 ) from error
         server = Server(
-            Answers(_Status(self._gateway, self._commander), self._registry, token=token),
+            Answers(
+                _Status(self._gateway, self._commander),
+                self._registry,
+                token=token,
+                hosts=http.hosts,
+            ),
             host=http.host,
             port=http.port,
             allow_remote=http.allow_remote,
@@ -339,6 +385,21 @@ class _Process:
     def _stepped(self, seconds: float) -> None:
         self._families.clock_steps.inc()
         self._say.warning("clock", "The wall clock was set.", seconds=seconds)
+
+
+class _Handler(logging.Handler):
+    """Brings what the clients log into the process's log."""
+
+    def __init__(self, say: Log) -> None:
+        super().__init__()
+        self._said = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level: Level = "error" if record.levelno >= logging.ERROR else "warning"
+        if record.levelno < logging.WARNING:
+            level = "info"
+        kind = record.name.rpartition(".")[2]
+        self._said.say(level, kind, record.getMessage())
 
 
 class _Status:

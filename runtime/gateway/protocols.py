@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from runtime.gateway.outputs import Outputs
 from runtime.gateway.samples import Message
 
-__all__ = ["Client", "Publication", "Sink", "Source", "Subscription"]
+__all__ = ["Client", "Publication", "Resuming", "Sink", "Source", "Subscription"]
 
 
 class Source(Protocol):
@@ -86,6 +86,19 @@ class Sink(Protocol):
 
     def close(self, timeout_s: float) -> None:
         """Hands over what it can in this time, says goodbye, and ends."""
+        ...
+
+
+@runtime_checkable
+class Resuming(Protocol):
+    """A sink whose undelivered outputs go into the snapshots: a replay begins behind them."""
+
+    def pending(self) -> bytes:
+        """Returns what has not arrived and is nowhere on the disk; for the scorer's thread."""
+        ...
+
+    def resume(self, pending: bytes) -> None:
+        """Takes what `pending` returned in an earlier life; before all outputs."""
         ...
 
 

@@ -50,6 +50,16 @@ class Rows:
     def __len__(self) -> int:
         return len(self.streams)
 
+    def where(self, kept: npt.NDArray[np.bool_]) -> "Rows":
+        """Returns some of the rows: those at which `kept` (rows,) is true."""
+        return Rows(
+            model=self.model,
+            streams=self.streams[kept],
+            times_ns=self.times_ns[kept],
+            values=self.values[kept],
+            quality=self.quality[kept],
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
@@ -141,6 +151,23 @@ class Record:
         except (ValueError, KeyError, TypeError, struct.error) as error:
             raise InputError(
                 f"A record of the journal must be what this version writes. Received: "
+                f"{len(content)} bytes, {type(error).__name__}. It was written by another version."
+            ) from error
+
+    @classmethod
+    def acknowledged_in(cls, content: bytes) -> dict[str, int]:
+        """Reads `acknowledged` alone of what `encode` wrote.
+
+        Raises:
+            InputError: Something else.
+        """
+        try:
+            (length,) = _LENGTH.unpack_from(content)
+            header = json.loads(content[_LENGTH.size : _LENGTH.size + length])
+            return dict(header.get("acknowledged", {}))
+        except (ValueError, AttributeError, TypeError, struct.error) as error:
+            raise InputError(
+                "A record of the journal must be what this version writes. Received: "
                 f"{len(content)} bytes, {type(error).__name__}. It was written by another version."
             ) from error
 

@@ -51,7 +51,7 @@ class Quality(enum.IntFlag):
     RETAINED = 16
     """The broker had kept it."""
     GAP = 32
-    """Slots before it never came: a hole, whoever made it."""
+    """It never came, or slots before it did not, too many to be filled: a hole, whoever made it."""
     RESTART = 64
     """The stream warms up from here: after a gap, a new model or a lost state."""
     SENSOR = 128

@@ -59,7 +59,7 @@ def unseal(
         kind: What it must be a snapshot of.
         version: The version that it must have.
         blob: What `seal` returned.
-        dtypes: The arrays that it must have, in order, as `f4`, `f8` or `i8`.
+        dtypes: The arrays that it must have, in order, as `f4`, `f8`, `i8` or `u1`.
 
     Raises:
         InputError: Anything else.
@@ -136,9 +136,15 @@ def damaged(kind: str, blob: object, why: str) -> InputError:
     )
 
 
-_OF = {"stream": "a stream", "batch": "a batch", "events": "events"}
+_OF = {
+    "stream": "a stream",
+    "batch": "a batch",
+    "events": "events",
+    "monitor": "a monitor",
+}
 _ANEW = {
     "stream": "Start the stream anew.",
     "batch": "Start the batch anew.",
     "events": "Start anew.",
+    "monitor": "Start the stream anew.",
 }

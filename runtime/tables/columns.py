@@ -59,18 +59,16 @@ class Clock:
         if cells is None or self._parser is None:
             first = self._numbered
             self._numbered += len(rows)
-            if rows:
-                self._suspects.follow(rows[-1])
+            self._suspects.follow(rows)
             return np.arange(first, first + len(rows)) * self._period_ns, None
         times = self._parser.parse(cells, rows[0], strict=False)
         if not (times == NO_TIME).any():
-            self._suspects.follow(rows[-1])
+            self._suspects.follow(rows)
             return times, None
         good = np.flatnonzero(times != NO_TIME)
         for place in np.flatnonzero(times == NO_TIME).tolist():
             self._suspects.take(cells[place], rows[place], self._error(cells[place], rows[place]))
-        if len(good):
-            self._suspects.follow(rows[int(good[-1])])
+        self._suspects.follow([rows[place] for place in good.tolist()])
         return times[good], good
 
     def _error(self, cell: str, row: int) -> InputError:

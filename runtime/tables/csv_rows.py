@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from operator import itemgetter
 
-from runtime.tables.layout import Layout, find_layout
+from runtime.tables.layout import Layout, find_layout, units_of
 from runtime.tables.lines import Lines
 from runtime.tables.records import Records
 from runtime.tables.suspects import Suspects
@@ -40,6 +40,7 @@ class CsvRows:
         """Rows that were the header again."""
         self.comments = 0
         """Comments between the rows."""
+        self._below_header = False
 
     def sample(self) -> list[list[str]]:
         """Returns the first cells of every column."""
@@ -91,10 +92,8 @@ class CsvRows:
         if set(map(len, rows)) - {width} or any(row[0].startswith("#") for row in rows):
             rows, numbers = self._regular(rows, numbers)
         header = self.names[0]
-        if any(row[0].strip() == header for row in rows):
-            kept = [i for i, row in enumerate(rows) if not self._is_header(row)]
-            self.repeated_headers += len(rows) - len(kept)
-            rows, numbers = [rows[i] for i in kept], [numbers[i] for i in kept]
+        if self._below_header or any(row[0].strip() == header for row in rows):
+            rows, numbers = self._without_headers(rows, numbers)
         if rows:
             if self.layout.joins_time:
                 rows = [self._joined(row) for row in rows]
@@ -112,15 +111,41 @@ class CsvRows:
                 continue
             if row[0].lstrip().startswith("#"):
                 self.comments += 1
-            elif len(row) >= width and not any(cell.strip() for cell in row[width:]):
+            elif len(row) >= width and (
+                not any(map(str.strip, row[width:])) or self._are_units(row)
+            ):
                 good.append(row[:width])
                 kept.append(number)
             else:
                 self._suspects.take_row(row, number, width)
         return good, kept
 
+    def _without_headers(
+        self, rows: list[list[str]], numbers: Sequence[int]
+    ) -> tuple[list[list[str]], list[int]]:
+        """Leaves out the header where it comes again, and the row of units below it."""
+        good: list[list[str]] = []
+        kept: list[int] = []
+        for row, number in zip(rows, numbers, strict=True):
+            is_below, self._below_header = self._below_header, self._is_header(row)
+            if self._below_header:
+                self.repeated_headers += 1
+                self._suspects.take_header(number)
+            elif not (is_below and self._are_units(row)):
+                good.append(row)
+                kept.append(number)
+        return good, kept
+
+    def _are_units(self, row: list[str]) -> bool:
+        found = units_of([cell.strip() for cell in row], self.layout.width)
+        return found is not None and any(self.units) and found[0] == self.units
+
     def _is_header(self, row: list[str]) -> bool:
         return [cell.strip() for cell in row[: len(self.names)]] == list(self.names)
 
     def _joined(self, row: list[str]) -> list[str]:
         return [f"{row[0]} {row[1]}", *row[2:]] if self.layout.joins_time else row
+
+
+def _stated(cells: Sequence[str]) -> bool:
+    return any(cell.strip() for cell in cells)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from runtime.clock.names import time_name_rank
 from runtime.errors import InputError
-from runtime.tables.cells import is_number, is_stated
 from runtime.tables.formulas import from_text
+from runtime.tables.numbers import is_number, is_stated
 from runtime.tables.records import SPACES, split_line
 
-__all__ = ["Layout", "find_layout"]
+__all__ = ["Layout", "find_layout", "units_of"]
 
 _DELIMITERS = (",", ";", "\t", "|", SPACES)
 _PROBED = 200
@@ -38,6 +38,8 @@ class Layout:
     """Whether the first two cells of a row are the date and the time of one column."""
     above: tuple[str, ...] = ()
     """Titles and comments above the header."""
+    below: tuple[str, ...] = ()
+    """What stands between the header and the rows beside units: notes."""
 
     @property
     def width(self) -> int:
@@ -93,12 +95,11 @@ class _Split:
                 self.rows.append((number + 1, _stripped(cells)))
             held = []
         half = self.rows[len(self.rows) // 2 :] or self.rows
-        counts = Counter(len(_trimmed(cells)) for _, cells in half)
         full = Counter(len(cells) for _, cells in half)
         every = Counter(len(cells) for _, cells in self.rows)
         self.width = max(full, key=lambda n: (full[n], every[n], n), default=0)
-        self.filled = max(counts, default=0)
         self.body = [cells for _, cells in half if len(cells) == self.width]
+        self.filled = max((len(_trimmed(cells)) for cells in self.body), default=0)
         self.share = len(self.body) / max(len(half), 1)
 
     def _goes_on(self, number: int) -> bool:
@@ -137,7 +138,8 @@ class _Split:
         if self.delimiter == SPACES and above and len(above[-1][1]) == width - 1:
             joins, width = True, width - 1
         header = self._header(above, width, wanted)
-        units: tuple[str, ...] = ()
+        units: tuple[str | None, ...] = ()
+        notes: list[str] = []
         start = self.rows[first - 1][0] if first else 0
         if header is None:
             comment = self._commented(start, first, width)
@@ -151,20 +153,20 @@ class _Split:
                 names, has_header = [f"column_{i}" for i in range(1, width + 1)], False
             titles = [cells for _, cells in above]
         else:
-            place, names, units = header
+            place, names, units, notes = header
             has_header = True
             titles = [cells for _, cells in above[:place]]
         if first >= len(self.rows) and header is None:
             raise InputError(f"{name} must have rows below its header. Received: a header alone.")
-        stated: tuple[str | None, ...] = tuple(unit or None for unit in units)
         return Layout(
             delimiter=self.delimiter,
             names=tuple(map(from_text, names)),
-            units=stated[: len(names)] + (None,) * (len(names) - len(stated)),
+            units=(*units, *[None] * len(names))[: len(names)],
             first=self._start(first),
             has_header=has_header,
             joins_time=joins,
-            above=tuple(" ".join(filter(None, cells)) for cells in titles),
+            above=tuple(map(_text, titles)),
+            below=tuple(notes),
         )
 
     def _start(self, first: int) -> int:
@@ -198,7 +200,7 @@ class _Split:
 
     def _after_header(self, place: int) -> int:
         """Returns the first row that is no row of units."""
-        while place < len(self.rows) and _are_units(self.rows[place][1]):
+        while place < len(self.rows) and units_of(self.rows[place][1], self.width):
             place += 1
         return place
 
@@ -209,8 +211,8 @@ class _Split:
 
     def _header(
         self, above: Sequence[tuple[int, list[str]]], width: int, wanted: Collection[str]
-    ) -> tuple[int, list[str], tuple[str, ...]] | None:
-        """Returns the header's place, the names and the row of units."""
+    ) -> tuple[int, list[str], tuple[str | None, ...], list[str]] | None:
+        """Returns the header's place, the names, the row of units, and notes below the header."""
         fits = [
             place
             for place, (_, cells) in enumerate(above)
@@ -228,15 +230,17 @@ class _Split:
         names = above[place][1]
         groups = [p for p in block if p < place]
         below = [p for p in block if p > place]
+        last = place
         if groups and len(set(names)) < len(names):
             names = _joined(above[groups[-1]][1], names)
         elif below and _are_groups(names, above[below[0]][1]):
-            names = _joined(names, above[below[0]][1])
-            below = below[1:]
-        units: tuple[str, ...] = ()
-        if below and _are_units(above[below[0]][1]):
-            units = tuple(map(_unit, above[below[0]][1]))
-        return place, names, units
+            names, last = _joined(names, above[below[0]][1]), below[0]
+        under = [cells for _, cells in above[last + 1 :]]
+        found = units_of(under[0], width) if under and len(under[0]) >= self.filled else None
+        if found is None:
+            return place, names, (), [*map(_text, under)]
+        units, note = found
+        return place, names, units, [*filter(None, [note]), *map(_text, under[1:])]
 
     def _commented(self, start: int, first: int, width: int) -> list[str] | None:
         """Returns names from the last comment above the data that has as many."""
@@ -280,6 +284,10 @@ def _unit(cell: str) -> str:
     return cell[1:-1].strip() if re.fullmatch(r"\([^()]*\)|\[[^\[\]]*\]", cell) else cell
 
 
+def _text(cells: Sequence[str]) -> str:
+    return " ".join(filter(None, cells))
+
+
 def _stripped(cells: Sequence[str]) -> list[str]:
     return [cell.strip() for cell in cells]
 
@@ -314,12 +322,25 @@ def _is_count(cells: Sequence[str]) -> bool:
     )
 
 
-def _are_units(cells: Sequence[str]) -> bool:
-    stated = [cell for cell in cells if cell]
-    return bool(stated) and all(
-        len(cell) <= _LONGEST_UNIT and not is_number(cell) and not _is_timelike(cell)
-        for cell in stated
-    )
+def units_of(cells: Sequence[str], width: int) -> tuple[tuple[str | None, ...], str] | None:
+    """Returns the units of a row of units and the note beside them; `None`: it is no such row.
+
+    One cell of it, or one behind the columns, may be a note: it is no unit.
+    """
+    stated = [(place, cell) for place, cell in enumerate(cells) if cell]
+    notes = [cell for place, cell in stated if place >= width or not _is_unit(cell)]
+    if len(notes) >= min(2, len(stated)) or any(map(_is_measured, notes)):
+        return None
+    units = [None if cell in notes else _unit(cell) or None for cell in cells[:width]]
+    return (*units, *[None] * (width - len(units))), _text(notes)
+
+
+def _is_unit(cell: str) -> bool:
+    return len(cell) <= _LONGEST_UNIT and not _is_measured(cell)
+
+
+def _is_measured(cell: str) -> bool:
+    return is_number(cell) or _is_timelike(cell)
 
 
 def _cleanness(cell: str) -> float:

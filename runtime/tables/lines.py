@@ -13,6 +13,7 @@ _LINE_LIMIT = 1 << 24
 _PROBED = 2000
 _MOST_TITLES = 50
 _ROW = re.compile(r"\s*[\"'+-]?\d.*[,;\t|]|\{")
+_APOSTROPHES = re.compile(r"(^|[,;\t|]) *'((?:[^']|'')*)'(?= *(?:[,;\t|]|$))")
 _KEPT = re.compile(r'(^|[,;\t])="', re.MULTILINE)
 
 
@@ -133,7 +134,8 @@ class Lines:
             text = _KEPT.sub(r'\1"', text)
         if "\r" in text:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
-        return text.removesuffix("\n").split("\n")
+        lines = text.removesuffix("\n").split("\n")
+        return [*map(_quoted, lines)] if "'" in text else lines
 
     def _decoded(self, raw: bytes) -> str:
         try:
@@ -153,6 +155,17 @@ class Lines:
             ) from error
         self._is_plain = self._is_plain and text.isascii()
         return text
+
+
+def _quoted(line: str) -> str:
+    """Puts the cells that stand in apostrophes into quotation marks, where a line has none."""
+    if "'" not in line or '"' in line:
+        return line
+    return _APOSTROPHES.sub(lambda found: _in_marks(*found.groups()), line)
+
+
+def _in_marks(before: str, cell: str) -> str:
+    return f'{before}"' + cell.replace("''", "'") + '"'
 
 
 def _is_begun(stated: Sequence[str], wanted: Collection[str]) -> bool:

@@ -91,6 +91,9 @@ def notes_of(reader: TableReader) -> list[str]:
         shown = ", ".join(f"{text[:40]!r} in row {row}" for row, text in suspects.texts[:5])
         what = "half a row" if not reader.lines.is_whole and suspects.count == 1 else "no rows"
         notes.append(f"{suspects.count} lines at the end were {what} and left out: {shown}")
+    if suspects.titles:
+        shown = ", ".join(f"{text[:40]!r} in row {row}" for row, text in suspects.titles[:5])
+        notes.append(f"{suspects.title_count} lines between joined reports were left out: {shown}")
     if reader.parser is not None and (first := reader.parser.repeats.first) is not None:
         notes.append(
             f"The clock goes back by about an hour at {first[1]!r} in row {first[0]}, as local "
@@ -108,6 +111,9 @@ def _csv_notes(rows: CsvRows) -> list[str]:
     if layout.above:
         shown = ", ".join(repr(title[:40]) for title in layout.above[:3])
         notes.append(f"{len(layout.above)} lines above the header are titles: {shown}")
+    if layout.below:
+        shown = ", ".join(repr(note[:40]) for note in layout.below[:3])
+        notes.append(f"Between the header and the rows stands beside units: {shown}")
     if rows.repeated_headers:
         notes.append(f"The header stands {rows.repeated_headers} more times among the rows")
     if rows.comments:

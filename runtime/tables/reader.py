@@ -223,8 +223,8 @@ class TableReader:
         self.suspects.finish()
         self._check_seen()
         if empty:
-            if self.suspects.errors:
-                raise self.suspects.errors[0]
+            if self.suspects.first_error is not None:
+                raise self.suspects.first_error
             raise InputError(
                 f"{self.name} must have rows below its header. Received: a header alone."
             )

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from runtime.clock.forms import TimeForm
 from runtime.errors import InputError, ModelFileError
-from runtime.tables.cells import Decimal
+from runtime.tables.numbers import Decimal
 
 __all__ = ["Reading", "learnt_reading"]
 

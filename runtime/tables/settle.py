@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from runtime.errors import InputError
-from runtime.tables.cells import (
-    CellStyle,
+from runtime.tables.cells import CellStyle
+from runtime.tables.numbers import (
     Decimal,
     both_readings,
     decimal_evidence,

@@ -11,7 +11,7 @@ from runtime.clock.forms import TimeForm
 from runtime.clock.names import time_name_rank
 from runtime.clock.timestamps import NO_TIME, TimestampParser
 from runtime.errors import AmbiguousTimeError, InputError
-from runtime.tables.cells import is_number, is_stated
+from runtime.tables.numbers import is_number, is_stated
 from runtime.tables.reading import Reading
 
 __all__ = ["TimeColumn", "find_time"]

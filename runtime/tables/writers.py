@@ -15,6 +15,7 @@ from runtime.clock.timestamps import TimeStyle, format_times
 from runtime.model.outputs import score_columns
 from runtime.streams.scores import Scores
 from runtime.tables.formulas import as_text
+from runtime.tables.name_lists import join_names
 
 __all__ = ["EventWriter", "Format", "ScoreWriter", "csv_line", "number_texts"]
 
@@ -80,7 +81,10 @@ class ScoreWriter:
 
 @dataclass(frozen=True, slots=True)
 class EventWriter:
-    """Writes events: start, end, peak_time, peak_severity, channels (joined by `;` in CSV)."""
+    """Writes events: start, end, peak_time, peak_severity, channels.
+
+    In CSV, channels are one cell, joined by `;`, see `runtime.tables.name_lists`.
+    """
 
     file: BinaryIO
     """Open binary file."""
@@ -101,8 +105,7 @@ class EventWriter:
             times = format_times(moments, self.style)
             severity = number_texts(np.array([event.peak_severity], np.float32), self.form)[0]
             if self.form == "csv":
-                names = ";".join(map(as_text, event.channels))
-                self.file.write(csv_line([*times, severity, names]))
+                self.file.write(csv_line([*times, severity, join_names(event.channels)]))
             else:
                 number = self.style.kind == "number"
                 row = [json.loads(t) if number else t for t in times]

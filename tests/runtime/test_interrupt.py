@@ -105,3 +105,36 @@ def test_what_swallows_a_signal_is_ended():
         [sys.executable, "-c", SWALLOW], cwd=ROOT, capture_output=True, text=True, timeout=50
     )
     assert (done.stderr, done.returncode) == ("kad: interrupted.\n", 143)
+
+
+def test_long_work_that_may_be_lost_is_struck_at_once():
+    """Where a signal is noted everywhere else."""
+    done = []
+    with Interruptible() as breaker:
+        with pytest.raises(KeyboardInterrupt), breaker.striking():
+            strike()
+            done.append("struck")
+        assert breaker.exit_code == 130
+    with Interruptible() as breaker:
+        with breaker.striking(if_=False):
+            strike()
+            done.append("noted")
+        assert breaker.interrupted
+    assert done == ["noted"]
+
+
+@pytest.mark.parametrize("becomes", ["an error", "nothing"])
+def test_long_work_that_swallows_a_signal_is_interrupted_after_it(becomes):
+    """Libraries that compile make an error of it, or nothing."""
+    with Interruptible() as breaker, pytest.raises(KeyboardInterrupt), breaker.striking():
+        try:
+            strike()
+        except KeyboardInterrupt:
+            if becomes == "an error":
+                raise RuntimeError from None
+
+
+def test_errors_of_long_work_stay_what_they_are():
+    """Where no signal came."""
+    with Interruptible() as breaker, pytest.raises(ZeroDivisionError), breaker.striking():
+        _ = 1 / 0

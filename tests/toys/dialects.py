@@ -40,6 +40,8 @@ TIMES = {
     "local": lambda t: f"{t + timedelta(hours=1):%Y-%m-%d %H:%M:%S}",
 }
 """Forms of times; `local` is the clock of Berlin, in winter."""
+GROUPS = {".": ("", "", ",", "Indian", " ", "'"), ",": ("", "", ".", " ", "'")}
+"""What parts thousands, by the decimal mark."""
 DELIMITERS = {".": (",", ";", "\t", "|"), ",": (";", "\t", "|")}
 
 
@@ -66,8 +68,12 @@ def tables(draw):
     seed = random.Random(draw(st.integers(0, 999)))  # noqa: S311
     word = draw(st.sampled_from(MISSING))
     times = [START + timedelta(seconds=step * i) for i in range(count)]
+    most = draw(st.sampled_from((60, 60, 6e6)))
     rows = [
-        [None if seed.random() < 0.05 else round(seed.uniform(-60, 60), decimals) for _ in names]
+        [
+            None if seed.random() < 0.05 else round(seed.uniform(-most, most), decimals)
+            for _ in names
+        ]
         for _ in times
     ]
     rows[0] = [round(seed.uniform(1, 60), decimals) for _ in names]
@@ -94,11 +100,17 @@ def _csv(draw, names, times, rows, form, word, decimals, about):
     mark = draw(st.sampled_from(".,"))
     delimiter = draw(st.sampled_from(DELIMITERS[mark]))
     end = draw(st.sampled_from(("\n", "\r\n", "\r")))
-    quoting = draw(st.sampled_from(("needed", "all")))
+    plain = not any(mark in name for mark in '"\n' for name in names)
+    quoting = draw(st.sampled_from(("needed", "all", *["apostrophes"] * plain)))
+    group = draw(st.sampled_from(GROUPS[mark]))
+    minus = draw(st.sampled_from(("before", "before", "behind", "brackets")))
     encoding = draw(st.sampled_from(("utf-8", "utf-8-sig", "utf-16")))
     about |= {"mark": mark, "delimiter": delimiter, "end": end, "encoding": encoding}
+    about |= {"quoting": quoting, "group": group, "minus": minus}
 
     def cell(text):
+        if quoting == "apostrophes":
+            return "'" + text.replace("'", "''") + "'"
         needs = any(mark in text for mark in f'{delimiter}"\n')
         return '"' + text.replace('"', '""') + '"' if needs or quoting == "all" else text
 
@@ -110,12 +122,32 @@ def _csv(draw, names, times, rows, form, word, decimals, about):
         lines += ["# exported by hand", ""]
     if draw(st.booleans()):
         lines += ["Plant 7"]
-    lines.append(line(["timestamp", *names]))
-    if draw(st.booleans()):
-        lines.append(line(["", *("bar" for _ in names)]))
-    for time, row in zip(times, rows, strict=True):
-        values = (word if v is None else f"{v:.{decimals}f}".replace(".", mark) for v in row)
+    header = [line(["timestamp", *names])]
+    units = draw(st.sampled_from(("none", "plain", "note")))
+    if units != "none":
+        note = ["see the manual"] if units == "note" else []
+        header.append(line(["", *("bar" for _ in names), *note]))
+    lines += header
+    joined = draw(st.sampled_from((0, 0, len(times) // 2)))
+    about |= {"units": units, "joined": joined}
+    for place, (time, row) in enumerate(zip(times, rows, strict=True)):
+        if joined and place == joined:
+            lines += ["Total 27 rows", "", "Plant 7 again", *header]
+        values = (word if v is None else _number(v, decimals, mark, group, minus) for v in row)
         lines.append(line([TIMES[form](time), *values]))
     if draw(st.booleans()):
         lines[-1] += end
     return end.join(lines).encode(encoding)
+
+
+def _number(value, decimals, mark, group, minus):
+    whole, _, rest = f"{abs(value):.{decimals}f}".partition(".")
+    if group:
+        size, between = (2, ",") if group == "Indian" else (3, group)
+        head, parts = whole[:-3], [whole[-3:]]
+        while head:
+            head, parts = head[:-size], [head[-size:], *parts]
+        whole = between.join(parts)
+    text = whole + mark + rest
+    signs = {"before": f"-{text}", "behind": f"{text}-", "brackets": f"({text})"}
+    return signs[minus] if value < 0 else text

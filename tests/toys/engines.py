@@ -92,7 +92,7 @@ class Collected:
         return self
 
     def equals(self, other):
-        """Whether the other one has the same scores, within rounding, and each stream the same events.
+        """Whether the other one has the same scores, within rounding, and the same events a stream.
 
         Between streams there is no order.
         """

@@ -4,8 +4,10 @@ Nothing but `BadInputError` leaves a decoder, each message takes a bounded time,
 be written down, and a good message in between is read as if nothing had happened.
 """
 
+import argparse
 import json
 import random
+import sys
 import time
 from collections import Counter
 
@@ -219,3 +221,21 @@ def _judge(decoder, message):
             return "read", f"{reading}"
         reading.stream.encode()
     return "read", ""
+
+
+def main():
+    """Runs `scripts/fuzz messages`; exit code 1 where one ends badly."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("messages", type=int, nargs="?", default=1_000_000)
+    parser.add_argument("seed", type=int, nargs="?", default=1)
+    arguments = parser.parse_args()
+    counts, bad = fuzz(arguments.messages, arguments.seed)
+    for kind, number in counts.most_common():
+        sys.stdout.write(f"{kind:<20} {number}\n")
+    for number, what in bad.items():
+        sys.stdout.write(f"message {number}: {what}\n")
+    sys.exit(bool(bad))
+
+
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,9 @@ from runtime.model.detector import Detector
 
 __all__ = ["first_config"]
 
-_TEXT = """\
+_REPLAYED_PER_S = 10
+
+_HEAD = """\
 # The gateway of {key}: {detector}, {channels} channels, a row every {period:g} s.
 # Check it with `python -m runtime run {name} --check`, run it with `python -m runtime run {name}`.
 # Durations are seconds, or text such as "15min", "2h" and "7d".
@@ -20,6 +22,9 @@ state = "kad-state"           # journal, snapshots, outbox; on a disk that stays
 # silent_after_s = "10min"    # a stream that brings nothing for so long is reported
 # evict_after_s = "7d"        # and put aside after this, with all it has learnt; 0: never
 
+"""
+
+_BROKER = """\
 [broker]
 host = "localhost"
 port = 1883
@@ -30,6 +35,9 @@ port = 1883
 # cert_file = "/etc/kad/client.pem"
 # key_file = "/etc/kad/client.key"
 
+"""
+
+_MODEL = """\
 [[model]]
 file = {file}
 streams = ["*"]               # patterns of stream names; the first model that fits one takes it
@@ -39,6 +47,9 @@ streams = ["*"]               # patterns of stream names; the first model that f
 # [model.alarm]               # what makes an event; the file's: {policy}
 # min_duration_s = "5min"
 
+"""
+
+_LIVE = """\
 [[source]]
 kind = "mqtt"                 # or "stdin" (JSON lines, line protocol), "replay" (a file)
 topics = ["plant/{{line}}/{{device}}/data"]   # named segments make the stream's name: a/p7
@@ -56,6 +67,22 @@ scores = "change"             # or "every", "nth", "array"
 # [sink.topics]
 # score = "kad/{{stream}}/score"
 
+"""
+
+_REPLAY = """\
+[[source]]
+kind = "replay"               # a file in place of a broker: for trials
+file = {replay}
+speed = {speed:g}                  # so many times as fast as it was
+streams = [{stream}]          # each of these gets all rows
+
+[[sink]]
+kind = "jsonl"                # scores, events and states, a line each
+path = "outputs.jsonl"
+
+"""
+
+_REST = """\
 [journal]
 # snapshot_s = "15min"        # flash wear against time to restart: see --check
 # max_mb = 4096               # and when_full = "block" or "drop-oldest"
@@ -66,33 +93,48 @@ port = 9108
 """
 
 
-def first_config(model: str | Path, *, beside: str = "-") -> str:
+def first_config(model: str | Path, *, beside: str = "-", replay: str | Path | None = None) -> str:
     """Returns a commented configuration for a detector.
 
     Args:
         model: The detector's file.
         beside: Where the configuration will lie: paths in it are relative to that.
+        replay: A table whose rows come in place of a broker's messages, ten a second; None: there
+            is a broker.
 
     Raises:
         ModelFileError: The file is no detector.
     """
     meta = Detector(model).metadata
     folder = Path.cwd() if beside == "-" else Path(beside).absolute().parent
-    file = os.path.relpath(Path(model).absolute(), folder)
     lines = []
     for name, unit in zip(meta.channels, meta.units, strict=True):
-        key, path = json.dumps(name, ensure_ascii=False), json.dumps(name, ensure_ascii=False)
+        key, path = _quoted(name), _quoted(name)
         comment = f"   # in {unit}" if unit else ""
         lines.append(f"{key} = {{ path = {path} }}{comment}")
-    return _TEXT.format(
+    parts = [_HEAD, _BROKER, _MODEL, _LIVE, _REST]
+    if replay is not None:
+        parts = [_HEAD, _MODEL, _REPLAY, _REST]
+    return "".join(parts).format(
         key=Path(model).stem,
         detector=meta.detector,
         channels=len(meta.channels),
         period=meta.period_s,
         name="gateway.toml" if beside == "-" else Path(beside).name,
-        file=json.dumps(file, ensure_ascii=False),
+        file=_relative(model, folder),
         false_alarms=meta.false_alarms,
         threshold=meta.threshold,
         policy=meta.alarm.text(meta.period_s),
         channel_lines="\n".join(lines),
+        replay=_relative(replay or "", folder),
+        speed=max(1.0, _REPLAYED_PER_S * meta.period_s),
+        stream=_quoted(Path(replay or "").name.partition(".")[0] or "replay"),
     )
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _relative(path: str | Path, folder: Path) -> str:
+    return _quoted(os.path.relpath(Path(path).absolute(), folder))

@@ -180,6 +180,8 @@ class HttpOptions:
     port: int = 9108
     allow_remote: bool = False
     """Listen elsewhere than on the loopback; put a proxy with TLS and users in front."""
+    hosts: tuple[str, ...] = ()
+    """Names under which a proxy, or the network, reaches the page."""
     token_file: Path | None = None
     """A file with the token that lets the page mute; without one it is read-only."""
     per_stream: bool = False

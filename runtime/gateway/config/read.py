@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from runtime.errors import ConfigError
 from runtime.gateway.config.build import build
@@ -30,6 +30,8 @@ from runtime.gateway.sinks.options import Publishing, Topics
 from runtime.gateway.sinks.thingsboard import ThingsBoardOptions
 
 __all__ = ["Config", "SinkConfig", "SourceConfig", "read_config"]
+
+T = TypeVar("T")
 
 _TABLES = (
     *("gateway", "journal", "http", "commands", "floods", "broker", "brokers"),
@@ -122,7 +124,12 @@ class Config:
         table = dict(self.brokers[name])
         identity = table.pop("client_id", f"kad-{self.gateway.name}")
         suffix = given.pop("suffix", "")
-        return build(BrokerOptions, table, where, client_id=f"{identity}{suffix}", **given)
+        found = build(BrokerOptions, table, where, client_id=f"{identity}{suffix}", **given)
+        found = _beside(found, self.folder, "user_file", "password_file")
+        if found.tls is None:
+            return found
+        tls = _beside(found.tls, self.folder, "ca_file", "cert_file", "key_file")
+        return dataclasses.replace(found, tls=tls)
 
     @property
     def is_durable(self) -> bool:
@@ -174,7 +181,7 @@ def read_config(path: str | Path) -> Config:
         models=models,
         sources=[_source(table, number) for number, table in enumerate(_tables(raw, "source"), 1)],
         sinks=[
-            _sink(table, number, gateway.name)
+            _placed(_sink(table, number, gateway.name), folder)
             for number, table in enumerate(_tables(raw, "sink"), 1)
         ],
     )
@@ -204,12 +211,34 @@ def _check(config: Config) -> None:
 
 
 def _located(model: ModelOptions, folder: Path) -> ModelOptions:
+    located = _beside(model, folder, "file", "signature", "public_key")
+    return dataclasses.replace(located, key=model.key or model.file.stem)
+
+
+def _beside(options: T, folder: Path, *names: str) -> T:
+    """Returns options with paths that begin beside the configuration."""
     located = {
-        name: folder / path
-        for name in ("file", "signature", "public_key")
-        if (path := getattr(model, name)) is not None
+        name: folder / path for name in names if (path := getattr(options, name)) is not None
     }
-    return dataclasses.replace(model, key=model.key or model.file.stem, **located)
+    return dataclasses.replace(options, **located)  # type: ignore[type-var]
+
+
+def _placed(sink: SinkConfig, folder: Path) -> SinkConfig:
+    """Returns a sink whose files begin beside the configuration."""
+    files = {
+        name: _line_file(file, folder)
+        for name in ("file", "events")
+        if isinstance(file := getattr(sink.options, name, None), LineFileOptions)
+    }
+    if not files:
+        return sink
+    return dataclasses.replace(sink, options=dataclasses.replace(sink.options, **files))
+
+
+def _line_file(options: LineFileOptions, folder: Path) -> LineFileOptions:
+    if options.path == "-":
+        return options
+    return dataclasses.replace(options, path=str(folder / options.path))
 
 
 def _source(table: Mapping[str, Any], number: int) -> SourceConfig:

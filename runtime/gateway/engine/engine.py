@@ -10,7 +10,7 @@ import numpy as np
 from runtime.errors import InputError, ModelFileError
 from runtime.gateway.engine.aside import Aside
 from runtime.gateway.engine.group import Group, Stepped
-from runtime.gateway.engine.notices import Notices, flood_notice
+from runtime.gateway.engine.notices import Notices, flood_notice, gateway_notice
 from runtime.gateway.engine.orders import Orders
 from runtime.gateway.engine.settings import EngineSettings, ModelSettings
 from runtime.gateway.engine.swap import History, placed, swap_notice, warm_up
@@ -36,6 +36,8 @@ Trouble = Callable[[str, str], None]
 """Says what went wrong without stopping: a kind, and a sentence."""
 
 _STREAMS_A_PART = 64
+_UNSOUND = (ValueError, KeyError, TypeError, AttributeError, IndexError)
+"""What comes of reading data of another version."""
 _MUTED = np.uint16(Quality.MUTED)
 
 
@@ -72,13 +74,17 @@ class Engine:
         trouble: Trouble,
         history: History | None = None,
     ) -> None:
-        self.settings = settings
         self._aside, self._trouble = aside, trouble
         self._library, self._history = library, history
         self.groups: dict[str, Group] = {}
         self.prepared: dict[str, tuple[Group, int]] = {}
         """Groups of models that are about to take over, by their identity, and the last record
         that each has seen."""
+        self._begin(settings)
+
+    def _begin(self, settings: EngineSettings) -> None:
+        """Knows of no stream."""
+        self.settings = settings
         self._make_groups()
         self.orders = Orders(self.groups)
         self._floods = None if settings.floods is None else Floods(FloodRules(**settings.floods))
@@ -111,8 +117,9 @@ class Engine:
         """
         waiting: list[tuple[int, Record]] = []
         for sequence, record in records:
-            # Where a mute runs out, it does so between the same records in a replay.
-            is_alone = not record.is_rows_alone or self.orders.is_timed
+            # Where a mute runs out or a flood begins, it does so at the same record in a replay.
+            is_timed = self.orders.is_timed or self._floods is not None
+            is_alone = not record.is_rows_alone or is_timed
             if is_alone and waiting:
                 yield self._take(waiting)
                 waiting = []
@@ -159,45 +166,72 @@ class Engine:
         Raises:
             InputError: The part `engine` is missing, or of another version.
         """
-        each = dict(parts)
+        each, before = dict(parts), self.settings
         try:
             state = json.loads(each.pop("engine"))
-            registry = [NewStream(*one) for one in state["registry"]]
-            self.put_aside = {str(k): int(v) for k, v in state["put_aside"].items()}
-            self.acknowledged = {str(k): int(v) for k, v in state["acknowledged"].items()}
-            self.sequence = int(state["sequence"])
-            self._wait(state["parts"])
-        except (ValueError, KeyError, TypeError) as error:
+            self._take_over(state)
+        except _UNSOUND as error:
+            self._begin(before)
             raise InputError(
                 "A snapshot of the gateway must be what this version keeps. Received: "
                 f"{type(error).__name__} in its part `engine`. Its streams start anew."
             ) from error
-        self.settings = EngineSettings.from_json(state["settings"])
-        self._make_groups()
-        self.registry = {one.number: one for one in registry}
-        self.streams = {one.name: one for one in registry}
         for name, blob in each.items():
-            key = name.split("/", 2)[2]
+            key = name.rpartition("/")[2] if name.count("/") < 2 else name.split("/", 2)[2]
             try:
                 self.groups[key].take_in(blob)
-            except (InputError, KeyError) as error:
+            except _UNSOUND as error:
                 self._trouble("state", f"The state of streams of {key} cannot be used: {error}")
-        self._notices.restore(state["notices"])
-        self._presence.restore(state["presence"])
-        self._open = {name: set(ids) for name, ids in state["open"].items()}
-        if self._floods is not None and state["floods"] is not None:
-            self._floods.restore(state["floods"])
-        for key, watched in state["watch"].items():
+        self._restore_others(state)
+        self._begin_missing()
+
+    def _take_over(self, state: Mapping[str, Any]) -> None:
+        """Takes what scores follow from; raises anything where it is not what `snapshot` gave."""
+        registry = [NewStream(int(n), str(name), str(key)) for n, name, key in state["registry"]]
+        self._begin(EngineSettings.from_json(state["settings"]))
+        self.registry = {one.number: one for one in registry}
+        self.streams = {one.name: one for one in registry}
+        self.put_aside = {str(k): int(v) for k, v in state["put_aside"].items()}
+        self.acknowledged = {str(k): int(v) for k, v in state["acknowledged"].items()}
+        self._wait(state["parts"])
+        self.sequence = int(state["sequence"])
+
+    def _restore_others(self, state: Mapping[str, Any]) -> None:
+        """Takes what is known beside the scores; what cannot be used is said, and lost alone."""
+        each: dict[str, Callable[[Any], None]] = {
+            "notices": self._notices.restore,
+            "presence": self._presence.restore,
+            "open": self._restore_open,
+            "watch": self._restore_watch,
+            "floods": self._restore_floods,
+            "orders": self.orders.restore,
+        }
+        for name, restore in each.items():
+            try:
+                restore(state[name])
+            except _UNSOUND as error:
+                self._trouble(
+                    "state",
+                    f"What was kept of {name} cannot be used and is lost: {type(error).__name__}.",
+                )
+
+    def _restore_open(self, state: Any) -> None:
+        self._open = {str(name): set(ids) for name, ids in state.items()}
+
+    def _restore_watch(self, state: Any) -> None:
+        for key, watched in state.items():
             if key in self.groups:
                 self.groups[key].watch.restore(watched)
-        self.orders.restore(state["orders"])
-        self._begin_missing()
+
+    def _restore_floods(self, state: Any) -> None:
+        if self._floods is not None and state is not None:
+            self._floods.restore(state)
 
     def _begin_missing(self) -> None:
         """Begins streams anew whose state is gone: they warm up again."""
         for key, group in self.groups.items():
             here = {*group.names, *self.put_aside}
-            lost = [s.name for s in self.registry.values() if s.model == key and s.name not in here]
+            lost = [s.name for s in self.streams.values() if s.model == key and s.name not in here]
             if lost:
                 self._add(key, lost)
                 self._trouble("state", f"{len(lost)} streams of {key} warm up again, as {lost[0]}.")
@@ -235,7 +269,7 @@ class Engine:
         for one in parts:
             place = f"{one['source']}\0{one['stream']}"
             self.parts.pop(place, None)
-            if one["rows"]:
+            if one["rows"] or one.get("held"):
                 self.parts[place] = one
 
     def _change(self, record: Record, made: _Made) -> None:
@@ -244,10 +278,14 @@ class Engine:
             self._reconfigure(EngineSettings.from_json(record.settings), made)
         new: dict[str, list[str]] = {}
         for stream in record.new:
+            self._move(stream, made)
             self.registry[stream.number] = self.streams[stream.name] = stream
             new.setdefault(stream.model, []).append(stream.name)
         for key, names in new.items():
-            self._add(key, names)
+            if key in self.groups:
+                self._add(key, names)
+            else:
+                self._trouble("model", f"{len(names)} streams wait for their model {key}.")
             made.states += [(name, False, record.time_ns) for name in names]
         for rows in record.past:
             group = self.groups.get(rows.model)
@@ -255,7 +293,11 @@ class Engine:
                 group.push(*placed(group, rows, self.registry))
         for name in record.restored:
             self._bring_back(name)
-        made.answers += [self.orders.take(command) for command in record.commands]
+        for command in record.commands:
+            if "note" in command:
+                made.events.append(gateway_notice(command, time_ns=record.time_ns))
+            else:
+                made.answers.append(self.orders.take(command))
 
     def _reconfigure(self, settings: EngineSettings, made: _Made) -> None:
         """Takes other settings; streams go on, but where their model or grid is another."""
@@ -265,12 +307,15 @@ class Engine:
             rules = settings.floods
             self._floods = None if rules is None else Floods(FloodRules(**rules))
         for key in [key for key in self.groups if key not in settings.models]:
-            for name in self.groups.pop(key).names:
+            for name in self.groups[key].names:
+                self._end_all(self.groups[key], name, "its model is gone", made)
                 made.gone.append(name)
                 self._presence.gone([name])
+            del self.groups[key]
         for key, one in settings.models.items():
             group = self.groups.get(key)
             if group is not None and group.reconfigure(one):
+                self._own_thresholds(group, group.names)
                 self.orders.set_limits([group])
                 continue
             new = self._new_group(key, one)
@@ -309,7 +354,8 @@ class Engine:
             if prepared.settings == one:
                 new, seen = prepared, upto
         is_other = identity != old.detector.metadata.identity
-        if is_other and one.warmed_from and self._history is not None:
+        can_warm = is_other and one.warmed_from and _same_channels(new, old)
+        if can_warm and self._history is not None:
             try:
                 warm_up(new, self._history(seen, self.sequence - 1), self.registry)
             except ModelFileError as error:
@@ -326,8 +372,13 @@ class Engine:
                 return old
         for name in old.names:
             self._tell(self._notices.end(old, name), made)
+        if new.settings.extras == old.settings.extras and _same_channels(new, old):
+            new.watch.restore(old.watch.state())
+        else:
+            for name in old.names:
+                self._end_others(name, "another model took over", made)
         self._own_thresholds(new, new.names)
-        lacking = [name for name in old.names if name not in new.names]
+        lacking = [name for name in old.names if name not in new]
         if lacking:
             self.groups[new.key] = new
             self._add(new.key, lacking)
@@ -363,9 +414,21 @@ class Engine:
             self._trouble("state", f"{name} warms up again: what it had learnt is gone.")
         self._add(group.key, [name])
 
+    def _move(self, stream: NewStream, made: _Made) -> None:
+        """Takes a stream from the model that it had before, where that was another one."""
+        old = self.streams.get(stream.name)
+        if old is None or old.model == stream.model:
+            return
+        self.put_aside.pop(stream.name, None)
+        group = self.groups.get(old.model)
+        if group is not None and stream.name in group:
+            self._end_all(group, stream.name, "another model scores it", made)
+            group.remove(stream.name)
+
     def _add(self, key: str, names: Sequence[str]) -> None:
         """Begins streams anew, with the thresholds that people gave them."""
         group = self.groups[key]
+        names = [name for name in names if name not in group]
         group.add(names)
         self._own_thresholds(group, names)
 
@@ -377,13 +440,25 @@ class Engine:
 
     def _evict(self, sequence: int, name: str, made: _Made) -> None:
         group = self._group_of(name)
-        if group is None or name not in group.names:
+        if group is None or name not in group:
             return
-        self._tell(self._notices.end(group, name), made)
+        self._end_all(group, name, "it is no longer heard", made)
         self._presence.gone([name])
-        self._aside.put(name, sequence, group.snapshot([name]))
+        try:
+            self._aside.put(name, sequence, group.snapshot([name]))
+        except InputError as error:
+            self._trouble("aside", f"{name} stays in memory: {error}")
+            return
         self.put_aside[name] = sequence
         group.remove(name)
+
+    def _end_all(self, group: Group, name: str, why: str, made: _Made) -> None:
+        """Ends the events of a stream that is let go of."""
+        self._tell(self._notices.end(group, name), made)
+        self._end_others(name, why, made)
+
+    def _end_others(self, name: str, why: str, made: _Made) -> None:
+        self._tell(self._notices.end_others(name, None, why), made)
 
     def _group_of(self, name: str) -> Group | None:
         stream = self.streams.get(name)
@@ -394,20 +469,23 @@ class Engine:
         if group is None:
             self._trouble("model", f"Rows of the model {key} are left out: it is not there.")
             return
-        joined = some[0] if len(some) == 1 else _joined(key, some)
+        joined = self._introduced(some[0] if len(some) == 1 else _joined(key, some))
+        self._have(group, joined)
         places, times_ns, values, quality = placed(group, joined, self.registry)
         pushed = group.push(places, times_ns, values, quality)
-        names = [group.names[place] for place in np.unique(places).tolist()]
-        for name in self._presence.spoke(names):
+        first = np.flatnonzero(np.diff(places, prepend=-1)).tolist()
+        spoke_ns = {group.names[places[row]]: int(times_ns[row]) for row in first}
+        for name in self._presence.spoke([*spoke_ns]):
             made.online.append((name, True))
-            self._tell(self._notices.speaks(name, self._now_ns), made)
+            self._tell(self._notices.speaks(name, spoke_ns[name]), made)
         for change in pushed.sensors:
             self._tell(self._notices.of_sensor(group, change), made)
         for stepped in pushed.stepped:
             self._scored(group, stepped, made)
         for name, stopped_ns in pushed.stopped:
             self._tell(self._notices.end(group, name), made)
-            self._tell(self._notices.end_others(name, stopped_ns), made)
+            why = "the machine has stopped"
+            self._tell(self._notices.end_others(name, stopped_ns, why), made)
             made.running.append((name, False))
         made.running += [(name, True) for name in pushed.resumed]
         if self._floods is not None and len(times_ns):
@@ -415,6 +493,31 @@ class Engine:
             if over is not None:
                 self._summaries.append(flood_notice(over))
         self._tell((), made)
+
+    def _introduced(self, rows: Rows) -> Rows:
+        """Leaves out rows whose stream no record named: that record was lost."""
+        lost = [n for n in np.unique(rows.streams).tolist() if n not in self.registry]
+        if not lost:
+            return rows
+        known = ~np.isin(rows.streams, lost)
+        count = len(known) - int(known.sum())
+        self._trouble(
+            "streams",
+            f"{count} row{'s' * (count > 1)} of {len(lost)} streams are left out: the record of "
+            "the journal that named them is lost.",
+        )
+        return rows.where(known)
+
+    def _have(self, group: Group, rows: Rows) -> None:
+        """Takes in streams that speak and are not there: put aside, or lost with a record."""
+        for number in np.unique(rows.streams).tolist():
+            name = self.registry[number].name
+            if name in group:
+                continue
+            if name in self.put_aside:
+                self._bring_back(name)
+            if name not in group:
+                self._add(group.key, [name])
 
     def _scored(self, group: Group, stepped: Stepped, made: _Made) -> None:
         if not len(stepped.streams):
@@ -473,6 +576,10 @@ class Engine:
             answers=made.answers,
             running=made.running,
         )
+
+
+def _same_channels(one: Group, other: Group) -> bool:
+    return one.detector.channels == other.detector.channels
 
 
 def _joined(key: str, some: Sequence[Rows]) -> Rows:

@@ -96,6 +96,9 @@ class Group:
         """Names of the streams, by place."""
         return self.batch.names
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
     def place(self, name: str) -> int:
         """Returns the place of a stream."""
         return self._places[name]
@@ -326,6 +329,10 @@ class Group:
         quality[scores.rows < 0] |= _GAP
         quality[~np.isfinite(scores.values).all(axis=1)] |= _MISSING
         quality[scores.restart] |= _RESTART
+        if scores.restart.any():
+            # Not the beginning of a stream: what lies before it was too long to be filled.
+            before = (self._since[streams] > 0) | ~_firsts(streams)
+            quality[scores.restart & before] |= _GAP
         if self._marked:
             for step, key in enumerate(zip(streams.tolist(), scores.rows.tolist(), strict=True)):
                 quality[step] |= self._marked.pop(key, 0)
@@ -357,6 +364,13 @@ class Group:
             warm[step] = passed >= warmup
             self._since[stream] = passed + 1
         return warm
+
+
+def _firsts(streams: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+    """Returns which steps are the first of their stream; they lie together."""
+    firsts = np.ones(len(streams), np.bool_)
+    firsts[1:] = streams[1:] != streams[:-1]
+    return firsts
 
 
 def _pairs(

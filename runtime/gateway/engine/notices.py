@@ -15,7 +15,7 @@ from runtime.gateway.rules.floods import FloodChange
 from runtime.gateway.rules.limits import LimitChange
 from runtime.gateway.rules.sensors import SensorChange
 
-__all__ = ["Notices", "event_id", "flood_notice"]
+__all__ = ["Notices", "event_id", "flood_notice", "gateway_notice"]
 
 _MS = 1_000_000
 
@@ -115,17 +115,26 @@ class Notices:
         """Ends the event of a stream that was silent."""
         yield from self._end_of(name, "silent", time_ns, f"{name} brings rows again.")
 
-    def _end_of(self, name: str, kind: EventKind, time_ns: int, text: str) -> Iterator[EventNotice]:
+    def _end_of(
+        self, name: str, kind: EventKind, time_ns: int | None, text: str
+    ) -> Iterator[EventNotice]:
         for identity, notice in list(self._others.items()):
             if notice.stream == name and notice.kind == kind:
                 del self._others[identity]
                 self._ended(identity)
-                lasted = max(0.0, (time_ns - notice.start_ns) / 1e9)
-                yield replace(notice, phase="end", time_ns=time_ns, duration_s=lasted, text=text)
+                end_ns = notice.time_ns if time_ns is None else time_ns
+                lasted = max(0.0, (end_ns - notice.start_ns) / 1e9)
+                yield replace(notice, phase="end", time_ns=end_ns, duration_s=lasted, text=text)
 
-    def end_others(self, name: str, time_ns: int) -> Iterator[EventNotice]:
-        """Ends what was told of limits and sensors of a stream whose machine has stopped."""
-        text = f"{name}: the machine has stopped; this event is over."
+    def end_others(self, name: str, time_ns: int | None, why: str) -> Iterator[EventNotice]:
+        """Ends what was told of limits and sensors of a stream.
+
+        Args:
+            name: Of the stream.
+            time_ns: When; None: at the last notice of each.
+            why: In words, such as `the machine has stopped`.
+        """
+        text = f"{name}: {why}; this event is over."
         for kind in ("limit", "sensor"):
             yield from self._end_of(name, kind, time_ns, text)
 
@@ -136,9 +145,9 @@ class Notices:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continues from `state`."""
-        self._known = {name: _Known(**one) for name, one in state["known"].items()}
+        known = {name: _Known(**one) for name, one in state["known"].items()}
         others = [_notice_of(raw) for raw in state["others"]]
-        self._others = {notice.id: notice for notice in others}
+        self._known, self._others = known, {notice.id: notice for notice in others}
 
     def _say(
         self, name: str, group: Group, stepped: Stepped, happening: Happening
@@ -299,6 +308,26 @@ def flood_notice(change: FloodChange) -> EventNotice:
         severity=math.nan,
         duration_s=(change.time_ns - change.start_ns) / 1e9,
         text=text,
+    )
+
+
+def gateway_notice(note: Mapping[str, Any], *, time_ns: int) -> EventNotice:
+    """Returns the event of something that happened to the gateway itself.
+
+    Args:
+        note: Its kind as `note`, and a sentence as `text`; see `Controls.note`.
+        time_ns: When it was written down.
+    """
+    return EventNotice(
+        id=f"{note['note']}-{time_ns // _MS}",
+        stream="",
+        kind=note["note"],
+        phase="end",
+        time_ns=time_ns,
+        start_ns=time_ns,
+        peak_ns=time_ns,
+        severity=math.nan,
+        text=note["text"],
     )
 
 

@@ -67,11 +67,11 @@ def warm_up(
             if rows.model != group.key:
                 continue
             here = {number for number in np.unique(rows.streams).tolist() if number in registry}
-            missing = [n for n in sorted(here) if registry[n].name not in group.names]
+            missing = [n for n in sorted(here) if registry[n].name not in group]
             if missing:
                 group.add([registry[number].name for number in missing])
             known = np.isin(rows.streams, list(here))
-            kept = rows if known.all() else _where(rows, known)
+            kept = rows if known.all() else rows.where(known)
             group.push(*placed(group, kept, registry))
         last = sequence
     return last
@@ -90,14 +90,4 @@ def swap_notice(key: str, text: str, *, time_ns: int, identity: str, phase: Phas
         severity=math.nan,
         text=text,
         model=identity,
-    )
-
-
-def _where(rows: Rows, kept: npt.NDArray[np.bool_]) -> Rows:
-    return Rows(
-        model=rows.model,
-        streams=rows.streams[kept],
-        times_ns=rows.times_ns[kept],
-        values=rows.values[kept],
-        quality=rows.quality[kept],
     )

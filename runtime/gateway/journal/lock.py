@@ -5,7 +5,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from runtime.errors import InputError
+from runtime.errors import InUseError
 from runtime.gateway.journal.disk import Disk
 
 __all__ = ["FolderLock"]
@@ -41,7 +41,7 @@ class FolderLock:
         is used without.
 
         Raises:
-            InputError: Another gateway uses the folder.
+            InUseError: Another gateway uses the folder.
             OSError: The file cannot be opened.
         """
         if self.held:
@@ -60,7 +60,7 @@ class FolderLock:
             if error.errno in _UNKNOWN_HERE:
                 self._without = True
                 return
-            raise InputError(
+            raise InUseError(
                 f"The folder {self._path.parent} must be used by one gateway at a time. "
                 f"Received: one that {holder} uses. Stop it, or name another folder."
             ) from error

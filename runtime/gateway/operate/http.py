@@ -95,7 +95,7 @@ class Answers:
         raise HttpError(
             421,
             f"A Host must be an address, localhost or a configured name. Received: {shown(said)}. "
-            "Add the name to 'hosts' of the page.",
+            "Add the name to `hosts` in [http].",
         )
 
     def _metrics(self, _request: Request) -> Response:

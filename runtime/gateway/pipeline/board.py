@@ -16,6 +16,7 @@ from runtime.gateway.operate.families import Families
 from runtime.gateway.operate.history import History
 from runtime.gateway.operate.status import FOREVER, Overview, State, StreamHistory, StreamSummary
 from runtime.gateway.outputs import EventNotice, Outputs, ScoredRows
+from runtime.gateway.rules.mutes import Mutes
 from runtime.gateway.samples import Quality
 from runtime.gateway.sinks.sentences import sentence
 
@@ -47,6 +48,7 @@ class Board:
         gateway: Its name.
         version: Of kad.
         channels: Channels of each model, by key.
+        periods_ns: The same of their periods.
         units: Of channels, for sentences.
         families: The metrics.
     """
@@ -57,15 +59,17 @@ class Board:
         version: str,
         *,
         channels: Mapping[str, Sequence[str]],
+        periods_ns: Mapping[str, int],
         units: Mapping[str, str],
         families: Families,
     ) -> None:
-        self._units = units
+        self._periods_ns, self._units = periods_ns, units
         self._gateway, self._version = gateway, version
         self._channels, self._families = channels, families
         self._lock = threading.Lock()
         self._newest: dict[str, _Newest] = {}
         self._silent: set[str] = set()
+        self._extra = _Extra()
         self._rates: deque[tuple[float, int]] = deque()
         self.history = History()
         self.events = EventLog()
@@ -96,13 +100,13 @@ class Board:
         if self.newest_ns:
             self._families.lag.set(time.time() - self.newest_ns / 1e9)
 
-    def overview(self, engine: Engine) -> Overview:
-        """Returns all streams and open events.
+    def look_at(self, engine: Engine) -> None:
+        """Takes note of thresholds, mutes and faults; by the scorer's thread, once a second."""
+        self._extra = _Extra(engine)
 
-        Args:
-            engine: Asked for thresholds, mutes and faults; it goes on meanwhile.
-        """
-        extra = _Extra(engine)
+    def overview(self) -> Overview:
+        """Returns all streams and open events."""
+        extra = self._extra
         with self._lock:
             newest, silent = list(self._newest.items()), set(self._silent)
             now = time.monotonic()
@@ -123,20 +127,29 @@ class Board:
             bad=_total(self._families.bad_messages),
         )
 
-    def states(self, engine: Engine) -> Counter[str]:
+    @property
+    def mutes(self) -> int:
+        """How many mutes hold."""
+        return self._extra.mutes
+
+    @property
+    def streams_of(self) -> dict[str, int]:
+        """How many streams each model scores."""
+        return self._extra.streams_of
+
+    def states(self) -> Counter[str]:
         """Returns how many streams are in each state; `muted` counts beside the others."""
+        extra = self._extra
         with self._lock:
             newest, silent = dict(self._newest), set(self._silent)
-        stopped = {name for group in list(engine.groups.values()) for name in group.watch.stopped}
         found: Counter[str] = Counter()
         for name, one in newest.items():
             state = "silent" if name in silent else "scored" if one.warm else "warming"
-            found["stopped" if name in stopped else state] += 1
-        mutes = engine.orders.mutes
-        found["muted"] = sum(mutes.muted(name) for name in newest) if len(mutes) else 0
+            found["stopped" if name in extra.stopped else state] += 1
+        found["muted"] = sum(name in extra.muted for name in newest)
         return found
 
-    def stream(self, name: str, engine: Engine) -> StreamHistory | None:
+    def stream(self, name: str) -> StreamHistory | None:
         """Returns the last hours of a stream."""
         with self._lock:
             known = self._newest.get(name)
@@ -144,7 +157,7 @@ class Board:
             return None
         return StreamHistory(
             sparkline=self.history.sparkline(name, points=_POINTS),
-            threshold=_Extra(engine).thresholds.get(name, float("nan")),
+            threshold=self._extra.thresholds.get(name, float("nan")),
             ended=self.events.ended(name),
             channels=self._channels.get(known.model, ()),
         )
@@ -160,9 +173,9 @@ class Board:
     def _see_rows(self, rows: ScoredRows) -> None:
         times, severity = rows.scores.times_ns.tolist(), rows.scores.severity.tolist()
         warm, quality = rows.warm.tolist(), rows.quality.tolist()
-        holes = int(np.count_nonzero(rows.quality & _GAP))
-        if holes:
-            self._families.holes.inc(holes)
+        holes = np.flatnonzero(rows.quality & _GAP)
+        if len(holes):
+            self._families.holes.inc(sum(self._missing(rows, step) for step in holes.tolist()))
         every = zip(repeat(rows.model), times, severity, warm, quality)
         with self._lock:
             self._newest.update(zip(rows.names, map(_Newest._make, every), strict=False))
@@ -172,19 +185,43 @@ class Board:
                 self._families.stream_severity.of(name).set(one)
         self.newest_ns = max(self.newest_ns, max(times, default=0))
 
+    def _missing(self, rows: ScoredRows, step: int) -> int:
+        """Returns how many rows never came at a step, or before one that warms up again."""
+        if rows.scores.rows[step] < 0:
+            return 1
+        name, time_ns = rows.names[step], int(rows.scores.times_ns[step])
+        if step and rows.names[step - 1] == name:
+            last_ns = int(rows.scores.times_ns[step - 1])
+        else:
+            last_ns = self._newest.get(name, _NOTHING).time_ns
+        slots = round((time_ns - last_ns) / self._periods_ns[rows.model]) if last_ns else 2
+        return max(1, slots - 1)
+
 
 class _Extra:
     """What the engine knows of streams beside their scores, at one moment."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine | None = None) -> None:
         self.thresholds: dict[str, float] = {}
+        self.muted: dict[str, int] = {}
+        """End of the mute of each stream that is muted as a whole."""
+        self.stopped: set[str] = set()
+        self.streams_of: dict[str, int] = {}
+        """How many streams each model scores."""
+        self.mutes = 0
+        self._channels: dict[str, list[tuple[str, int]]] = {}
         self._faults: dict[str, list[str]] = {}
-        self._stopped: set[str] = set()
-        self._mutes = engine.orders.mutes
-        for group in list(engine.groups.values()):
+        if engine is None:
+            return
+        self.mutes = len(engine.orders.mutes)
+        for group in engine.groups.values():
             levels = group.bank.thresholds().tolist()
-            self.thresholds.update(zip(group.names, levels, strict=False))
-            self._stopped.update(group.watch.stopped)
+            self.thresholds.update(zip(group.names, levels, strict=True))
+            self.stopped.update(group.watch.stopped)
+            self.streams_of[group.key] = len(group.names)
+            if self.mutes:
+                for name in group.names:
+                    self._note_mutes(name, engine.orders.mutes)
             if group.watch.sensors is not None:
                 for stream, channel, fault, _ in group.watch.sensors.open():
                     self._faults.setdefault(stream, []).append(f"{channel}: {fault}")
@@ -192,9 +229,8 @@ class _Extra:
     def summary(self, name: str, one: _Newest, *, silent: bool) -> StreamSummary:
         """Returns how a stream is."""
         state: State = "silent" if silent else "scored" if one.warm else "warming"
-        if name in self._stopped:
+        if name in self.stopped:
             state = "stopped"
-        until, channels = self._muted(name)
         return StreamSummary(
             name=name,
             model=one.model,
@@ -202,21 +238,18 @@ class _Extra:
             severity=one.severity,
             threshold=self.thresholds.get(name, float("nan")),
             newest_ns=one.time_ns,
-            muted_until_ns=until,
-            muted_channels=channels,
+            muted_until_ns=self.muted.get(name),
+            muted_channels=self._channels.get(name, ()),
             faults=self._faults.get(name, ()),
         )
 
-    def _muted(self, name: str) -> tuple[int | None, list[tuple[str, int]]]:
-        until: int | None = None
-        channels: list[tuple[str, int]] = []
-        for mute in self._mutes.of(name):
+    def _note_mutes(self, name: str, mutes: Mutes) -> None:
+        for mute in mutes.of(name):
             end = FOREVER if mute.rest_s is None else mute.until_ns or FOREVER
             if mute.channel:
-                channels.append((mute.channel, end))
+                self._channels.setdefault(name, []).append((mute.channel, end))
             else:
-                until = end
-        return until, channels
+                self.muted[name] = end
 
 
 def _total(family: object) -> int:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from runtime.errors import JournalError
 from runtime.gateway.journal.journal import Journal
@@ -19,7 +20,7 @@ _RETRY_S = 1.0
 _MOST_ROWS = 20_000
 """Rows of one commit."""
 _MOST_UNWRITTEN = 200_000
-"""Rows that are scored although the disk refuses them; then it waits, or drops."""
+"""Rows and records that are scored although the disk refuses them; then it waits, or drops."""
 
 
 class Committer:
@@ -57,6 +58,7 @@ class Committer:
         self._last = journal.last if journal is not None else start
         self._worker, self._families, self._say = worker, families, say
         self._unwritten: list[Tick] = []
+        self._retry_at = 0.0
         self.trouble = ""
         """Why nothing can be made durable now; empty: all is well."""
 
@@ -91,12 +93,18 @@ class Committer:
             started = time.perf_counter()
             try:
                 with self._worker.outside("the disk"):
-                    self._last = self._journal.append_many(
+                    last = self._journal.append_many(
                         [tick.payload for tick in ticks], [tick.record.samples for tick in ticks]
                     )
             except JournalError as error:
                 self._refused(str(error))
                 return
+            if last != self._last + len(ticks):
+                raise JournalError(
+                    f"The journal must go on with sequence {self._last + 1}: so it was scored. "
+                    f"Received: {last - len(ticks) + 1}. A start from the journal mends it."
+                )
+            self._last = last
             self._families.fsync.observe(time.perf_counter() - started)
             self._families.journal_bytes.set(self._journal.bytes)
         else:
@@ -118,22 +126,30 @@ class Committer:
 
     def _bound(self) -> None:
         """Waits for the disk, or drops, where too much is unwritten."""
+        if self._drops:
+            self._drop(sum(tick.weight for tick in self._unwritten) - _MOST_UNWRITTEN)
+            return
         while sum(tick.weight for tick in self._unwritten) > _MOST_UNWRITTEN:
-            if self._drops:
-                self._drop()
-            else:
-                self._worker.beat()
-                time.sleep(_RETRY_S)
-                self._try_again()
+            self._worker.beat()
+            time.sleep(_RETRY_S)
+            self._try_again()
 
-    def _drop(self) -> None:
-        """Gives up the oldest unwritten rows; an empty record keeps their sequence."""
-        at = next(at for at, tick in enumerate(self._unwritten) if tick.record.samples)
-        tick = self._unwritten[at]
-        self._families.dropped.of("journal").inc(tick.record.samples)
-        self._acknowledge([tick])
-        nothing = Record()
-        self._unwritten[at] = Tick(record=nothing, payload=nothing.encode(), messages=())
+    def _drop(self, most: int) -> None:
+        """Gives up the oldest unwritten rows, at least so many; the rest of their records stays.
+
+        All messages up to theirs are acknowledged: those of the front.
+        """
+        for at, tick in enumerate(self._unwritten):
+            if most <= 0:
+                return
+            samples = tick.record.samples
+            self._acknowledge([tick])
+            record = replace(tick.record, rows=()) if samples else tick.record
+            payload = record.encode() if samples else tick.payload
+            self._unwritten[at] = Tick(record=record, payload=payload, messages=())
+            if samples:
+                self._families.dropped.of("journal").inc(samples)
+                most -= samples
 
     @staticmethod
     def _acknowledge(ticks: Sequence[Tick]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runtime.gateway.engine.settings import EngineSettings
+from runtime.gateway.outputs import EventKind
 
 __all__ = ["Controls", "Wanted"]
 
@@ -38,6 +39,10 @@ class Controls:
         """A person asked for something; plain data, see `rules.commands`."""
         with self._lock:
             self._wanted.commands.append(command)
+
+    def note(self, kind: EventKind, text: str) -> None:
+        """Something happened to the gateway itself: an event of its own."""
+        self.command({"note": kind, "text": text})
 
     def silent(self, names: list[str]) -> None:
         """Streams no longer speak."""

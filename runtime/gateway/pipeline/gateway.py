@@ -24,7 +24,7 @@ from runtime.gateway.pipeline.committer import Committer
 from runtime.gateway.pipeline.controls import Controls
 from runtime.gateway.pipeline.intake import Intake
 from runtime.gateway.pipeline.keeper import Keeper
-from runtime.gateway.pipeline.kept import Kept
+from runtime.gateway.pipeline.kept import Kept, pending_parts
 from runtime.gateway.pipeline.library import Models
 from runtime.gateway.pipeline.models import ModelChoice, Roster
 from runtime.gateway.pipeline.pasts import Pasts
@@ -34,8 +34,9 @@ from runtime.gateway.pipeline.scorer import Scorer
 from runtime.gateway.pipeline.silence import Speakers
 from runtime.gateway.pipeline.swapper import Swapper
 from runtime.gateway.pipeline.tick import Tick
-from runtime.gateway.protocols import Sink, Source
+from runtime.gateway.protocols import Resuming, Sink, Source
 from runtime.gateway.records import Record
+from runtime.gateway.sources.replay import ReplaySource
 from runtime.model.detector import Detector
 from runtime.version import __version__
 
@@ -44,6 +45,7 @@ __all__ = ["Gateway", "Setup"]
 _TICK_ROWS, _RECORD_ROWS = 20_000, 20_000
 _LOOK_S = 0.2
 _END_S = 4.5
+_DRAIN_S, _SNAPSHOT_S = 1.0, 1.0
 _EXTEND_S = 60.0
 _WEEK_S = 604_800.0
 
@@ -103,6 +105,7 @@ class Gateway:
             setup.options.name,
             __version__,
             channels={one.key: one.channels for one in setup.choices},
+            periods_ns={one.key: round(one.period_s * 1e9) for one in setup.choices},
             units=_units(setup.detectors),
             families=families,
         )
@@ -191,16 +194,23 @@ class Gateway:
         return {one.key: one.columns for one in self._setup.choices}
 
     def overview(self) -> Overview:
-        """Returns how all streams are."""
-        return self.board.overview(self.engine)
+        """Returns how all streams are; of files that are replayed there is no lag."""
+        found = self.board.overview()
+        if all(isinstance(source, ReplaySource) for source, _ in self._setup.sources):
+            return replace(found, lag_s=float("nan"))
+        return found
 
     def history(self, stream: str) -> StreamHistory | None:
         """Returns the last hours of a stream."""
-        return self.board.stream(stream, self.engine)
+        return self.board.stream(stream)
 
     def _build(self) -> None:
         setup, families = self._setup, self._families
         self._kept.restore(self.engine, self._say)
+        pending = self._kept.pending()
+        for sink in setup.sinks:
+            if isinstance(sink, Resuming) and sink.name in pending:
+                sink.resume(pending[sink.name])
         journal = self._kept.journal
         self._repeat_to = journal.last if journal is not None else 0
         self._ticks = Batches[Tick](_TICK_ROWS)
@@ -211,7 +221,12 @@ class Gateway:
             setup.sinks,
             controls=self.controls,
             repeat_to=self._repeat_to,
+            acknowledged={
+                **self.engine.acknowledged,
+                **self._kept.acknowledged(self.engine.sequence),
+            },
             watch=self._see,
+            look=self.board.look_at,
             snapshot=self._snapshot_if_due,
             worker=self.watchdog.worker("scorer"),
             families=families,
@@ -238,9 +253,11 @@ class Gateway:
         if replayed:
             self._say.info("replay", "Rows were scored again from the journal.", rows=replayed)
         self._make_reader()
-        if _apart_from_warming(self.engine.settings) != self._setup.settings:
-            # The configuration has changed while the process was away.
-            self.swapper.take(lambda _: self._setup.settings)
+        wanted = self._setup.settings
+        if _apart_from_warming(self.engine.settings).to_json() != wanted.to_json():
+            # The configuration has changed while the process was away: it holds before any row.
+            self._notifier.extend(_EXTEND_S)
+            self.swapper.prepare(lambda _: wanted)
 
     def _make_reader(self) -> None:
         setup, families, say = self._setup, self._families, self._say
@@ -345,14 +362,15 @@ class Gateway:
         self._say.flush()
 
     def _count_streams(self) -> None:
-        families, states = self._families, self.board.states(self.engine)
+        families, states = self._families, self.board.states()
         for state in ("scored", "warming", "silent", "stopped", "muted"):
             families.streams.of(state).set(states[state])
-        families.mutes.set(len(self.engine.orders.mutes))
+        families.mutes.set(self.board.mutes)
         families.clock_set.set(not self._clocks.trouble)
-        for key, group in list(self.engine.groups.items()):
-            budget = self._setup.budgets.get(key, group.detector.metadata.false_alarms)
-            promised = len(group.names) * parse_false_alarms(budget) * _WEEK_S
+        for key, streams in self.board.streams_of.items():
+            detector = self._setup.detectors.get(key)
+            budget = self._setup.budgets.get(key) or (detector and detector.metadata.false_alarms)
+            promised = streams * parse_false_alarms(budget) * _WEEK_S if budget else 0.0
             families.events_budget.of(key).set(promised)
 
     def _snapshot_if_due(self, engine: Engine) -> None:
@@ -363,7 +381,7 @@ class Gateway:
     def _keep(self, engine: Engine) -> None:
         self._snapshot_sequence = engine.sequence
         header = {"gateway": self._setup.options.name, "version": __version__}
-        parts = list(engine.snapshot())
+        parts = [*engine.snapshot(), *pending_parts(self._setup.sinks)]
         self._keeper.keep(engine.sequence, parts, dict(engine.put_aside), header)
 
     def _end(self, threads: Sequence[threading.Thread]) -> None:
@@ -384,10 +402,13 @@ class Gateway:
                 "with the broker.",
             )
         else:
+            self._stopping.set()
+            self._keeper.finish(max(0.0, until - time.monotonic()))
             if is_over:
                 self._scorer.flush()
-            self._keeper.finish(max(0.0, until - time.monotonic()))
-            if not self._failures and self.engine.sequence != self._snapshot_sequence:
+            is_new = is_over or self.engine.sequence != self._snapshot_sequence
+            if not self._failures and is_new:
+                self._drain(min(until - _SNAPSHOT_S, time.monotonic() + _DRAIN_S))
                 self._keep(self.engine)
                 self._keeper.finish(max(1.0, until - time.monotonic()))
         for sink in self._setup.sinks:
@@ -395,6 +416,14 @@ class Gateway:
         for source, _ in self._setup.sources:
             source.close(0.5)
         self._say.flush(everything=True)
+
+    def _drain(self, until: float) -> None:
+        """Lets sinks deliver, so that the snapshot has little to keep for them."""
+        for sink in self._setup.sinks:
+            sink.tick()
+            while sink.waiting and not sink.trouble and time.monotonic() < until:
+                time.sleep(0.02)
+                sink.tick()
 
 
 def _units(detectors: Mapping[str, Detector]) -> dict[str, str]:

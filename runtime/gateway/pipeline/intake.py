@@ -1,5 +1,6 @@
 """The messages of one source to rows, by stream and model."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -163,10 +164,9 @@ class Intake:
             for group in self._assemblies[key].pending():
                 if group["stream"] in touched:
                     waiting[group["stream"]].append(group)
-            changed += [
-                {"source": self.name, "model": key, "stream": stream, "rows": rows}
-                for stream, rows in waiting.items()
-            ]
+            for stream, rows in waiting.items():
+                one = {"source": self.name, "model": key, "stream": stream, "rows": rows}
+                changed.append(one | self._held_of(stream))
             touched.clear()
         for assembly in self._assemblies.values():
             self._count(assembly.take_counts())
@@ -178,6 +178,16 @@ class Intake:
             assembly = self._assemblies.get(one["model"])
             if one["source"] == self.name and assembly is not None:
                 assembly.restore(one["rows"], now_s)
+                if self._options.hold and "held" in one:
+                    held = {k: math.nan if v is None else float(v) for k, v in one["held"].items()}
+                    self._held[one["stream"]] = held
+
+    def _held_of(self, stream: str) -> dict[str, Any]:
+        """Returns the values that a stream keeps, for JSON; nothing where it keeps none."""
+        held = self._held.get(stream)
+        if held is None:
+            return {}
+        return {"held": {k: v if math.isfinite(v) else None for k, v in held.items()}}
 
     def _add(self, reading: Reading, into: Gathered, now_s: float) -> None:
         if self._clock and reading.quality & Quality.ARRIVAL:
@@ -189,9 +199,11 @@ class Intake:
             held = self._held.setdefault(reading.stream, {})
             held.update(reading.values)
             reading = reading._replace(values=dict(held))
+        # At once: the cap counts streams that wait for their first row, too.
+        self._roster.number(reading.stream)
         assembly = self._assemblies[choice.key]
         rows = assembly.add(reading, now_s)
-        if len(rows) != 1 or len(reading.values) != len(choice.columns):
+        if len(rows) != 1 or len(reading.values) != len(choice.columns) or self._options.hold:
             self._touched[choice.key].add(reading.stream)
         into.add(choice.key, rows)
 

@@ -15,6 +15,8 @@ from runtime.gateway.operate.logs import Log
 
 __all__ = ["Keeper"]
 
+_LOOK_S = 0.02
+
 Parts = Sequence[tuple[str, bytes]]
 
 
@@ -41,6 +43,7 @@ class Keeper:
         self._snapshots, self._journal, self._aside = snapshots, journal, aside
         self._families, self._say = families, say
         self._thread: threading.Thread | None = None
+        self._until_s = 0.0
         self.trouble = ""
         """Why the last snapshot could not be written; empty: it was."""
         self.written = 0
@@ -51,7 +54,13 @@ class Keeper:
         """Whether one is being written."""
         return self._thread is not None and self._thread.is_alive()
 
-    def keep(self, sequence: int, parts: Parts, put_aside: dict[str, int], header: Any) -> None:
+    def keep(
+        self,
+        sequence: int,
+        parts: Parts,
+        put_aside: dict[str, int],
+        header: Any,
+    ) -> None:
         """Begins to write a snapshot; not while `busy`.
 
         Args:
@@ -70,7 +79,13 @@ class Keeper:
         if self._thread is not None:
             self._thread.join(timeout_s)
 
-    def _write(self, sequence: int, parts: Parts, put_aside: dict[str, int], header: Any) -> None:
+    def _write(
+        self,
+        sequence: int,
+        parts: Parts,
+        put_aside: dict[str, int],
+        header: Any,
+    ) -> None:
         started = time.perf_counter()
         try:
             with closing(self._snapshots.begin(sequence)) as writer:
@@ -87,4 +102,7 @@ class Keeper:
         needed = self._snapshots.needed_from
         if self._journal is not None:
             self._journal.release(needed)
-        self._aside.clean(put_aside, before=needed)
+        try:
+            self._aside.clean(put_aside, before=needed)
+        except OSError as error:
+            self._say.warning("aside", f"Streams put aside cannot be cleaned: {error.strerror}.")

@@ -42,10 +42,17 @@ class Roster:
     ) -> None:
         self.models: Mapping[str, ModelChoice] = {one.key: one for one in choices}
         self._most = most
-        self._known = {stream.name: stream for stream in known if stream.model in self.models}
-        self._next = 1 + max((stream.number for stream in known), default=-1)
+        self._known: dict[str, NewStream] = {}
         self._chosen: dict[str, ModelChoice | None] = {}
         self._new: list[NewStream] = []
+        self._admitted: set[str] = set()
+        """Streams without a number that were let in since `take_new`."""
+        self._next = 0
+        for stream in known:
+            self._next = max(self._next, stream.number + 1)
+            choice = self.choice(stream.name)
+            if choice is not None and choice.key == stream.model:
+                self._known[stream.name] = stream
 
     def channels_of(self, name: str) -> Sequence[str] | None:
         """Returns the channels of the model that scores a stream; None: no model does.
@@ -54,12 +61,16 @@ class Roster:
             BadInputError: `stream_cap`: there are as many streams as are allowed.
         """
         choice = self.choice(name)
-        if choice is not None and name not in self._known and len(self._known) >= self._most:
-            raise BadInputError(
-                "stream_cap",
-                f"At most {self._most} streams are scored (`max_streams`). Received: {name!r}.",
-            )
-        return None if choice is None else choice.columns
+        if choice is None:
+            return None
+        if name not in self._known and name not in self._admitted:
+            if len(self._known) + len(self._admitted) >= self._most:
+                raise BadInputError(
+                    "stream_cap",
+                    f"At most {self._most} streams are scored (`max_streams`). Received: {name!r}.",
+                )
+            self._admitted.add(name)
+        return choice.columns
 
     def choice(self, name: str) -> ModelChoice | None:
         """Returns the model that scores a stream."""
@@ -82,11 +93,13 @@ class Roster:
             self._next += 1
             self._known[name] = stream
             self._new.append(stream)
+            self._admitted.discard(name)
         return stream.number
 
     def take_new(self) -> list[NewStream]:
         """Returns the streams that got a number since the last call."""
         new, self._new = self._new, []
+        self._admitted.clear()
         return new
 
 

@@ -130,7 +130,7 @@ class Reader:
             commands=wanted.commands,
             rows=rows,
             parts=[part for one in self._inputs for part in one.intake.changed_parts()],
-            silent=wanted.silent,
+            silent=[name for name in wanted.silent if name not in streams],
             evicted=[name for name in wanted.evicted if name not in streams],
             acknowledged=wanted.acknowledged,
             time_ns=time.time_ns(),

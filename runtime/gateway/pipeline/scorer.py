@@ -35,7 +35,9 @@ class Scorer:
         sinks: Where outputs go.
         controls: Where it says how far the sinks are.
         repeat_to: Outputs up to this sequence may have gone out before.
+        acknowledged: How far each sink was when the gateway ended.
         watch: Sees all outputs.
+        look: Looks at the engine, once a second: nobody else may while it works.
         snapshot: Begins a snapshot where one is due.
         worker: Where progress is said.
         families: The metrics.
@@ -49,16 +51,18 @@ class Scorer:
         *,
         controls: Controls,
         repeat_to: int,
+        acknowledged: Mapping[str, int],
         watch: Watch,
+        look: Callable[[Engine], None],
         snapshot: Callable[[Engine], None],
         worker: Worker,
         families: Families,
     ) -> None:
         self._records, self.engine, self._sinks = records, engine, sinks
         self._controls, self._repeat_to = controls, repeat_to
-        self._watch, self._snapshot = watch, snapshot
+        self._watch, self._look, self._snapshot = watch, look, snapshot
         self._worker, self._families = worker, families
-        self._said: dict[str, int] = dict(engine.acknowledged)
+        self._said: dict[str, int] = dict(acknowledged)
         self._spoke = 0  # the last sequence that led to something
         self._next_s = 0.0
         self._hurry = False
@@ -91,15 +95,15 @@ class Scorer:
 
     def flush(self) -> None:
         """Scores what is held for late rows: the data are over."""
-        self._publish(self.engine.flush())
+        self._publish(self.engine.flush(), to_all=True)
 
-    def _publish(self, outputs: Outputs) -> None:
-        if outputs.sequence <= self._repeat_to:
+    def _publish(self, outputs: Outputs, *, to_all: bool = False) -> None:
+        if outputs.sequence <= self._repeat_to and not to_all:
             outputs = replace(outputs, repeat=True)
         if outputs.scored or outputs.events or outputs.states or outputs.answers or outputs.online:
             self._spoke = outputs.sequence
         for sink in self._sinks:
-            if outputs.sequence > self._said.get(sink.name, 0) or outputs.sequence == 0:
+            if to_all or outputs.sequence > self._said.get(sink.name, 0):
                 self._wait_for(sink)
                 sink.write(outputs)
                 if outputs.repeat:
@@ -131,6 +135,7 @@ class Scorer:
         if now < self._next_s:
             return
         self._next_s = now + _ACKNOWLEDGED_S
+        self._look(self.engine)
         for name, sequence in _progress(self._sinks).items():
             said = self._said.get(name, 0)
             # A record that says so leads to nothing itself: not worth another one.

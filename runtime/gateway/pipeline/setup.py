@@ -1,7 +1,7 @@
 """From the configuration to what a gateway is made of."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,13 +13,14 @@ from runtime.gateway.config.read import Config, SinkConfig, SourceConfig
 from runtime.gateway.config.rule_options import check_channels, plain
 from runtime.gateway.engine.settings import EngineSettings, ModelSettings
 from runtime.gateway.journal.outbox import Outbox
+from runtime.gateway.mqtt.base import BatchClient
 from runtime.gateway.mqtt.make import make_client
 from runtime.gateway.mqtt.options import Will
 from runtime.gateway.payloads.options import PayloadOptions
 from runtime.gateway.payloads.topics import TopicTemplate
 from runtime.gateway.pipeline.models import ModelChoice
 from runtime.gateway.pipeline.signatures import check_signature
-from runtime.gateway.protocols import Client, Sink, Source
+from runtime.gateway.protocols import Sink, Source
 from runtime.gateway.rules.running import Running
 from runtime.gateway.sinks.csv import CSVSink
 from runtime.gateway.sinks.documents import repeated
@@ -35,7 +36,14 @@ from runtime.gateway.sources.stdin import StdinSource
 from runtime.model.detector import Detector
 from runtime.model.verify import verify
 
-__all__ = ["LoadedModels", "Outboxes", "load_models", "open_sinks", "open_sources"]
+__all__ = [
+    "LoadedModels",
+    "Outboxes",
+    "OwnedSource",
+    "load_models",
+    "open_sinks",
+    "open_sources",
+]
 
 Outboxes = Callable[[str, Literal["lasting", "scores"]], Outbox]
 """Opens an outbox: by the sink's name, and by what lies in it."""
@@ -89,9 +97,17 @@ def load_models(config: Config) -> LoadedModels:
     )
 
 
-def open_sources(config: Config) -> list[tuple[Source, PayloadOptions]]:
-    """Opens the sources of a configuration, each with how its messages are read."""
-    return [(_source(config, one), one.payload) for one in config.sources]
+def open_sources(
+    config: Config, former: Mapping[str, Sequence[str]]
+) -> list[tuple[Source, PayloadOptions]]:
+    """Opens the sources of a configuration, each with how its messages are read.
+
+    Args:
+        config: The configuration.
+        former: Topic filters that each source, by name, asked for in an earlier life: the broker's
+            session still has them.
+    """
+    return [(_source(config, one, former.get(one.name, ())), one.payload) for one in config.sources]
 
 
 def open_sinks(config: Config, outbox: Outboxes) -> list[Sink]:
@@ -163,7 +179,7 @@ def _settings(options: ModelOptions, detector: Detector, notes: list[str]) -> Mo
     )
 
 
-def _source(config: Config, one: SourceConfig) -> Source:
+def _source(config: Config, one: SourceConfig, former: Sequence[str]) -> Source:
     keys, payload = one.keys, one.payload
     if keys.kind == "stdin":
         return StdinSource(one.name, line_bytes=payload.max_bytes)
@@ -185,28 +201,45 @@ def _source(config: Config, one: SourceConfig) -> Source:
         )
     given = {} if keys.persistent else {"session_expiry_s": 0}
     broker = config.broker(keys.broker, suffix=f"-{one.name}", **given)
-    client = make_client(broker)
+    client = make_client(broker, former=former)
     filters = list(dict.fromkeys(TopicTemplate(topic).filter for topic in payload.topics))
     source = MQTTSource(one.name, Router(client), filters)
     client.connect()
-    return _Owned(source, client)
+    return OwnedSource(source, client)
 
 
-class _Owned:
-    """A source with a client of its own, which ends with it."""
+class OwnedSource:
+    """A source with a client of its own, which ends with it.
+
+    Args:
+        source: The source.
+        client: Its client.
+    """
 
     ended = False
 
-    def __init__(self, source: MQTTSource, client: Client) -> None:
+    def __init__(self, source: MQTTSource, client: BatchClient) -> None:
         self._source, self._client = source, client
         self.name = source.name
         self.receive, self.acknowledge = source.receive, source.acknowledge
 
     @property
+    def filters(self) -> Sequence[str]:
+        """Topic filters that it asks for."""
+        return self._source.filters
+
+    @property
+    def sessions_lost(self) -> int:
+        """How often the broker had forgotten the session, and what it had kept."""
+        return self._client.counts["sessions_lost"]
+
+    @property
     def trouble(self) -> str:
+        """Why nothing can come now."""
         return self._source.trouble
 
     def close(self, timeout_s: float) -> None:
+        """Ends both."""
         self._source.close(timeout_s)
         self._client.close(timeout_s)
 

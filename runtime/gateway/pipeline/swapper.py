@@ -60,7 +60,7 @@ class Swapper:
             make: Returns them from those that hold: loads and verifies what is new, and raises
                 KadError where it cannot be used.
         """
-        self._thread = threading.Thread(target=self._prepare, args=(make,), name="swapper")
+        self._thread = threading.Thread(target=self.prepare, args=(make,), name="swapper")
         self._thread.daemon = True
         self._thread.start()
 
@@ -68,21 +68,28 @@ class Swapper:
         """Gives up what is being prepared."""
         self._stopped = True
 
-    def _prepare(self, make: Callable[[EngineSettings], EngineSettings]) -> None:
+    def prepare(self, make: Callable[[EngineSettings], EngineSettings]) -> None:
+        """The same, at once: it has been done when this returns."""
         before = self._engine.settings
         try:
             settings = make(before)
             models = {}
             for key, one in settings.models.items():
                 old = before.models.get(key)
-                is_other = old is not None and old.identity != one.identity
-                models[key] = self._warmed(key, one) if is_other else one
+                if old is None:
+                    models[key] = one
+                elif old.identity == one.identity:
+                    models[key] = replace(one, warmed_from=old.warmed_from)
+                else:
+                    models[key] = self._warmed(key, one)
         except (KadError, InputError) as error:
             self._families.swaps.of("rolled_back").inc()
-            self._say.error("swap", f"The models stay as they are: {error}")
+            text = f"The models stay as they are: {error}"
+            self._say.error("swap", text)
+            self._controls.note("swap", text)
             return
         made = replace(settings, models=models)
-        if not self._stopped and made != before:
+        if not self._stopped and made.to_json() != before.to_json():
             self._controls.settings(made)
             self._families.swaps.of("taken").inc()
 
@@ -95,7 +102,8 @@ class Swapper:
         detector = self._models.get(settings.identity)
         if detector is None:
             raise InputError(f"The model {key} must be there. Received: {settings.identity[:12]}.")
-        if self._journal is None:
+        old = self._engine.groups.get(key)
+        if self._journal is None or old is None or old.detector.channels != detector.channels:
             return settings
         made = replace(settings, warmed_from=self._journal.first)
         group = Group(key, detector, made)

@@ -17,7 +17,7 @@ from itertools import islice
 
 from runtime.gateway.protocols import Client, Publication
 from runtime.gateway.sinks.backlog import Backlog
-from runtime.gateway.sinks.stored import Entry, Outbox, StoredQueue
+from runtime.gateway.sinks.stored import Entry, Outbox, StoredQueue, packed_together, unpacked
 from runtime.gateway.sinks.tally import Tally
 
 __all__ = ["Delivery", "Outbox"]
@@ -69,6 +69,7 @@ class Delivery:
         """What the outbox could not take: behind all that it has, not durable."""
         self._flight: deque[tuple[int, Entry]] = deque()
         """What the client has taken, with its running number, in order."""
+        self._unread = 0
         self._lock = threading.RLock()
 
     def put(
@@ -126,6 +127,32 @@ class Delivery:
             self._scores.bound(away=bool(self._client.trouble))
             self._settle()
 
+    def pending(self) -> bytes:
+        """Returns what has not arrived and is nowhere on the disk, for a snapshot."""
+        with self._lock:
+            self._settle()
+            flying = (entry for _, entry in self._flight)
+            every = (*flying, *self._lasting, *self._behind, *self._scores.newest)
+            return packed_together(
+                entry.publication
+                for entry in every
+                if entry.sequence is not None and entry.queue is None
+            )
+
+    def resume(self, pending: bytes) -> None:
+        """Takes what `pending` returned in an earlier life: it goes out first, and says so.
+
+        Nothing counts as arrived before it has. To be called before `put`.
+        """
+        found: list[Publication] = []
+        try:
+            found.extend(unpacked(pending))  # those before what cannot be read stay
+        except ValueError:
+            self._unread += 1
+        with self._lock:
+            self._tally.wrote(0, len(found))
+            self._scores.put(found, 0)
+
     def keep(self) -> None:
         """Lets the next life have the scores that nobody would make again; before the end."""
         with self._lock:
@@ -173,7 +200,7 @@ class Delivery:
     @property
     def lost(self) -> int:
         """Entries that the outbox dropped for its bound, or that are of another version."""
-        return 0 if self._stored is None else self._stored.lost
+        return self._unread + (0 if self._stored is None else self._stored.lost)
 
     @property
     def trouble(self) -> str:

@@ -169,6 +169,14 @@ class MQTTSink:
             for addition in self._additions:
                 addition.received(message)
 
+    def pending(self) -> bytes:
+        """Returns what has not arrived and is nowhere on the disk, for a snapshot."""
+        return self._delivery.pending()
+
+    def resume(self, pending: bytes) -> None:
+        """Takes what `pending` returned in an earlier life; before all outputs."""
+        self._delivery.resume(pending)
+
     @property
     def acknowledged(self) -> int:
         """All outputs up to this sequence number are with the broker, or were dropped."""

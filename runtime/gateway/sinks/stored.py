@@ -1,8 +1,9 @@
 """A queue of publications that lies in an outbox, of which the oldest are in memory too."""
 
 import json
+import struct
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from runtime.errors import KadError
@@ -10,8 +11,9 @@ from runtime.gateway.protocols import Publication
 from runtime.gateway.sinks.documents import repeated
 from runtime.gateway.sinks.tally import Tally
 
-__all__ = ["Entry", "Outbox", "StoredQueue"]
+__all__ = ["Entry", "Outbox", "StoredQueue", "packed_together", "unpacked"]
 
+_LENGTH = struct.Struct("<I")
 _LOADED_BYTES = 8 * 2**20
 _LARGEST = 2**16
 """Bytes of an entry, where none was seen yet."""
@@ -205,6 +207,28 @@ class StoredQueue:
                 self._runs.appendleft((end + 1, last, sequence))
             self.lost += end - first + 1
             self._tally.done(sequence, end - first + 1)
+
+
+def packed_together(publications: Iterable[Publication]) -> bytes:
+    """Returns publications as bytes, for `unpacked`."""
+    every = map(_packed, publications)
+    return b"".join(_LENGTH.pack(len(one)) + one for one in every)
+
+
+def unpacked(content: bytes) -> Iterator[Publication]:
+    """Yields the publications of `packed_together`, marked as a repeat.
+
+    Raises:
+        ValueError: What follows is of another version, or damaged.
+    """
+    at = 0
+    try:
+        while at < len(content):
+            (length,) = _LENGTH.unpack_from(content, at)
+            at += _LENGTH.size + length
+            yield repeated(_unpacked(content[at - length : at]))
+    except (TypeError, struct.error) as error:
+        raise ValueError(str(error)) from error
 
 
 def _packed(publication: Publication) -> bytes:

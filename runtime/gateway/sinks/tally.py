@@ -9,6 +9,8 @@ class Tally:
     def __init__(self) -> None:
         self._open: dict[int, int] = {}
         """Publications of each sequence number that are not done; in order."""
+        self._before: dict[int, int] = {}
+        """Of each of these the sequence number before it: outputs may be those of many records."""
         self._written = 0
         self._settled = 0
 
@@ -19,9 +21,10 @@ class Tally:
             sequence: Theirs, not below the one before.
             count: How many publications they became; 0: nothing, which is done at once.
         """
-        self._written = max(self._written, sequence)
         if count:
+            self._before.setdefault(sequence, self._written)
             self._open[sequence] = self._open.get(sequence, 0) + count
+        self._written = max(self._written, sequence)
 
     def more(self, sequence: int | None, count: int) -> None:
         """Lets so many more publications be done before a sequence is, which is not done yet."""
@@ -35,11 +38,12 @@ class Tally:
             if left:
                 self._open[sequence] = left
             else:
-                del self._open[sequence]
+                del self._open[sequence], self._before[sequence]
 
     @property
     def settled(self) -> int:
         """All outputs up to this sequence number are done; it never falls."""
         first = next(iter(self._open), None)
-        self._settled = max(self._settled, self._written if first is None else first - 1)
+        done = self._written if first is None else self._before[first]
+        self._settled = max(self._settled, done)
         return self._settled

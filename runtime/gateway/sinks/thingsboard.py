@@ -62,7 +62,8 @@ class ThingsBoardOptions:
     most_bytes: int = 60_000
     """Of a message; the server takes 65,536 by default."""
     kept_bytes: int = 32 * 2**20
-    """Of scores that the client does not take; the oldest above that are dropped and counted."""
+    """Of scores in memory that the client does not take, where it is there but slow, or the disk
+    does not take them; the oldest above that are dropped and counted."""
 
     def __post_init__(self) -> None:
         if self.shape not in {"device", "gateway"}:
@@ -146,6 +147,14 @@ class ThingsBoardSink:
             self._connections = connections
             self._delivery.first([self._greeting(stream) for stream in self._devices])
         self._delivery.pump()
+
+    def pending(self) -> bytes:
+        """Returns what has not arrived and is nowhere on the disk, for a snapshot."""
+        return self._delivery.pending()
+
+    def resume(self, pending: bytes) -> None:
+        """Takes what `pending` returned in an earlier life; before all outputs."""
+        self._delivery.resume(pending)
 
     @property
     def acknowledged(self) -> int:

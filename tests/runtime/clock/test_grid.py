@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.clock.grid import GridCounts, RowGrid, TimeGrid, make_grid
+from runtime.clock.grid import GridCounts, Placed, RowGrid, TimeGrid, make_grid
 from runtime.clock.remembered import checksums
 from runtime.clock.timestamps import TimestampParser
 from runtime.errors import InputError
@@ -258,6 +258,43 @@ def test_any_chunking_equals_the_row_by_row_semantics(rows, reorder, max_gap, re
     assert (np.diff(out_times)[~restart[1:]] == MINUTE).all()
     counts = grid.counts
     assert filled.sum() == counts.received - counts.dropped - counts.repeated - counts.filled
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    spread=st.floats(0, 12),
+    lost=st.sampled_from([0.0, 0.02, 0.3]),
+    odd=st.sampled_from([0.0, 0.01, 0.1]),
+    reorder=st.integers(1, 8),
+    chunk=st.integers(1, 300),
+)
+def test_long_runs_out_of_order_equal_the_row_by_row_semantics(
+    seed, spread, lost, odd, reorder, chunk
+):
+    """Hundreds of rows, shuffled more or less than the window holds, some lost and some twice."""
+    rng = np.random.default_rng(seed)
+    order = np.argsort(np.arange(300) + rng.uniform(0, spread, 300), kind="stable")
+    minutes = np.repeat(order[rng.uniform(size=300) >= lost], 1 + (rng.uniform() < odd))
+    minutes = minutes + np.where(rng.uniform(size=len(minutes)) < odd, rng.integers(-20, 20), 0)
+    times = minutes.astype(np.int64) * MINUTE
+    values = rng.choice([1.0, 2.0, NAN], size=(len(times), 2))
+    slow = OneByOne(MINUTE, reorder, 12, 50)
+    for time, row in zip(times.tolist(), values, strict=True):
+        slow.push(time, row)
+    slow.flush()
+
+    grid = TimeGrid(MINUTE, 2, reorder=reorder, max_gap=12, remember=50)
+    starts = range(0, len(times), chunk)
+    parts = [grid.place(times[i : i + chunk], values[i : i + chunk]) for i in starts]
+    placed = Placed(*joined([*parts, grid.flush()]))
+
+    assert placed.times_ns.tolist() == [time for time, _, _ in slow.out]
+    expected = [[NAN, NAN] if row is None else row for _, row, _ in slow.out]
+    np.testing.assert_array_equal(placed.values, np.array(expected))
+    assert grid.counts == GridCounts(**slow.count)
+    stamps, _ = grid._known.arrays()
+    assert stamps.tolist() == [time for time, _ in slow.known[-50:]]
 
 
 def test_rows_out_of_order_are_put_in_order_within_the_window():

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from runtime.errors import InputError
-from runtime.tables.cells import CellStyle, ColumnCells, is_number, parse_cell, unit_stated
+from runtime.tables.cells import CellStyle, ColumnCells
+from runtime.tables.numbers import is_number, parse_cell, unit_stated
 from runtime.tables.settle import settle
 
 
@@ -46,6 +47,14 @@ def one(text, decimal=None, **options):
         ("1.02k", 1020.0),
         (".5", 0.5),
         ("5.", 5.0),
+        ("12.5-", -12.5),
+        ("1.204,5 -", -1204.5),
+        ("5-", -5.0),
+        ("1,23,456.7", 123456.7),
+        ("12,34,567", 1234567.0),
+        ("1,23,456-", -123456.0),
+        ("'12.5'", 12.5),
+        ("'12.5", 12.5),
     ],
 )
 def test_numbers(text, value):
@@ -62,7 +71,8 @@ def test_two_readings_need_a_word(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["1_000", "0x1f", "2024-01-01", "12:30", "1,2,3", "1.2.3", "--5", "5-"]
+    "text",
+    ["1_000", "0x1f", "2024-01-01", "12:30", "1,2,3", "1.2.3", "--5", "-5-", "(5-)"],
 )
 def test_no_numbers(text):
     """What is no number is an error with its row."""

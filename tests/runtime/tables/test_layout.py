@@ -42,6 +42,23 @@ def test_units():
 
 
 @pytest.mark.parametrize(
+    ("row", "units", "note"),
+    [
+        (",m3/h,bar,see page 7 of the manual", (None, "m3/h", "bar"), "see page 7 of the manual"),
+        ("as of commissioning in 2023,m3/h,bar", (None, "m3/h", "bar"), None),
+        (",m3/h,bar at the sensor that was moved", (None, "m3/h", None), None),
+        ("text alone that is no unit,,", (None, None, None), None),
+    ],
+)
+def test_a_note_beside_the_units_is_no_unit(row, units, note):
+    """It is kept for what is said of the file; so is a row that has no unit at all."""
+    layout = find_layout(["time,flow,p", row, *ROWS], "t.csv")
+    assert layout.names == ("time", "flow", "p")
+    assert layout.units == units
+    assert layout.below == (note or max(row.split(","), key=len),)
+
+
+@pytest.mark.parametrize(
     "above",
     [
         [",Pump 1,Pump 2", "time,flow,flow"],

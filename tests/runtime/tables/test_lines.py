@@ -102,3 +102,20 @@ def test_empty():
     for raw in (b"", b"\n\n", b"\xef\xbb\xbf\n"):
         with pytest.raises(InputError, match="empty file"):
             read(raw)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("'time','a'", '"time","a"'),
+        ("0, '1,5' ;'2'", '0,"1,5" ;"2"'),
+        ("'it''s',1", '"it\'s",1'),
+        ("P1 'main',1'204.5", "P1 'main',1'204.5"),
+        ("0,'12.5", "0,'12.5"),
+        ("\"a,'b',c\",1", "\"a,'b',c\",1"),
+    ],
+)
+def test_cells_in_apostrophes(line, expected):
+    """They are quoted, line by line; an apostrophe within a cell is a character."""
+    found, _ = read(f"{line}\nx,y\n".encode())
+    assert found == [expected, "x,y"]

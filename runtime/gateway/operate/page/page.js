@@ -30,7 +30,7 @@ const tiles = new Map(TILES.map(([key, label]) => {
 function fillTiles(data) {
   const values = {
     all: count(data.streams.length), rate: data.rate == null ? "–" : count(data.rate), dropped: count(data.dropped),
-    lag: data.lag == null ? "–" : data.lag < 10 ? `${data.lag.toFixed(1)} s` : duration(data.lag * 1000),
+    lag: data.lag == null ? "–" : data.lag < 10 ? `${data.lag.toFixed(1)} s` : duration(data.lag * 1000).split(" ", 2).join(" "),
   };
   for (const [key, tile] of tiles) {
     const value = values[key] ?? count(data.counts[key]);

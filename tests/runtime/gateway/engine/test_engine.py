@@ -219,6 +219,23 @@ def test_records_are_the_same_after_encoding():
     assert again.new == record.new
 
 
+def test_a_hole_too_long_to_be_filled_is_said_at_the_step_behind_it(tmp_path):
+    """In one record or in two; the first step of a stream has no hole before it."""
+    running = engine(tmp_path)
+    far = detector().metadata.max_gap_steps + 5
+    records = [
+        Record(new=streams("gaussian", 1)),
+        Record(rows=[rows("gaussian", [(0, 0, values(0, 0)), (0, far, values(1, 0))])]),
+        Record(rows=[rows("gaussian", [(0, 2 * far, values(2, 0))])]),
+    ]
+    found = Collected()
+    for outputs in running.apply(list(enumerate(records, 1))):
+        found.add(outputs)
+    found.add(running.flush())
+    qualities = [Quality(quality).reasons() for _, _, quality, _ in found.scores.values()]
+    assert qualities == [["restart"], ["gap", "restart"], ["gap", "restart"]]
+
+
 def test_a_new_stream_learns_from_its_past(tmp_path):
     """Nothing of the past goes out, and the first row behind it is scored as the next one."""
     running, length = engine(tmp_path), detector().metadata.warmup_steps + 5

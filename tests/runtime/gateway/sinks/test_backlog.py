@@ -190,6 +190,30 @@ def test_what_was_written_goes_out_after_a_kill_marked_and_before_the_new(
     assert (queue.acknowledged, again.waiting) == (101, 0)
 
 
+def test_a_snapshot_has_what_is_not_on_the_disk(tmp_path):
+    """In flight or in memory; with the outbox it is all that has not arrived."""
+    outbox = opened(tmp_path)
+    client, queue = made(outbox)
+    client.up()
+    put(queue, 1, 3)
+    client.down()
+    for sequence in range(2, 61):
+        put(queue, sequence)
+    pending = queue.pending()
+    outbox.close()
+    client, queue = made(opened(tmp_path))
+    queue.resume(pending)
+    put(queue, 61)
+    client.up()
+    queue.pump()
+    assert queue.acknowledged == 0
+    drained(queue, client)
+    every = ["1.0", "1.1", "1.2", *(f"{s}.0" for s in range(2, 62))]
+    assert sorted(names(client.arrived)) == sorted(every)
+    assert names(client.arrived)[-1] == "61.0"
+    assert queue.acknowledged == 61
+
+
 def test_at_a_calm_end_what_nobody_makes_again_is_written(tmp_path):
     """Without a journal; with one, outputs that were not acknowledged are made again."""
     for number, sequence in enumerate([None, 1]):

@@ -45,6 +45,18 @@ def test_acknowledged_follows_the_client_and_never_leads():
     assert queue.waiting == 0
 
 
+def test_outputs_of_many_records_count_as_none_until_all_have_arrived():
+    """Their number is that of the last: what lies between it and the one before is theirs."""
+    client = up()
+    queue = Delivery(client)
+    put(queue, 3, [], ["s1 to s3"])
+    put(queue, 9, [], ["s4", "s9"])
+    client.acknowledge(2)
+    assert queue.acknowledged == 3
+    client.acknowledge(1)
+    assert queue.acknowledged == 9
+
+
 def test_outputs_that_say_nothing_are_done_at_once():
     queue = Delivery(up())
     put(queue, 7)
@@ -201,11 +213,57 @@ def test_the_outbox_outlives_the_process():
     put(queue, 2, ["e3 again"])
     assert payloads(client.taken) == ["e2", "e3", "e3 again"]
     client.acknowledge(2)
-    assert queue.acknowledged == 1
+    assert queue.acknowledged == 0  # what came before its first outputs it does not know
     client.acknowledge()
     queue.pump()
     assert queue.acknowledged == 2
     assert outbox.entries == []
+
+
+def test_what_an_earlier_life_left_says_that_it_may_have_gone_out():
+    outbox = MemoryOutbox()
+    event = '{"name":"\\"repeat\\":false","repeat":false}'
+    put(Delivery(up(window=0), outbox=outbox), 1, [event])
+    client = up()
+    queue = Delivery(client, outbox=outbox)
+    put(queue, 2, [event])
+    marked = '{"name":"\\"repeat\\":false","repeat":true}'
+    assert payloads(client.taken) == [marked, event]
+
+
+def test_what_has_not_arrived_goes_into_a_snapshot_and_comes_out_of_it_first():
+    """Scores in flight and here, once more until they have arrived; events are in the outbox."""
+    outbox = MemoryOutbox()
+    client = up(window=3)
+    queue = Delivery(client, outbox=outbox)
+    score = '{"repeat":false,"n":%d}'
+    put(queue, 7, ["event"], [score % n for n in range(5)])
+    client.acknowledge(2)
+    pending = queue.pending()
+    client = up(window=2)
+    queue = Delivery(client, outbox=MemoryOutbox())
+    queue.resume(pending)
+    put(queue, 8, [], [score % 5])
+    marked = score.replace("false", "true")
+    assert payloads(client.taken) == [*(marked % n for n in range(1, 5)), score % 5]
+    assert queue.acknowledged == 0
+    third = Delivery(up(window=0))
+    third.resume(queue.pending())
+    client.acknowledge(4)
+    assert queue.acknowledged == 0
+    client.acknowledge()
+    assert queue.acknowledged == 8
+    assert queue.pending() == b""
+    assert third.waiting == 5
+    assert third.acknowledged == 0
+
+
+def test_pending_bytes_of_another_version_are_counted_and_passed_over():
+    queue = Delivery(up())
+    queue.resume(b"\x05\0\0\0nothing")
+    put(queue, 1, [], ["s"])
+    assert queue.lost == 1
+    assert queue.waiting == 1
 
 
 def test_of_a_full_outbox_a_part_is_in_memory(monkeypatch):

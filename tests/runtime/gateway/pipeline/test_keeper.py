@@ -1,0 +1,94 @@
+"""The keeper: snapshots beside the scoring."""
+
+import errno
+import threading
+
+import pytest
+
+from runtime.gateway.engine.aside import Aside
+from runtime.gateway.journal.journal import Journal
+from runtime.gateway.journal.snapshots import Snapshots
+from runtime.gateway.pipeline.keeper import Keeper
+from toys.disks import FaultyDisk
+from toys.pipelines import Said, families
+
+
+@pytest.fixture
+def rig(tmp_path):
+    disk = FaultyDisk()
+    journal = Journal.open(tmp_path / "journal", max_bytes=2**22, segment_bytes=4096)
+    for number in range(40):
+        journal.append_many([bytes([number]) * 1000], [1])
+    said = Said()
+    aside = Aside(tmp_path / "aside")
+    keeper = Keeper(
+        Snapshots(tmp_path / "snapshots", disk=disk),
+        journal=journal,
+        aside=aside,
+        families=families(),
+        say=said,
+    )
+    return keeper, journal, aside, disk, said
+
+
+def keep(keeper, sequence, put_aside=(), **options):
+    keeper.keep(sequence, [("engine", b"x")], dict(put_aside), {"version": "0"}, **options)
+    keeper.finish(10)
+
+
+def test_the_journal_forgets_what_two_snapshots_have_seen(rig):
+    """And no sooner: the newer one may be damaged."""
+    keeper, journal, _, _, said = rig
+    keep(keeper, 20)
+    assert journal.first == 1
+    keep(keeper, 40)
+    assert 1 < journal.first <= 21
+    assert keeper.written == 2
+    assert said.lines == []
+
+
+def test_streams_put_aside_are_kept_as_long_as_a_replay_may_ask_for_them(rig):
+    """Files of evictions that no journal has any more go."""
+    keeper, _, aside, _, _ = rig
+    for sequence, name in [(3, "old"), (4, "here"), (35, "new")]:
+        aside.put(name, sequence, b"state")
+    keep(keeper, 30)
+    keep(keeper, 40, {"here": 4})
+    assert aside.get("old", 3) is None
+    assert aside.get("here", 4) == b"state"
+    assert aside.get("new", 35) == b"state"
+
+
+def test_a_disk_that_refuses_is_said_and_the_next_one_is_written(rig):
+    """Nothing is released meanwhile."""
+    keeper, journal, _, disk, said = rig
+    keep(keeper, 10)
+    disk.fails = lambda _, name: errno.ENOSPC if name == "write" else None
+    keep(keeper, 20)
+    assert "No snapshot" in keeper.trouble
+    assert journal.first == 1
+    disk.heal()
+    keep(keeper, 30)
+    assert keeper.trouble == ""
+    assert keeper.written == 2
+    assert said.kinds() == ["snapshot"]
+
+
+def test_a_snapshot_waits_until_the_sinks_have_all_before_it(rig):
+    """After a start from it, nothing before it is made again."""
+    keeper, *_ = rig
+    done = threading.Event()
+    keeper.keep(5, [("engine", b"x")], {}, {}, settled=done.is_set, wait_s=30)
+    keeper.finish(0.1)
+    assert keeper.busy
+    assert keeper.written == 0
+    done.set()
+    keeper.finish(10)
+    assert keeper.written == 1
+
+
+def test_a_sink_that_never_settles_is_not_waited_for_for_ever(rig):
+    """A journal that is never released would fill the disk."""
+    keeper, *_ = rig
+    keep(keeper, 5, settled=lambda: False, wait_s=0.05)
+    assert keeper.written == 1
