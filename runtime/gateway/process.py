@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
+from typing import Literal
 
 from runtime.errors import ConfigError, InputError, KadError
 from runtime.files import write_atomically
@@ -48,6 +49,7 @@ from runtime.gateway.sources.stdin import StdinSource
 __all__ = ["run"]
 
 _SWAPPED, _FILTERS = "swapped.json", "filters.json"
+_OUTBOXES = {"lasting": "outbox", "scores": "outbox-scores"}
 
 
 def run(path: str | Path) -> int:
@@ -127,6 +129,7 @@ class _Process:
         self._hang_up = threading.Event()
         self._next_look_s = time.monotonic() + config.gateway.reload_s
         self._content = ""
+        self._outboxes: list[Outbox] = []
 
     def run(self) -> int:
         """Runs the gateway.
@@ -142,7 +145,8 @@ class _Process:
             kept = Kept.open(config.gateway.state, config.journal, journal=config.is_durable)
             stack.callback(kept.close)
             sources, sinks = _joined(
-                self._sources(), open_sinks(config, lambda name: self._outbox(name, stack))
+                self._sources(),
+                open_sinks(config, lambda name, what: self._outbox(name, what, stack)),
             )
             self._gateway = Gateway(
                 Setup(
@@ -217,14 +221,16 @@ class _Process:
         for key, detector in models.detectors.items():
             self._families.model_info.of(f"{key}:{detector.metadata.identity[:12]}").set(1)
 
-    def _outbox(self, name: str, stack: ExitStack) -> Outbox:
+    def _outbox(self, name: str, what: Literal["lasting", "scores"], stack: ExitStack) -> Outbox:
+        # Half of the bound for each: scores never drive events out.
         box = Outbox.open(
-            self._config.gateway.state / "outbox" / name,
-            max_bytes=self._config.journal.outbox_mb * 2**20,
+            self._config.gateway.state / _OUTBOXES[what] / name,
+            max_bytes=self._config.journal.outbox_mb * 2**20 // 2,
             full="drop-oldest",
         )
         stack.callback(box.close)
-        self._families.outbox_bytes.ask(lambda: float(box.bytes))
+        self._outboxes.append(box)
+        self._families.outbox_bytes.ask(lambda: float(sum(box.bytes for box in self._outboxes)))
         return box
 
     def _command_client(self) -> Client | None:

@@ -74,7 +74,8 @@ class JournalOptions:
     snapshot_s: float = 900.0
     """Time between snapshots: flash wear against time to restart, see `--check`."""
     outbox_mb: int = 256
-    """Bound of what waits on the disk for a sink that is away."""
+    """Bound of what waits on the disk for each sink that is away: half of it for events and states,
+    half for scores; beyond it the oldest are dropped and counted."""
 
     def __post_init__(self) -> None:
         if self.max_mb < 64 or self.outbox_mb < 1 or self.snapshot_s < 1:

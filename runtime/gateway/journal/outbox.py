@@ -29,10 +29,10 @@ _HELD_BYTES = 2**20
 class Outbox:
     """Items for one sink, numbered; open it with `Outbox.open`. Safe to use from any thread."""
 
-    def __init__(self, log: Log, marks: "_Marks") -> None:
+    def __init__(self, log: Log, marks: "_Marks", most_bytes: int) -> None:
         self.dropped = 0
         """Items that were deleted for the bound before they were acknowledged."""
-        self._log, self._marks = log, marks
+        self._log, self._marks, self._most_bytes = log, marks, most_bytes
         self._acked = max(marks.highest, log.first - 1)
         self._front: deque[tuple[int, bytes]] = deque()
         self._front_bytes = 0
@@ -70,7 +70,7 @@ class Outbox:
         marks = _Marks(place / _MARKS, system)
         log = Log(place, bounds=bounds, start=marks.highest + 1, disk=system, what="outbox")
         marks.write(marks.highest)  # takes its place while there is one
-        return cls(log, marks)
+        return cls(log, marks, max_bytes)
 
     def put(self, items: Sequence[bytes]) -> int:
         """Takes items; they are on the disk when it returns.
@@ -145,6 +145,11 @@ class Outbox:
     def bytes(self) -> int:
         """What it takes on the disk."""
         return self._log.size
+
+    @property
+    def most_bytes(self) -> int:
+        """Its bound."""
+        return self._most_bytes
 
     @property
     def lost(self) -> int:

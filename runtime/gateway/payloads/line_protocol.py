@@ -100,8 +100,8 @@ def read_line(line: str) -> Point:
 
 def _simple(line: str) -> Point | None:
     """Reads the common line: no escapes, no texts, floats alone; None where it is another."""
-    head, *rest = line.split() or [""]
-    if not 0 < len(rest) < 3 or line.count(" ") != len(rest):
+    head, *rest = line.split(" ")
+    if not 0 < len(rest) < 3 or "" in rest:
         return None
     measurement, *pairs = head.split(",")
     tags: dict[str, str] = {}
@@ -133,6 +133,8 @@ def write_point(
     tags: Mapping[str, str],
     fields: Mapping[str, SupportsFloat | SupportsIndex | str],
     time_ns: int | None,
+    *,
+    digits: int | None = None,
 ) -> str:
     """Writes one line, without its end; empty where no field has a value.
 
@@ -145,10 +147,11 @@ def write_point(
         tags: By key.
         fields: By key; numbers, bools or text.
         time_ns: Nanoseconds since 1970-01-01 UTC; None: the receiver's clock.
+        digits: Significant digits of numbers that are not whole ones of Python; None: all.
     """
     parts = []
     for key, value in fields.items():
-        text = _written(value)
+        text = _written(value, digits)
         if text:
             parts.append(f"{_escaped(key)}={text}")
     if not parts:
@@ -208,7 +211,7 @@ def _bad(line: str, wanted: str) -> BadInputError:
     return BadInputError("line_protocol", f"Line protocol needs {wanted}. Received: {shown(text)}.")
 
 
-def _written(value: SupportsFloat | SupportsIndex | str) -> str:
+def _written(value: SupportsFloat | SupportsIndex | str, digits: int | None) -> str:
     if isinstance(value, str):
         text = _BREAKS.sub(" ", value).replace("\\", "\\\\").replace('"', '\\"')
         return f'"{text}"'
@@ -217,7 +220,9 @@ def _written(value: SupportsFloat | SupportsIndex | str) -> str:
     if isinstance(value, int):
         return f"{value}i" if -(2**63) <= value < 2**63 else ""
     number = float(value)
-    return repr(number) if math.isfinite(number) else ""
+    if not math.isfinite(number):
+        return ""
+    return repr(number) if digits is None else f"{number:.{digits}g}"
 
 
 def _name(text: str) -> str:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 from runtime.alarms.budget import event_threshold
 from runtime.errors import ConfigError, VerificationError
@@ -35,7 +36,17 @@ from runtime.gateway.sources.stdin import StdinSource
 from runtime.model.detector import Detector
 from runtime.model.verify import verify
 
-__all__ = ["LoadedModels", "OwnedSource", "load_models", "open_sinks", "open_sources"]
+__all__ = [
+    "LoadedModels",
+    "Outboxes",
+    "OwnedSource",
+    "load_models",
+    "open_sinks",
+    "open_sources",
+]
+
+Outboxes = Callable[[str, Literal["lasting", "scores"]], Outbox]
+"""Opens an outbox: by the sink's name, and by what lies in it."""
 
 _LIVE_REORDER, _LIVE_S = 3, 2.0
 
@@ -99,12 +110,12 @@ def open_sources(
     return [(_source(config, one, former.get(one.name, ())), one.payload) for one in config.sources]
 
 
-def open_sinks(config: Config, outbox: Callable[[str], Outbox]) -> list[Sink]:
+def open_sinks(config: Config, outbox: Outboxes) -> list[Sink]:
     """Opens the sinks of a configuration.
 
     Args:
         config: The configuration.
-        outbox: Opens the outbox of a sink, by its name.
+        outbox: Opens the outboxes of a sink that speaks to a broker.
     """
     return [_sink(config, one, outbox) for one in config.sinks]
 
@@ -233,7 +244,7 @@ class OwnedSource:
         self._client.close(timeout_s)
 
 
-def _sink(config: Config, one: SinkConfig, outbox: Callable[[str], Outbox]) -> Sink:
+def _sink(config: Config, one: SinkConfig, outbox: Outboxes) -> Sink:
     if one.kind == "jsonl":
         return JSONLinesSink(one.name, one.options)
     if one.kind == "csv":
@@ -251,6 +262,9 @@ def _sink(config: Config, one: SinkConfig, outbox: Callable[[str], Outbox]) -> S
     broker = config.broker(one.broker, suffix=f"-{one.name}-out")
     client = make_client(broker, will=will, subscriptions=subscriptions, repeated=repeated)
     client.connect()
+    lasting, scores = outbox(one.name, "lasting"), outbox(one.name, "scores")
     if one.kind == "thingsboard":
-        return ThingsBoardSink(one.name, client, one.options, outbox=outbox(one.name))
-    return MQTTSink(one.name, client, one.options, outbox=outbox(one.name), additions=additions)
+        return ThingsBoardSink(one.name, client, one.options, outbox=lasting, score_outbox=scores)
+    return MQTTSink(
+        one.name, client, one.options, outbox=lasting, score_outbox=scores, additions=additions
+    )

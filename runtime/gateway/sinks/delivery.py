@@ -7,69 +7,37 @@ queues, which go out in this order:
     first     of a new connection: status, connect messages; the newest replace what still waits
     lasting   events, states, answers: never dropped; where there is an outbox, they lie in it too
     again     retained topics that a new connection gets once more, with what they have by then
-    scores    bounded in bytes: the oldest are dropped, and counted
+    scores    bounded in bytes: the oldest are dropped, and counted; see `Backlog`
 """
 
-import json
-import struct
 import threading
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice
-from typing import NamedTuple, Protocol
 
-from runtime.errors import KadError
 from runtime.gateway.protocols import Client, Publication
-from runtime.gateway.sinks.documents import repeated
+from runtime.gateway.sinks.backlog import Backlog
+from runtime.gateway.sinks.stored import Entry, Outbox, StoredQueue, packed_together, unpacked
+from runtime.gateway.sinks.tally import Tally
 
 __all__ = ["Delivery", "Outbox"]
 
 _BATCH = 500
-_LENGTH = struct.Struct("<I")
 _LOADED = 2_000
-"""Entries of the outbox in memory; the rest is read when these have gone."""
-_OVERHEAD = 300
-"""Bytes of a waiting publication beside its topic and payload, about."""
-
-
-class Outbox(Protocol):
-    """A durable queue of bytes: what it has taken outlives the process, and so do its numbers."""
-
-    def put(self, entries: Sequence[bytes]) -> int:
-        """Takes entries, in order, and returns the running number of the last.
-
-        Raises:
-            OSError, KadError: It took none of them.
-        """
-        ...
-
-    def peek(self, most: int) -> Sequence[tuple[int, bytes]]:
-        """Returns the oldest that are not acknowledged, with their numbers; at most so many."""
-        ...
-
-    def ack(self, number: int) -> None:
-        """Forgets all entries up to this number."""
-        ...
-
-
-class _Entry(NamedTuple):
-    publication: Publication
-    sequence: int | None
-    """Of the outputs that it belongs to; None: of none."""
-    number: int
-    """In the outbox; 0: not in it."""
+"""Entries of an outbox in memory; the rest is read when these have gone."""
 
 
 class Delivery:
     """Hands publications to a client, and says which outputs have arrived.
 
-    `put`, `first`, `again` and `pump` are called by one thread, the properties by any.
+    `put`, `first`, `again`, `pump` and `keep` are called by one thread, the properties by any.
 
     Args:
         client: The client; it may be shared.
-        most_bytes: Of the scores that wait here; the oldest above that are dropped.
+        most_bytes: Of the scores that wait in memory; the oldest above that are dropped.
         outbox: Where what is never dropped lies until it has arrived; what it still has from an
             earlier life goes out first.
+        score_outbox: Where scores lie that the client does not take, because it is away.
         window: Publications that the client has at a time, about; more than a tick has.
     """
 
@@ -79,42 +47,29 @@ class Delivery:
         *,
         most_bytes: int = 32 * 2**20,
         outbox: Outbox | None = None,
+        score_outbox: Outbox | None = None,
         window: int = 20_000,
     ) -> None:
         self._client = client
-        self._most_bytes = most_bytes
         self._window = window
-        self._outbox = outbox
-        self._first: deque[_Entry] = deque()
+        self._tally = Tally()
+        self._stored = None
+        self._lasting: deque[Entry] = deque()
+        if outbox is not None:
+            self._stored = StoredQueue(outbox, self._tally, loaded=_LOADED)
+            self._lasting = self._stored.entries
+        self._first: deque[Entry] = deque()
         self._first_number = 0
-        self._lasting: deque[_Entry] = deque()
         self._again: deque[str] = deque()
-        self._scores: deque[_Entry] = deque()
-        self._score_bytes = 0
+        self._scores = Backlog(
+            self._tally, most_bytes=most_bytes, outbox=score_outbox, loaded=_LOADED
+        )
         self._retained: dict[str, Publication] = {}
-        self._behind: deque[_Entry] = deque()
+        self._behind: deque[Entry] = deque()
         """What the outbox could not take: behind all that it has, not durable."""
-        self._trouble = ""
-        self._loaded = 0
-        """Entries of the outbox in `_lasting` or in flight."""
-        self._last = 0
-        """Number of the newest of these so far."""
-        self._runs: deque[tuple[int, int, int | None]] = deque()
-        """First and last number of what this life put there but did not load, and its sequence."""
-        self._delivered = 0
-        """Number of the newest that has arrived, until the outbox knows."""
-        self._spilled = outbox is not None
-        """Whether the outbox may have entries that are not loaded."""
-        self._flight: deque[tuple[int, _Entry]] = deque()
+        self._flight: deque[tuple[int, Entry]] = deque()
         """What the client has taken, with its running number, in order."""
-        self._open: dict[int, int] = {}
-        """Publications of each sequence number that have not arrived; in order."""
-        self._before: dict[int, int] = {}
-        """Of each of these the sequence number before it: outputs may be those of many records."""
-        self._written = 0
-        self._settled = 0
-        self._dropped = 0
-        self._lost = 0
+        self._unread = 0
         self._lock = threading.RLock()
 
     def put(
@@ -133,15 +88,9 @@ class Delivery:
         """
         with self._lock:
             if sequence is not None:
-                count = len(lasting) + len(scores)
-                if count:
-                    self._before.setdefault(sequence, self._written)
-                    self._open[sequence] = self._open.get(sequence, 0) + count
-                self._written = max(self._written, sequence)
+                self._tally.wrote(sequence, len(lasting) + len(scores))
             self._put_lasting(sequence, lasting)
-            for one in scores:
-                self._scores.append(_Entry(one, sequence, 0))
-                self._score_bytes += _size(one)
+            self._scores.put(scores, sequence)
             self._settle()
 
     def first(self, publications: Sequence[Publication], *, afresh: bool = True) -> None:
@@ -154,7 +103,7 @@ class Delivery:
         with self._lock:
             if afresh:
                 self._first.clear()
-            self._first.extend(_Entry(one, None, 0) for one in publications)
+            self._first.extend(Entry(one, None) for one in publications)
 
     def again(self) -> None:
         """Publishes all retained topics once more, each with what it has when its turn comes."""
@@ -169,12 +118,13 @@ class Delivery:
         """
         with self._lock:
             self._settle()
-            self._forget()
+            for stored in (self._stored, self._scores.stored):
+                if stored is not None:
+                    stored.forget()
             # Who is away gets nothing: what waits here is bounded, and has an order of its own.
             if not self._client.trouble and self._offer(self._first) and not first_only:
                 self._pass_on()
-            while self._score_bytes > self._most_bytes:
-                self._drop()
+            self._scores.bound(away=bool(self._client.trouble))
             self._settle()
 
     def pending(self) -> bytes:
@@ -182,47 +132,46 @@ class Delivery:
         with self._lock:
             self._settle()
             flying = (entry for _, entry in self._flight)
-            every = (*flying, *self._lasting, *self._behind, *self._scores)
-            packed = [
-                _packed(entry.publication)
+            every = (*flying, *self._lasting, *self._behind, *self._scores.newest)
+            return packed_together(
+                entry.publication
                 for entry in every
-                if entry.sequence is not None and not entry.number
-            ]
-        return b"".join(_LENGTH.pack(len(one)) + one for one in packed)
+                if entry.sequence is not None and entry.queue is None
+            )
 
     def resume(self, pending: bytes) -> None:
         """Takes what `pending` returned in an earlier life: it goes out first, and says so.
 
         Nothing counts as arrived before it has. To be called before `put`.
         """
-        entries, at = [], 0
+        found: list[Publication] = []
         try:
-            while at < len(pending):
-                (length,) = _LENGTH.unpack_from(pending, at)
-                at += _LENGTH.size + length
-                one = _unpacked(pending[at - length : at])
-                entries.append(_Entry(repeated(one), 0, 0))
-        except (ValueError, TypeError, struct.error):
-            self._lost += 1
+            found.extend(unpacked(pending))  # those before what cannot be read stay
+        except ValueError:
+            self._unread += 1
         with self._lock:
-            self._scores.extend(entries)
-            self._score_bytes += sum(_size(entry.publication) for entry in entries)
-            if entries:
-                self._open[0], self._before[0] = len(entries), 0
+            self._tally.wrote(0, len(found))
+            self._scores.put(found, 0)
+
+    def keep(self) -> None:
+        """Lets the next life have the scores that nobody would make again; before the end."""
+        with self._lock:
+            self._scores.keep()
 
     @property
     def acknowledged(self) -> int:
         """All outputs up to this sequence number have arrived or were dropped."""
         with self._lock:
             self._settle()
-            return self._settled
+            return self._tally.settled
 
     @property
     def held(self) -> int:
         """Publications that the client has not taken; of those in the outbox the loaded ones."""
         with self._lock:
-            queues = (self._first, self._lasting, self._behind, self._again, self._scores)
-            return sum(len(queue) for queue in queues) + (self._spilled and not self._lasting)
+            queues = (self._first, self._lasting, self._behind, self._again)
+            unread = self._stored is not None and self._stored.more and not self._lasting
+            return sum(len(queue) for queue in queues) + unread + self._scores.count
 
     @property
     def waiting(self) -> int:
@@ -233,8 +182,9 @@ class Delivery:
 
     @property
     def fullness(self) -> float:
-        """Share of `most_bytes` that waits here: at 1 the next scores make the oldest drop."""
-        return self._score_bytes / self._most_bytes
+        """Share of the bound of scores that waits: at 1 the next ones make the oldest drop."""
+        with self._lock:
+            return self._scores.fullness
 
     @property
     def first_arrived(self) -> bool:
@@ -245,17 +195,19 @@ class Delivery:
     @property
     def dropped(self) -> int:
         """Scores that were dropped."""
-        return self._dropped
+        return self._scores.dropped
 
     @property
     def lost(self) -> int:
         """Entries that the outbox dropped for its bound, or that are of another version."""
-        return self._lost
+        return self._unread + (0 if self._stored is None else self._stored.lost)
 
     @property
     def trouble(self) -> str:
         """Why things do not go out, or would not survive; empty: all is well."""
-        return self._client.trouble or self._trouble
+        stored = "" if self._stored is None else self._stored.trouble
+        troubles = (self._client.trouble, stored, self._scores.trouble)
+        return "; ".join(dict.fromkeys(one for one in troubles if one))
 
     def _put_lasting(self, sequence: int | None, publications: Sequence[Publication]) -> None:
         for one in publications:
@@ -265,84 +217,18 @@ class Delivery:
                 self._retained.pop(one.topic, None)
         if not publications:
             return
-        entries = [_Entry(one, sequence, 0) for one in publications]
-        if self._outbox is None:
-            self._lasting.extend(entries)
-        elif self._behind or not self._keep(self._outbox, entries, sequence):
-            self._behind.extend(entries)
-
-    def _keep(self, outbox: Outbox, entries: Sequence[_Entry], sequence: int | None) -> bool:
-        """Puts entries into the outbox, and returns whether it has them."""
-        try:
-            last = outbox.put([_packed(entry.publication) for entry in entries])
-        except (OSError, KadError) as error:
-            self._trouble = f"the outbox cannot be written: {error}"
-            return False
-        self._trouble = ""
-        first = last - len(entries) + 1
-        if self._spilled or self._loaded + len(entries) > _LOADED:
-            self._spilled = True
-            self._runs.append((first, last, sequence))
-        else:
-            for number, entry in enumerate(entries, first):
-                self._take(entry._replace(number=number))
-        return True
-
-    def _take(self, entry: _Entry) -> None:
-        """Takes an entry of the outbox into memory."""
-        self._lasting.append(entry)
-        self._last = entry.number
-        self._loaded += 1
+        if self._stored is None:
+            self._lasting.extend(Entry(one, sequence) for one in publications)
+        elif self._behind or not self._stored.put(publications, sequence):
+            self._behind.extend(Entry(one, sequence) for one in publications)
 
     def _load(self) -> None:
-        """Reads more of the outbox, behind what is loaded."""
-        if self._outbox is not None and self._spilled and self._loaded <= _LOADED // 2:
-            self._forget()
-            found = self._outbox.peek(_LOADED)
-            for number, packed in found:
-                if number > self._last:
-                    self._read(number, packed)
-            self._spilled = len(found) == _LOADED
-            if not self._spilled:
-                self._skip_to(None)
-        if self._behind and not self._spilled:
+        if self._stored is None:
+            return
+        self._stored.load()
+        if self._behind and not self._stored.more:
             self._lasting.extend(self._behind)
             self._behind.clear()
-
-    def _read(self, number: int, packed: bytes) -> None:
-        self._skip_to(number)
-        try:
-            publication = _unpacked(packed)
-        except (ValueError, TypeError):
-            self._last = number
-            self._lost += not (self._runs and self._runs[0][0] == number)
-            self._skip_to(number + 1)
-            return
-        # What an earlier life left belongs to no outputs of this one: where these were not
-        # acknowledged then, they are made again.
-        sequence = None
-        if self._runs and self._runs[0][0] == number:
-            _, last, sequence = self._runs.popleft()
-            if last > number:
-                self._runs.appendleft((number + 1, last, sequence))
-        else:
-            publication = repeated(publication)
-        self._take(_Entry(publication, sequence, number))
-
-    def _skip_to(self, number: int | None) -> None:
-        """Counts what the outbox had to drop before this number, or at all, as done."""
-        while self._runs and (number is None or self._runs[0][0] < number):
-            first, last, sequence = self._runs.popleft()
-            end = last if number is None else min(last, number - 1)
-            if end < last:
-                self._runs.appendleft((end + 1, last, sequence))
-            self._lost += end - first + 1
-            self._done(sequence, end - first + 1)
-
-    def _forget(self) -> None:
-        if self._outbox is not None and self._delivered:
-            self._outbox.ack(self._delivered)
-            self._delivered = 0
 
     def _pass_on(self) -> None:
         self._load()
@@ -350,10 +236,18 @@ class Delivery:
             if not self._offer(self._lasting):
                 return
             self._load()
-        if self._offer_again():
-            self._offer(self._scores)
+        if self._offer_again() and self._offer_stored():
+            self._offer(self._scores.newest)
 
-    def _offer(self, queue: deque[_Entry]) -> bool:
+    def _offer_stored(self) -> bool:
+        """Offers scores of an outage, as many as are read at once; False: there are more."""
+        stored = self._scores.stored
+        if stored is None:
+            return True
+        stored.load()
+        return self._offer(stored.entries) and not stored.more
+
+    def _offer(self, queue: deque[Entry]) -> bool:
         """Offers a queue in batches, smaller ones where they are refused; False: some are left."""
         most = _BATCH
         while queue:
@@ -369,8 +263,8 @@ class Delivery:
             for number, entry in enumerate(batch, last - len(batch) + 1):
                 self._flight.append((number, entry))
                 queue.popleft()
-                if queue is self._scores:
-                    self._score_bytes -= _size(entry.publication)
+                if queue is self._scores.newest:
+                    self._scores.passed(entry)
             if queue is self._first:
                 self._first_number = last
         return True
@@ -379,51 +273,18 @@ class Delivery:
         while self._again:
             topics = [self._again.popleft() for _ in range(min(_BATCH, len(self._again)))]
             now = [self._retained[topic] for topic in topics if topic in self._retained]
-            queue = deque(_Entry(one, None, 0) for one in now)
+            queue = deque(Entry(one, None) for one in now)
             if not self._offer(queue):
                 self._again.extendleft(entry.publication.topic for entry in reversed(queue))
                 return False
         return True
 
-    def _drop(self) -> None:
-        entry = self._scores.popleft()
-        self._score_bytes -= _size(entry.publication)
-        self._dropped += 1
-        self._arrived(entry)
-
     def _settle(self) -> None:
         published = self._client.published
         while self._flight and self._flight[0][0] <= published:
             self._arrived(self._flight.popleft()[1])
-        first = next(iter(self._open), None)
-        done = self._written if first is None else self._before[first]
-        self._settled = max(self._settled, done)
 
-    def _arrived(self, entry: _Entry) -> None:
-        if entry.number:
-            self._delivered = entry.number
-            self._loaded -= 1
-        self._done(entry.sequence, 1)
-
-    def _done(self, sequence: int | None, count: int) -> None:
-        if sequence is not None:
-            left = self._open[sequence] - count
-            if left:
-                self._open[sequence] = left
-            else:
-                del self._open[sequence], self._before[sequence]
-
-
-def _size(publication: Publication) -> int:
-    return len(publication.topic) + len(publication.payload) + _OVERHEAD
-
-
-def _packed(publication: Publication) -> bytes:
-    head = json.dumps([publication.topic, publication.qos, publication.retain])
-    return head.encode() + b"\n" + publication.payload
-
-
-def _unpacked(packed: bytes) -> Publication:
-    head, _, payload = packed.partition(b"\n")
-    topic, qos, retain = json.loads(head)
-    return Publication(topic, payload, qos, retain)
+    def _arrived(self, entry: Entry) -> None:
+        if entry.queue is not None:
+            entry.queue.arrived(entry)
+        self._tally.done(entry.sequence, 1)

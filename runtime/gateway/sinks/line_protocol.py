@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from runtime.errors import ConfigError, shown
 from runtime.gateway.outputs import EventNotice, Outputs, ScoredRows
+from runtime.gateway.payloads.line_protocol import write_point
 from runtime.gateway.samples import Quality
 from runtime.gateway.sinks.documents import MODEL_DIGITS, quality_of
 from runtime.gateway.sinks.line_file import LineFile, LineFileOptions
@@ -15,11 +16,12 @@ from runtime.gateway.sinks.options import Publishing
 from runtime.gateway.sinks.selection import Selection
 from runtime.gateway.sinks.sentences import sentence
 
-__all__ = ["Field", "LineProtocolOptions", "LineProtocolSink", "write_point"]
+__all__ = ["Field", "LineProtocolOptions", "LineProtocolSink", "point"]
 
 Field = float | int | bool | str
 """NaN and infinity are left out."""
 
+_DIGITS = 6
 _BACKSLASHES = re.compile(r"\\+$")
 
 
@@ -151,8 +153,8 @@ class LineProtocolSink:
         """Returns a point of a stream up to its fields."""
         head = self._heads.get(stream)
         if head is None:
-            point = write_point(self._options.measurement, self._tags(stream), {"x": True}, 0)
-            head = self._heads[stream] = point.removesuffix("x=true 0")
+            line = point(self._options.measurement, self._tags(stream), {"x": True}, 0)
+            head = self._heads[stream] = line.removesuffix("x=true 0")
         return head
 
     def _points(self, scored: ScoredRows, *, repeat: bool) -> Iterator[str]:
@@ -185,13 +187,13 @@ class LineProtocolSink:
             "repeat": repeat,
         }
         tags = {**self._tags(notice.stream), "kind": notice.kind}
-        return write_point(f"{options.measurement}_event", tags, fields, notice.time_ns)
+        return point(f"{options.measurement}_event", tags, fields, notice.time_ns)
 
 
-def write_point(
+def point(
     measurement: str, tags: Mapping[str, str], fields: Mapping[str, Field], time_ns: int
 ) -> str:
-    """Returns a point as one line without its end.
+    """Returns a point as one line without its end, whatever the names are.
 
     Tags are sorted, empty ones left out, and so are fields without a number and empty texts; floats
     have six significant digits.
@@ -205,19 +207,14 @@ def write_point(
     Returns:
         The line; empty where no field is left.
     """
-    written = ",".join(
-        f"{_key(key)}={value}"
-        for key, value in ((key, _value(one)) for key, one in fields.items() if key)
-        if value
+    plain = {key: _line(one) if isinstance(one, str) else one for key, one in fields.items()}
+    return write_point(
+        _name(measurement),
+        {_name(key): _name(value) for key, value in tags.items() if key},
+        {_name(key): value for key, value in plain.items() if key and value != ""},
+        time_ns,
+        digits=_DIGITS,
     )
-    if not written:
-        return ""
-    head = "".join(
-        f",{_key(key)}={_tag(value)}"
-        for key, value in sorted(tags.items())
-        if key and value and _tag(value)
-    )
-    return f"{_measurement(measurement)}{head} {written} {time_ns}"
 
 
 def _members(name: str, column: Sequence[float]) -> list[str]:
@@ -236,37 +233,12 @@ def _rest(alarm: bool, warm: bool, quality: int, repeat: bool, model: str) -> st
         "repeat": repeat,
         "model": model,
     }
-    return write_point("m", {}, fields, 0).removeprefix("m ").removesuffix(" 0")
+    return point("m", {}, fields, 0).removeprefix("m ").removesuffix(" 0")
 
 
-def _value(value: Field) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return f"{value}i"
-    if isinstance(value, float):
-        return f"{value:.6g}" if math.isfinite(value) else ""
-    if not value:
-        return ""
-    plain = _line(value).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{plain}"'
-
-
-@lru_cache(maxsize=4096)
-def _measurement(name: str) -> str:
-    plain = _line(name).replace(",", "\\,").replace(" ", "\\ ")
-    # At its start a # is a comment.
-    return _BACKSLASHES.sub("_", f"_{plain}" if plain.startswith("#") else plain)
-
-
-@lru_cache(maxsize=65_536)
-def _key(name: str) -> str:
-    plain = _line(name).replace(",", "\\,").replace("=", "\\=").replace(" ", "\\ ")
-    return _BACKSLASHES.sub("_", plain)
-
-
-_tag = _key
-"""A tag's value, which cannot end in a backslash either."""
+def _name(text: str) -> str:
+    """Returns a name, which cannot end in a backslash either."""
+    return _BACKSLASHES.sub("_", _line(text))
 
 
 def _line(value: str) -> str:

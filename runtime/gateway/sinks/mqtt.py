@@ -42,7 +42,8 @@ class MQTTSinkOptions:
     topics: Topics
     publishing: Publishing = field(default_factory=Publishing)
     kept_bytes: int = 32 * 2**20
-    """Of scores that the client does not take; the oldest above that are dropped and counted."""
+    """Of scores in memory that the client does not take, where it is there but slow, or the disk
+    does not take them; the oldest above that are dropped and counted."""
     units: Mapping[str, str] = field(default_factory=dict)
     """Of channels, for sentences."""
     names: Mapping[str, str] = field(default_factory=dict)
@@ -96,6 +97,7 @@ class MQTTSink:
         client: The client, with the will of `will_of` and the subscriptions of `additions`.
         options: What to publish.
         outbox: Where events, states and answers lie until they have arrived.
+        score_outbox: Where scores lie that the client does not take, because it is away.
         additions: For readers such as Home Assistant.
         shared: Whether the client is somebody else's too: it is not closed, and what it receives
             is brought by `received`.
@@ -110,6 +112,7 @@ class MQTTSink:
         options: MQTTSinkOptions,
         *,
         outbox: Outbox | None = None,
+        score_outbox: Outbox | None = None,
         additions: Sequence[Addition] = (),
         shared: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
@@ -124,7 +127,9 @@ class MQTTSink:
         self._monotonic = monotonic
         self._sleep = sleep
         self._selection = Selection(options.publishing)
-        self._delivery = Delivery(client, most_bytes=options.kept_bytes, outbox=outbox)
+        self._delivery = Delivery(
+            client, most_bytes=options.kept_bytes, outbox=outbox, score_outbox=score_outbox
+        )
         self._states: dict[str, bool] = {}
         self._streams: set[str] = set()
         self._score_topics: dict[str, str] = {}
@@ -211,6 +216,7 @@ class MQTTSink:
         """
         end = self._monotonic() + timeout_s
         self._until(lambda: not self._delivery.held, end - timeout_s / 3)
+        self._delivery.keep()
         self._delivery.first([_status(self._topics, OFFLINE)])
         self._until(lambda: self._delivery.first_arrived, end, first_only=True)
         if not self._shared:

@@ -77,8 +77,8 @@ class Topics:
     severity: str = "kad/{stream}/severity"
     status: str = "kad/{gateway}/status"
     scores: str = "kad/{gateway}/scores"
-    gateway_event: str = "kad/{gateway}/event"
-    """Of events that are of no stream."""
+    gateway_event: str = "kad/{gateway}/events"
+    """Of events that are of no stream; a stream named like the gateway has another topic."""
     answers: str = "kad/{gateway}/answers"
     _gateway: str = field(init=False, repr=False, default="")
 

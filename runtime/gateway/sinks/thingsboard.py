@@ -62,7 +62,8 @@ class ThingsBoardOptions:
     most_bytes: int = 60_000
     """Of a message; the server takes 65,536 by default."""
     kept_bytes: int = 32 * 2**20
-    """Of scores that the client does not take; the oldest above that are dropped and counted."""
+    """Of scores in memory that the client does not take, where it is there but slow, or the disk
+    does not take them; the oldest above that are dropped and counted."""
 
     def __post_init__(self) -> None:
         if self.shape not in {"device", "gateway"}:
@@ -96,6 +97,7 @@ class ThingsBoardSink:
         client: The client.
         options: What to publish.
         outbox: Where alarms, events and attributes lie until they have arrived.
+        score_outbox: Where scores lie that the client does not take, because it is away.
         monotonic: The clock.
         sleep: Waits; for `close` only.
     """
@@ -107,6 +109,7 @@ class ThingsBoardSink:
         options: ThingsBoardOptions,
         *,
         outbox: Outbox | None = None,
+        score_outbox: Outbox | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -118,7 +121,9 @@ class ThingsBoardSink:
         self._monotonic = monotonic
         self._sleep = sleep
         self._selection = Selection(options.publishing)
-        self._delivery = Delivery(client, most_bytes=options.kept_bytes, outbox=outbox)
+        self._delivery = Delivery(
+            client, most_bytes=options.kept_bytes, outbox=outbox, score_outbox=score_outbox
+        )
         self._alarms: dict[str, bool] = {}
         self._models: dict[str, str] = {}
         self._devices: dict[str, None] = {}
@@ -198,6 +203,7 @@ class ThingsBoardSink:
         while self._delivery.held and not self._client.trouble and self._monotonic() < end:
             self._sleep(_WAIT_S)
             self._delivery.pump()
+        self._delivery.keep()
         self._client.close(max(0.0, end - self._monotonic()))
 
     def _mine(self, stream: str) -> bool:

@@ -27,6 +27,7 @@ def point(line):
         ("pump flow=1", ("pump", {}, {"flow": 1.0}, None)),
         ("pump flow=1. -5", ("pump", {}, {"flow": 1.0}, -5)),
         ("pump   flow=1e3   7  ", ("pump", {}, {"flow": 1000.0}, 7)),
+        ("pump\x1f flow=1 7", ("pump\x1f", {}, {"flow": 1.0}, 7)),
         (r"my\ pump\,x,a\ b=c\=d e\,f=1u", ("my pump,x", {"a b": "c=d"}, {"e,f": 1}, None)),
         (r"m\x,t=a\b v=.5", (r"m\x", {"t": r"a\b"}, {"v": 0.5}, None)),
         (r"m,t=\\,x v=1", ("m", {"t": r"\,x"}, {"v": 1.0}, None)),
@@ -114,7 +115,7 @@ def test_what_is_written_is_read(measurement, tags, fields, time_ns):
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.text("m,=v1.e-+it \t#", max_size=14))
+@given(st.text("m,=v1.e-+it \t\x1f#", max_size=14))
 def test_the_short_way_of_common_lines_reads_the_same(rest):
     """An escape in the measurement takes the long one."""
     found = []
@@ -135,6 +136,7 @@ def test_what_the_form_cannot_hold_is_changed():
     assert write_point("#m\\", {"a": "b\nc"}, {"x": "d\r\ne"}, 1) == '_#m,a=b\\ c x="d e" 1'
     numpys = {"a": np.float32(0.5), "b": np.float64(0.1), "c": np.bool_(True)}
     assert write_point("m", {}, numpys, 1) == "m a=0.5,b=0.1,c=true 1"
+    assert write_point("m", {}, {**numpys, "d": 2.0}, 1, digits=1) == "m a=0.5,b=0.1,c=true,d=2 1"
     assert write_point("m", {}, {"a": 2**70, "b": True}, 1) == "m b=true 1"
 
 

@@ -12,7 +12,7 @@ from runtime.errors import ConfigError
 from runtime.gateway.outputs import Outputs
 from runtime.gateway.samples import Quality
 from runtime.gateway.sinks.line_file import LineFileOptions
-from runtime.gateway.sinks.line_protocol import LineProtocolOptions, LineProtocolSink, write_point
+from runtime.gateway.sinks.line_protocol import LineProtocolOptions, LineProtocolSink, point
 from toys.gateway_outputs import notice, scored, tick
 
 
@@ -35,7 +35,7 @@ def test_scores_with_segments_as_tags(tmp_path):
     assert sink.acknowledged == 4
 
 
-def test_the_fast_way_says_what_write_point_says(tmp_path):
+def test_the_fast_way_says_what_point_says(tmp_path):
     """Names that need escapes, numbers that are none, every quality."""
     rng = np.random.default_rng(0)
     names = rng.choice(["a/p7", "a b,c=d/x", "#/\\", "", "half \ud800", "a/b/c"], 100).tolist()
@@ -68,7 +68,7 @@ def test_the_fast_way_says_what_write_point_says(tmp_path):
             "repeat": True,
             "model": "9f2c41d07a3e",
         }
-        assert line == write_point("kad", tags, fields, int(rows.scores.times_ns[step]))
+        assert line == point("kad", tags, fields, int(rows.scores.times_ns[step]))
     assert len(lines) == 100
 
 
@@ -105,7 +105,7 @@ def test_input_passes_through_before_its_scores(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("point", "line"),
+    ("parts", "line"),
     [
         (("m", {}, {"x": 1.0}), "m x=1 5"),
         (("m", {"b": "2", "a": "1", "c": ""}, {"x": 1}), "m,a=1,b=2 x=1i 5"),
@@ -117,8 +117,8 @@ def test_input_passes_through_before_its_scores(tmp_path):
         (("m", {"t": "1"}, {"x": math.nan, "y": ""}), ""),
     ],
 )
-def test_points(point, line):
-    assert write_point(*point, 5) == line
+def test_points(parts, line):
+    assert point(*parts, 5) == line
 
 
 NAMES = st.text(max_size=8)
@@ -126,7 +126,7 @@ NAMES = st.text(max_size=8)
 
 @given(NAMES.filter(str.strip), st.dictionaries(NAMES, NAMES, max_size=3), NAMES, st.floats())
 def test_any_point_is_one_line_of_three_parts(measurement, tags, text, value):
-    line = write_point(measurement, tags, {"f": value, "t": text, "ok": True}, -5)
+    line = point(measurement, tags, {"f": value, "t": text, "ok": True}, -5)
     assert len(line.splitlines()) == 1
     head, fields, time = re.fullmatch(
         r'((?:\\.|[^ \\]|\\(?=[^ ]))+) ((?:"(?:\\.|[^"\\])*"|[^" ])+) (-?\d+)', line

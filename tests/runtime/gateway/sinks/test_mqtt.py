@@ -78,7 +78,7 @@ def test_an_event_without_words_gets_a_sentence():
 def test_events_of_the_gateway_and_answers_have_topics_of_their_own():
     made, client = up()
     made.write(tick(1, events=[notice(stream="", kind="flood")], answers=[("c1", '{"ok":true}')]))
-    assert [p.topic for p in client.taken] == ["kad/gw1/event", "kad/gw1/answers"]
+    assert [p.topic for p in client.taken] == ["kad/gw1/events", "kad/gw1/answers"]
     assert client.taken[1].payload == b'{"id":"c1","answer":{"ok":true}}'
 
 
@@ -281,3 +281,18 @@ def test_what_an_addition_asks_for_goes_out_again():
         ("kad/gw1/status", "online", 1, True),
         ("kad/a/state", "ON", 1, True),
     ]
+
+
+def test_scores_of_an_outage_go_to_their_outbox_at_the_end_at_the_latest():
+    """What is not numbered is made again by nobody."""
+    box = MemoryOutbox()
+    made, _ = sink(score_outbox=box)
+    made.write(tick(0, ["a"]))
+    assert box.last == 0
+    made.close(3.0)
+    assert box.last == 1
+    again, client = sink(score_outbox=box)
+    client.up()
+    again.tick()
+    assert [p.topic for p in client.taken] == ["kad/gw1/status", "kad/a/score"]
+    assert json.loads(client.taken[1].payload)["repeat"] is True

@@ -12,6 +12,7 @@ from runtime.gateway.sinks.options import Publishing
 from runtime.gateway.sinks.thingsboard import ThingsBoardOptions, ThingsBoardSink
 from toys.fake_client import FakeClient
 from toys.gateway_outputs import SECOND, T0, notice, scored, tick
+from toys.memory_outbox import MemoryOutbox
 
 
 def made(**changes):
@@ -150,3 +151,13 @@ def test_acknowledged_and_closed():
 def test_options_that_cannot_be(changes):
     with pytest.raises(ConfigError, match="must"):
         ThingsBoardOptions(**changes)
+
+
+def test_scores_of_an_outage_go_to_their_outbox_at_the_end_at_the_latest():
+    box = MemoryOutbox()
+    client = FakeClient()
+    sink = ThingsBoardSink("tb", client, ThingsBoardOptions(), score_outbox=box)
+    sink.write(tick(0, ["a/p7"]))
+    assert box.last == 0
+    sink.close(3.0)
+    assert box.last == 1
