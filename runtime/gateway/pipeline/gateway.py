@@ -179,9 +179,9 @@ class Gateway:
         if not self.started:
             return ["The journal is being replayed."]
         parts: list[tuple[str, str]] = [
-            (source.name, source.trouble) for source, _ in self._setup.sources
+            (f"source {source.name}", source.trouble) for source, _ in self._setup.sources
         ]
-        parts += [(sink.name, sink.trouble) for sink in self._setup.sinks]
+        parts += [(f"sink {sink.name}", sink.trouble) for sink in self._setup.sinks]
         parts += [("journal", self._committer.trouble), ("snapshots", self._keeper.trouble)]
         return [
             *(f"{name}: {trouble}" for name, trouble in parts if trouble),
