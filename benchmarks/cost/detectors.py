@@ -51,7 +51,7 @@ def exported(run: Path) -> Path:
     return export(run, **more).path
 
 
-def hardly_trained(name: str, channels: int, folder: Path) -> Path:
+def hardly_trained(name: str, channels: int, folder: Path, *, period_s: float = 60.0) -> Path:
     """Trains a detector with its default sizes for one epoch and returns the run's folder."""
     select_backend("tensorflow")
     from kad.config import build_config
@@ -61,7 +61,7 @@ def hardly_trained(name: str, channels: int, folder: Path) -> Path:
     phases = [field for field in detector_class(name).Training.model_fields if "epochs" in field]
     overrides = {"training": dict.fromkeys(phases, 1)}
     config = build_config(detector=name, overrides=overrides)
-    frame = noisy_sine(ROWS, [f"c{i}" for i in range(channels)])
+    frame = noisy_sine(ROWS, [f"c{i}" for i in range(channels)], period_s=period_s)
     return train(config, frame, out=folder).folder
 
 

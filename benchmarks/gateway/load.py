@@ -189,7 +189,7 @@ def _publish(folder: Path, port: int) -> None:
     sent = np.zeros((plan.steps, plan.streams))
     publisher.settle(0.0)
     (folder / "publishing").touch()
-    slices = max(1, min(plan.streams, round(plan.every_s / 0.02)))
+    slices = max(1, min(plan.streams, round(plan.every_s / 0.004)))
     edges = np.linspace(0, plan.streams, slices + 1).astype(int).tolist()
     begin, late = time.monotonic() + 0.1, 0.0
     enough = folder / "enough"

@@ -135,28 +135,37 @@ def training(vae_lstm: pd.DataFrame, predictor: pd.DataFrame) -> Iterable[str]:
 
 @section("Many channels", memory_wide="python -m benchmarks memory")
 def channels(wide: pd.DataFrame) -> Iterable[str]:
-    """Peak memory of every step, and rows scored a second, by detector and channels."""
-    steps = ("train", "export", "score")
+    """Peak memory of every step, by detector and channels."""
+    numbers = sorted(wide["channels"].unique())
     rows = []
-    for (detector, number), cases in wide.groupby(["detector", "channels"], sort=True):
-        by = {case["what"]: case for case in cases.to_dict("records")}
-        peaks = (
-            f"{by[what]['peak_mb']:.0f} ({by[what]['estimated_mb']:.0f})" if what in by else ""
-            for what in steps
-        )
-        score = by.get("score")
-        speed = f"{score['rows'] / score['seconds']:.0f}" if score else ""
-        rows.append((detector, number, *peaks, speed))
+    for detector, cases in wide.groupby("detector", sort=True):
+        cells = [_peaks(cases[cases["channels"] == number]) for number in numbers]
+        rows.append((detector, *cells))
     length = int(wide["rows"].iloc[0])
     return (
         (
             f"`python -m benchmarks memory`: {length:,} rows, the preset for the number of "
-            "channels, one epoch. Peak MB of each process, its libraries included; in brackets "
-            "what `Detector.memory_needed` says beforehand. Rows a second are those of `runtime "
-            "score`, which also loads the file, reads the CSV and writes one."
+            "channels, one epoch. Peak MB of training, export and scoring, each a process with its "
+            "libraries; in brackets what `Detector.memory_needed` says beforehand."
         ),
-        table(("detector", "channels", "train", "export", "score", "rows/s"), rows),
+        table(("detector", *(f"{number} channels" for number in numbers)), rows),
     )
+
+
+def _peaks(cases: pd.DataFrame) -> str:
+    by = {case["what"]: case for case in cases.to_dict("records")}
+    return ", ".join(
+        f"{_peak(by[what])} ({by[what]['estimated_mb']:.0f})"
+        for what in ("train", "export", "score")
+        if what in by
+    )
+
+
+def _peak(case: dict[Any, Any]) -> str:
+    """Writes a peak, and why a step was refused or stopped."""
+    peak = "" if pd.isna(case["peak_mb"]) else f"{case['peak_mb']:.0f}"
+    refused = case.get("refused")
+    return peak if refused is None or pd.isna(refused) else f"{peak} {refused}".strip()
 
 
 def _read_speeds(reading: pd.DataFrame) -> str:

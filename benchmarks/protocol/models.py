@@ -47,11 +47,11 @@ def fitted_rnn(*, channels: int = 1, **options: Any) -> "Detector":
     return detector
 
 
-def noisy_sine(rows: int, names: list[str]) -> pd.DataFrame:
-    """Returns a sine with noise in every column, a row per minute."""
+def noisy_sine(rows: int, names: list[str], *, period_s: float = 60.0) -> pd.DataFrame:
+    """Returns a sine with noise in every column, a row every `period_s`."""
     rng = np.random.default_rng(0)
     wave = np.sin(np.arange(rows) / 20)[:, None]
-    index = pd.date_range("2025-01-01", periods=rows, freq="min")
+    index = pd.date_range("2025-01-01", periods=rows, freq=pd.Timedelta(seconds=period_s))
     values = 20 + wave + 0.1 * rng.normal(size=(rows, len(names)))
     return pd.DataFrame(values, index=index, columns=names)
 

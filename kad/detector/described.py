@@ -139,6 +139,7 @@ class Described(Own):
             row_numbers=self.row_numbers,
             state_size=self.state_size,
             weights=self.count_params(),
+            families=self.families,
         )
 
     @property

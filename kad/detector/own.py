@@ -59,6 +59,11 @@ class Own(keras.Model):
     """Recurrences of its own that become control flow nodes in the exported graph."""
 
     @property
+    def families(self) -> int:
+        """Families of networks that it trains."""
+        return int(self.has_networks)
+
+    @property
     def own_of_machine(self) -> dict[str, Any]:
         """Its own weights that belong to one machine, each `(numbers,)`.
 

@@ -219,6 +219,11 @@ class Ensemble(Detector):
         return {name: member for name, member in self._members.items() if name in options}
 
     @property
+    def families(self) -> int:
+        """See `Detector.families`: those of its members."""
+        return sum(member.families for member in self._members.values())
+
+    @property
     def longest_count(self) -> int:
         """See `Detector.longest_count`."""
         return max(self.warmup_steps, self.memory.start)

@@ -36,6 +36,7 @@ from runtime.gateway.pipeline.swapper import Swapper
 from runtime.gateway.pipeline.tick import Tick
 from runtime.gateway.protocols import Resuming, Sink, Source
 from runtime.gateway.records import Record
+from runtime.gateway.sources.replay import ReplaySource
 from runtime.model.detector import Detector
 from runtime.version import __version__
 
@@ -193,8 +194,11 @@ class Gateway:
         return {one.key: one.columns for one in self._setup.choices}
 
     def overview(self) -> Overview:
-        """Returns how all streams are."""
-        return self.board.overview()
+        """Returns how all streams are; of files that are replayed there is no lag."""
+        found = self.board.overview()
+        if all(isinstance(source, ReplaySource) for source, _ in self._setup.sources):
+            return replace(found, lag_s=float("nan"))
+        return found
 
     def history(self, stream: str) -> StreamHistory | None:
         """Returns the last hours of a stream."""

@@ -144,7 +144,7 @@ def _ends(lasting: object, until: object, now_ns: int, is_set: bool) -> dict[str
         if not is_set:
             raise ConfigError(
                 "`until` of a mute needs a clock that is set, and the gateway's is not. Received: "
-                f"{shown(until)}. Say for how long instead, such as 2h."
+                f"{shown(until)}. Say for how long instead, such as 2h, or set `trust_clock`."
             )
         rest_ns = to_ns(until.strip()) - now_ns
         if rest_ns <= 0:

@@ -109,6 +109,8 @@ class Delivery:
         """What the client has taken, with its running number, in order."""
         self._open: dict[int, int] = {}
         """Publications of each sequence number that have not arrived; in order."""
+        self._before: dict[int, int] = {}
+        """Of each of these the sequence number before it: outputs may be those of many records."""
         self._written = 0
         self._settled = 0
         self._dropped = 0
@@ -131,10 +133,11 @@ class Delivery:
         """
         with self._lock:
             if sequence is not None:
-                self._written = max(self._written, sequence)
                 count = len(lasting) + len(scores)
                 if count:
+                    self._before.setdefault(sequence, self._written)
                     self._open[sequence] = self._open.get(sequence, 0) + count
+                self._written = max(self._written, sequence)
             self._put_lasting(sequence, lasting)
             for one in scores:
                 self._scores.append(_Entry(one, sequence, 0))
@@ -205,7 +208,7 @@ class Delivery:
             self._scores.extend(entries)
             self._score_bytes += sum(_size(entry.publication) for entry in entries)
             if entries:
-                self._open[0] = len(entries)
+                self._open[0], self._before[0] = len(entries), 0
 
     @property
     def acknowledged(self) -> int:
@@ -393,7 +396,8 @@ class Delivery:
         while self._flight and self._flight[0][0] <= published:
             self._arrived(self._flight.popleft()[1])
         first = next(iter(self._open), None)
-        self._settled = max(self._settled, self._written if first is None else first - 1)
+        done = self._written if first is None else self._before[first]
+        self._settled = max(self._settled, done)
 
     def _arrived(self, entry: _Entry) -> None:
         if entry.number:
@@ -407,7 +411,7 @@ class Delivery:
             if left:
                 self._open[sequence] = left
             else:
-                del self._open[sequence]
+                del self._open[sequence], self._before[sequence]
 
 
 def _size(publication: Publication) -> int:

@@ -82,6 +82,8 @@ class LineFile:
         self._kept_bytes = 0
         self._written = 0
         self._acknowledged = 0
+        self._passed = 0
+        """Sequence number of the last batch that was done with."""
         self._dropped = 0
         self._trouble = ""
         self._ended = False
@@ -116,7 +118,7 @@ class LineFile:
         while self._kept_bytes > self._options.kept_bytes and len(self._kept) > 1:
             self._drop()
         if not self._kept:
-            self._acknowledged = self._written
+            self._acknowledged = self._passed = self._written
 
     def tick(self) -> None:
         """Tries again to write what is kept."""
@@ -176,14 +178,20 @@ class LineFile:
             self._trouble = ""
             self._kept.popleft()
             self._kept_bytes -= len(batch.content)
-            self._acknowledged = max(self._acknowledged, batch.sequence - 1)
+            self._pass(batch.sequence)
 
     def _drop(self) -> None:
         batch = self._kept.popleft()
         self._kept_bytes -= len(batch.content)
         self._dropped += batch.lines
         self._torn, self._begun = self._torn or self._begun, False
-        self._acknowledged = max(self._acknowledged, batch.sequence - 1)
+        self._pass(batch.sequence)
+
+    def _pass(self, sequence: int) -> None:
+        """A batch is done with: all before its sequence number is, others may have the same."""
+        if sequence > self._passed:
+            self._acknowledged = max(self._acknowledged, self._passed)
+            self._passed = sequence
 
     def _put(self, batch: _Batch) -> None:
         """Writes all of a batch; what an error leaves of it goes on where that one ended."""

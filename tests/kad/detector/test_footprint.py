@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.protocol.results_file import RESULTS
-from kad.detector.footprint import CHUNK_BYTES, MB, SCORE, chunk_steps, needed
+from kad.detector.footprint import CHUNK_BYTES, EXPORT, MB, SCORE, TRAIN, chunk_steps, needed
 from kad.detectors import detector_class, detector_names
 
 
@@ -37,7 +37,16 @@ def test_every_term_adds_up():
     assert more.score - idle.score == round(4 * MB * (SCORE.state + SCORE.weights))
     rows = needed(rows=1000, inputs=10, weights=0, **{**nothing, "row_numbers": 3})
     assert rows.train - idle.train == 1000 * (10 * 160 + 3 * 4)
-    assert rows.export == idle.export
+    assert rows.export == idle.export + 10 * EXPORT.column
+    trained = needed(rows=0, inputs=0, weights=0, families=2, **nothing)
+    assert trained.train - idle.train == 2 * TRAIN.family
+    assert (trained.export, trained.score) == (idle.export, idle.score)
+
+
+def test_an_ensemble_trains_the_families_of_its_members():
+    """A detector without networks has none."""
+    names = ("gaussian", "memory", "rnn", "vae-lstm", "ensemble")
+    assert [detector_class(name)(["a"]).families for name in names] == [0, 0, 1, 1, 2]
 
 
 @pytest.mark.parametrize("name", detector_names())
@@ -56,9 +65,10 @@ def test_a_chunk_is_within_its_budget_on_any_number_of_channels(name):
 def test_what_is_said_is_what_was_measured():
     """`python -m benchmarks memory` measured at most what was said, and no small part of it."""
     measured = pd.read_csv(RESULTS / "memory_wide.csv")
+    measured = measured[measured["peak_mb"].notna()]
     ratio = measured["peak_mb"] / measured["estimated_mb"]
     assert ratio.max() <= 1
-    assert ratio.min() >= 0.4
+    assert ratio.min() >= 0.7
 
 
 WIDE = """

@@ -26,13 +26,16 @@ function ink(name) {
   return inks[name];
 }
 
+// Buckets that belong together: a stream may be slower than a bucket, and its usual distance is no gap.
 function runs(history) {
+  const known = [];
+  history.high.forEach((high, at) => { if (high != null) known.push(at); });
+  const apart = known.slice(1).map((at, before) => at - known[before]).sort((a, b) => a - b);
+  const usual = 1.5 * (apart[apart.length >> 1] ?? 1);
   const found = [];
-  let run = null;
-  history.high.forEach((high, at) => {
-    if (high == null) { run = null; return; }
-    if (!run) found.push(run = []);
-    run.push(at);
+  known.forEach((at, place) => {
+    if (place && at - known[place - 1] <= usual) found.at(-1).push(at);
+    else found.push([at]);
   });
   return found;
 }

@@ -45,6 +45,18 @@ def test_acknowledged_follows_the_client_and_never_leads():
     assert queue.waiting == 0
 
 
+def test_outputs_of_many_records_count_as_none_until_all_have_arrived():
+    """Their number is that of the last: what lies between it and the one before is theirs."""
+    client = up()
+    queue = Delivery(client)
+    put(queue, 3, [], ["s1 to s3"])
+    put(queue, 9, [], ["s4", "s9"])
+    client.acknowledge(2)
+    assert queue.acknowledged == 3
+    client.acknowledge(1)
+    assert queue.acknowledged == 9
+
+
 def test_outputs_that_say_nothing_are_done_at_once():
     queue = Delivery(up())
     put(queue, 7)
@@ -201,7 +213,7 @@ def test_the_outbox_outlives_the_process():
     put(queue, 2, ["e3 again"])
     assert payloads(client.taken) == ["e2", "e3", "e3 again"]
     client.acknowledge(2)
-    assert queue.acknowledged == 1
+    assert queue.acknowledged == 0  # what came before its first outputs it does not know
     client.acknowledge()
     queue.pump()
     assert queue.acknowledged == 2
@@ -238,7 +250,7 @@ def test_what_has_not_arrived_goes_into_a_snapshot_and_comes_out_of_it_first():
     third = Delivery(up(window=0))
     third.resume(queue.pending())
     client.acknowledge(4)
-    assert queue.acknowledged == 7
+    assert queue.acknowledged == 0
     client.acknowledge()
     assert queue.acknowledged == 8
     assert queue.pending() == b""
