@@ -139,8 +139,9 @@ def channels(wide: pd.DataFrame) -> Iterable[str]:
     numbers = sorted(wide["channels"].unique())
     rows = []
     for detector, cases in wide.groupby("detector", sort=True):
-        cells = [_peaks(cases[cases["channels"] == number]) for number in numbers]
-        rows.append((detector, *cells))
+        by = {number: _peaks(cases[cases["channels"] == number]) for number in numbers}
+        peaks = (f"of {number} {text}" for number, text in by.items() if text)
+        rows.append(f"**{detector}** {' / '.join(peaks)}")
     length = int(wide["rows"].iloc[0])
     return (
         (
@@ -148,7 +149,7 @@ def channels(wide: pd.DataFrame) -> Iterable[str]:
             "channels, one epoch. Peak MB of training, export and scoring, each a process with its "
             "libraries; in brackets what `Detector.memory_needed` says beforehand."
         ),
-        table(("detector", *(f"{number} channels" for number in numbers)), rows),
+        "; ".join(rows) + ".",
     )
 
 
