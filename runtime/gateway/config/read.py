@@ -19,6 +19,7 @@ from runtime.gateway.config.options import (
 from runtime.gateway.config.payload_table import payload_options
 from runtime.gateway.mqtt.options import BrokerOptions
 from runtime.gateway.payloads.options import PayloadOptions
+from runtime.gateway.payloads.topics import TopicTemplate
 from runtime.gateway.rules.floods import FloodRules
 from runtime.gateway.sinks.csv import CSVOptions
 from runtime.gateway.sinks.home_assistant import HomeAssistantOptions
@@ -176,7 +177,7 @@ def read_config(path: str | Path) -> Config:
         floods=build(FloodRules, _table(raw, "floods"), "[floods]") if "floods" in raw else None,
         brokers={
             **({"": _table(raw, "broker")} if "broker" in raw else {}),
-            **_table(raw, "brokers"),
+            **_brokers(_table(raw, "brokers")),
         },
         models=models,
         sources=[_source(table, number) for number, table in enumerate(_tables(raw, "source"), 1)],
@@ -208,6 +209,8 @@ def _check(config: Config) -> None:
     for sink in config.sinks:
         if sink.kind in ("mqtt", "thingsboard"):
             config.broker(sink.broker)
+    if config.commands.topic:
+        config.broker(config.commands.broker)
 
 
 def _located(model: ModelOptions, folder: Path) -> ModelOptions:
@@ -246,14 +249,20 @@ def _source(table: Mapping[str, Any], number: int) -> SourceConfig:
     names = {f.name for f in dataclasses.fields(_SourceKeys)}
     keys = build(_SourceKeys, {k: v for k, v in table.items() if k in names}, where)
     rest = {k: v for k, v in table.items() if k not in names}
-    return SourceConfig(keys=keys, payload=payload_options(rest, where))
+    payload = payload_options(rest, where)
+    for topic in payload.topics:
+        try:
+            TopicTemplate(topic)
+        except ConfigError as error:
+            raise ConfigError(f"`topics` in {where} of the configuration: {error}") from error
+    return SourceConfig(keys=keys, payload=payload)
 
 
 def _sink(table: Mapping[str, Any], number: int, gateway: str) -> SinkConfig:
     where = f"[[sink]] {number}"
     rest = dict(table)
     kind = rest.pop("kind", None)
-    name, broker = str(rest.pop("name", kind)), str(rest.pop("broker", ""))
+    name, broker = rest.pop("name", kind), rest.pop("broker", "")
     readers = {
         "mqtt": _mqtt_sink,
         "thingsboard": _thingsboard,
@@ -261,11 +270,16 @@ def _sink(table: Mapping[str, Any], number: int, gateway: str) -> SinkConfig:
         "csv": _lines,
         "line-protocol": _lines,
     }
-    if kind not in readers:
+    if not isinstance(kind, str) or kind not in readers:
         raise ConfigError(
             f"`kind` in {where} of the configuration must be one of {', '.join(readers)}. "
             f"Received: {kind!r}."
         )
+    for key, value in (("name", name), ("broker", broker)):
+        if not isinstance(value, str):
+            raise ConfigError(
+                f"`{key}` in {where} of the configuration must be text. Received: {value!r}."
+            )
     publishing = build(Publishing, _taken(rest, Publishing), where)
     return readers[kind](rest, where, gateway, kind, name, broker, publishing)
 
@@ -336,6 +350,15 @@ def _table(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if not isinstance(table, Mapping):
         raise ConfigError(f"[{name}] of the configuration must be a table. Received: {table!r}.")
     return table
+
+
+def _brokers(tables: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    for name, table in tables.items():
+        if not isinstance(table, Mapping):
+            raise ConfigError(
+                f"[brokers.{name}] of the configuration must be a table. Received: {table!r}."
+            )
+    return tables
 
 
 def _tables(raw: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:

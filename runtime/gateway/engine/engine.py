@@ -262,6 +262,7 @@ class Engine:
             self._tell(self._notices.silent(name, self._now_ns), made)
         for name in last.evicted:
             self._evict(sequence, name, made)
+        self._tell(self._notices.unmuted(), made)
         return self._outputs(made)
 
     def _wait(self, parts: Iterable[Mapping[str, Any]]) -> None:

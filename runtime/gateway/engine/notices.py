@@ -52,6 +52,8 @@ class Notices:
         self._known: dict[str, _Known] = {}
         self._others: dict[str, EventNotice] = {}
         """Open events of limits and sensors that were told, by id: the last notice of each."""
+        self._muted: dict[str, EventNotice] = {}
+        """Those that were not, for a mute: told when it ends, where they go on."""
 
     def of(self, group: Group, stepped: Stepped) -> Iterator[EventNotice]:
         """Yields what there is to say of what steps did."""
@@ -96,7 +98,8 @@ class Notices:
     def silent(self, name: str, time_ns: int) -> Iterator[EventNotice]:
         """Yields what there is to say of a stream that no longer speaks."""
         identity = event_id(name, "silent", time_ns)
-        if self._may_tell(identity, name, (), time_ns):
+        told = self._may_tell(identity, name, (), time_ns)
+        if told is not False:
             notice = EventNotice(
                 id=identity,
                 stream=name,
@@ -108,6 +111,9 @@ class Notices:
                 severity=math.nan,
                 text=f"{name} brings nothing any more.",
             )
+            if told is None:
+                self._muted[identity] = notice
+                return
             self._others[identity] = notice
             yield notice
 
@@ -118,6 +124,11 @@ class Notices:
     def _end_of(
         self, name: str, kind: EventKind, time_ns: int | None, text: str
     ) -> Iterator[EventNotice]:
+        self._muted = {
+            identity: notice
+            for identity, notice in self._muted.items()
+            if notice.stream != name or notice.kind != kind
+        }
         for identity, notice in list(self._others.items()):
             if notice.stream == name and notice.kind == kind:
                 del self._others[identity]
@@ -141,13 +152,31 @@ class Notices:
     def state(self) -> dict[str, Any]:
         """Returns everything that `restore` needs, for JSON."""
         known = {name: asdict(one) for name, one in self._known.items()}
-        return {"known": known, "others": [_json_of(one) for one in self._others.values()]}
+        return {
+            "known": known,
+            "others": [_json_of(one) for one in self._others.values()],
+            "muted": [_json_of(one) for one in self._muted.values()],
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continues from `state`."""
         known = {name: _Known(**one) for name, one in state["known"].items()}
-        others = [_notice_of(raw) for raw in state["others"]]
-        self._known, self._others = known, {notice.id: notice for notice in others}
+        others, muted = (
+            {raw["id"]: _notice_of(raw) for raw in state[name]} for name in ("others", "muted")
+        )
+        self._known, self._others, self._muted = known, others, muted
+
+    def unmuted(self) -> Iterator[EventNotice]:
+        """Yields the events of limits and sensors whose mute has ended, while they go on."""
+        for identity, notice in list(self._muted.items()):
+            names = [channel.name for channel in notice.channels]
+            told = self._may_tell(identity, notice.stream, names, notice.start_ns)
+            if told is None:
+                continue
+            del self._muted[identity]
+            if told:
+                self._others[identity] = notice
+                yield notice
 
     def _say(
         self, name: str, group: Group, stepped: Stepped, happening: Happening
@@ -237,13 +266,15 @@ class Notices:
         expected: float,
     ) -> Iterator[EventNotice]:
         is_told = identity in self._others
+        is_muted = identity in self._muted and change.phase != "end"
         if change.phase == "start":
             told = self._may_tell(identity, change.stream, [change.channel], change.start_ns)
-            is_told = bool(told)
+            is_told, is_muted = bool(told), told is None
         elif change.phase == "end":
             self._others.pop(identity, None)
+            self._muted.pop(identity, None)
             self._ended(identity)
-        if is_told:
+        if is_told or is_muted:
             notice = EventNotice(
                 id=identity,
                 stream=change.stream,
@@ -262,6 +293,9 @@ class Notices:
                 text=text,
                 model=group.detector.metadata.identity,
             )
+            if is_muted:
+                self._muted[identity] = replace(notice, phase="start")
+                return
             if change.phase != "end":
                 self._others[identity] = notice
             yield notice

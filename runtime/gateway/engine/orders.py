@@ -122,14 +122,16 @@ class Orders:
         raw = command.to_json()
         holds = command.threshold is not None or command.false_alarms is not None
         given: dict[str, float] = {}
-        for group in self._meant(command.streams):
-            severity = _severity(raw, group)
+        groups = self._meant(command.streams)
+        self._keep(raw, holds=holds)
+        for group in groups:
             for name in group.names:
                 if matches(command.streams, name):
+                    # One that is taken back may uncover another that still holds.
+                    found = self.threshold_of(name, group)
                     own = group.settings.thresholds.get(name, group.settings.threshold)
-                    given[name] = own if severity is None else severity
+                    given[name] = own if found is None else found
                     group.bank.set_threshold(group.place(name), given[name])
-        self._keep(raw, holds=holds)
         return given
 
     def _limit(self, command: LimitsCommand, groups: Sequence[Group] | None) -> None:

@@ -15,8 +15,6 @@ from runtime.gateway.operate.logs import Log
 
 __all__ = ["Keeper"]
 
-_LOOK_S = 0.02
-
 Parts = Sequence[tuple[str, bytes]]
 
 
@@ -43,7 +41,6 @@ class Keeper:
         self._snapshots, self._journal, self._aside = snapshots, journal, aside
         self._families, self._say = families, say
         self._thread: threading.Thread | None = None
-        self._until_s = 0.0
         self.trouble = ""
         """Why the last snapshot could not be written; empty: it was."""
         self.written = 0

@@ -1,7 +1,6 @@
 """The keeper: snapshots beside the scoring."""
 
 import errno
-import threading
 
 import pytest
 
@@ -31,8 +30,8 @@ def rig(tmp_path):
     return keeper, journal, aside, disk, said
 
 
-def keep(keeper, sequence, put_aside=(), **options):
-    keeper.keep(sequence, [("engine", b"x")], dict(put_aside), {"version": "0"}, **options)
+def keep(keeper, sequence, put_aside=()):
+    keeper.keep(sequence, [("engine", b"x")], dict(put_aside), {"version": "0"})
     keeper.finish(10)
 
 
@@ -72,23 +71,3 @@ def test_a_disk_that_refuses_is_said_and_the_next_one_is_written(rig):
     assert keeper.trouble == ""
     assert keeper.written == 2
     assert said.kinds() == ["snapshot"]
-
-
-def test_a_snapshot_waits_until_the_sinks_have_all_before_it(rig):
-    """After a start from it, nothing before it is made again."""
-    keeper, *_ = rig
-    done = threading.Event()
-    keeper.keep(5, [("engine", b"x")], {}, {}, settled=done.is_set, wait_s=30)
-    keeper.finish(0.1)
-    assert keeper.busy
-    assert keeper.written == 0
-    done.set()
-    keeper.finish(10)
-    assert keeper.written == 1
-
-
-def test_a_sink_that_never_settles_is_not_waited_for_for_ever(rig):
-    """A journal that is never released would fill the disk."""
-    keeper, *_ = rig
-    keep(keeper, 5, settled=lambda: False, wait_s=0.05)
-    assert keeper.written == 1

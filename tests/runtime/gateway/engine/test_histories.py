@@ -1,0 +1,115 @@
+"""Whatever happens, in whatever parts: the same scores and events."""
+
+import re
+from itertools import pairwise
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from runtime.gateway.engine.aside import Aside
+from runtime.gateway.engine.engine import Engine
+from runtime.gateway.engine.group import Group
+from runtime.gateway.engine.settings import EngineSettings
+from runtime.gateway.engine.swap import warm_up
+from runtime.gateway.records import Record
+from toys.engines import Collected, detector
+from toys.histories import MODELS, histories, settings_of
+
+AGAIN = re.compile("warms? up again")
+LIBRARY = {detector(name).metadata.identity: detector(name) for name in MODELS}
+
+
+def engine(folder, history, said):
+    """With a journal: what comes behind a record is not read before it."""
+    return Engine(
+        LIBRARY,
+        settings_of("gaussian", 0, reorder=2),
+        aside=Aside(folder / "aside"),
+        trouble=lambda kind, text: said.append((kind, text)),
+        history=lambda after, upto: [one for one in history if after < one[0] <= upto],
+    )
+
+
+class Everything(Collected):
+    """Also answers, and what changed of streams, by stream."""
+
+    def __init__(self):
+        super().__init__()
+        self.others = {}
+
+    def add(self, outputs):
+        super().add(outputs)
+        for kind in ("states", "online", "running", "answers"):
+            for name, *what in getattr(outputs, kind):
+                self.others.setdefault((kind, name), []).append(what)
+        for name in outputs.gone:
+            self.others.setdefault(("gone", name), []).append(1)
+        return self
+
+    def equals(self, other):
+        assert super().equals(other)
+        assert self.others == other.others
+        return True
+
+
+def run(running, history):
+    found = Everything()
+    for outputs in running.apply(history):
+        found.add(outputs)
+    return found
+
+
+def prepare(running, history, upto):
+    """Warms the model of the next settings up beside the old one, as the swapper does."""
+    for sequence, record in history:
+        if sequence > running.sequence and record.settings is not None:
+            one = EngineSettings.from_json(record.settings).models["gaussian"]
+            if one.identity == running.groups["gaussian"].detector.metadata.identity:
+                return
+            group = Group("gaussian", LIBRARY[one.identity], one)
+            seen = [pair for pair in history if pair[0] <= min(upto, running.sequence)]
+            last = warm_up(group, seen, dict(running.registry))
+            running.prepared[one.identity] = (group, max(last, 0))
+            return
+
+
+@settings(
+    deadline=None,
+    max_examples=30,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(history=histories(), data=st.data())
+def test_any_split_and_any_restart_give_the_same(history, data, tmp_path_factory):
+    """People, reloads, swaps, evictions: one by one, all at once, over snapshots and replays."""
+    folder, said = tmp_path_factory.mktemp("engine"), []
+    one_by_one, alone = engine(folder / "a", history, said), Everything()
+    for pair in history:
+        for outputs in one_by_one.apply([pair]):
+            alone.add(outputs)
+    assert run(engine(folder / "b", history, said), history).equals(alone)
+
+    cuts = sorted({0, len(history), *data.draw(st.lists(st.integers(0, len(history)), max_size=4))})
+    running, over = engine(folder / "c", history, said), Everything()
+    for first, last in pairwise(cuts):
+        if data.draw(st.booleans()):
+            prepare(running, history, data.draw(st.integers(0, len(history))))
+        for outputs in running.apply(history[first:last]):
+            over.add(outputs)
+        parts = list(running.snapshot())
+        # What came after the snapshot is lost with the process, and comes again from the journal.
+        for _ in running.apply(history[last : last + 3]):
+            pass
+        running = engine(folder / "c", history, said)
+        running.restore(parts)
+        assert running.sequence == (history[last - 1][0] if last else 0)
+    assert over.equals(alone)
+    assert all(AGAIN.search(text) for _, text in said)
+
+
+@pytest.mark.parametrize("number", range(10))
+def test_settings_are_the_same_after_json(number):
+    """A restart compares them with those of the configuration."""
+    made = settings_of("gaussian", number)
+    record = Record.decode(Record(settings=made.to_json()).encode())
+    assert EngineSettings.from_json(record.settings).to_json() == made.to_json()
