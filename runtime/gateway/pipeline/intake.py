@@ -108,6 +108,7 @@ class Intake:
             )
             for key, model in roster.models.items()
         }
+        self._widths = {key: len(model.columns) for key, model in roster.models.items()}
         self._held: dict[str, dict[str, float]] = {}
         self._touched: dict[str, set[str]] = {key: set() for key in roster.models}
 
@@ -191,7 +192,7 @@ class Intake:
             reading = reading._replace(values=dict(held))
         assembly = self._assemblies[choice.key]
         rows = assembly.add(reading, now_s)
-        if len(rows) != 1 or len(reading.values) != len(choice.columns):
+        if len(rows) != 1 or len(reading.values) != self._widths[choice.key]:
             self._touched[choice.key].add(reading.stream)
         into.add(choice.key, rows)
 
