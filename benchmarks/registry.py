@@ -105,6 +105,11 @@ BENCHMARKS = {
         "benchmarks.cost.report",
         "Long series in a report: seconds to write it, its size, how fast a browser is with it.",
     ),
+    "gateway": Entry(
+        "benchmarks.gateway.throughput",
+        "1,000 streams at 1 Hz through broker and gateway, then as many as it keeps up with.",
+        ("detector", "minutes"),
+    ),
     "parity": Entry(
         "benchmarks.parity.backends",
         "The largest gap between the backends and ONNX.",

@@ -6,7 +6,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,7 +22,7 @@ from runtime.gateway.payloads.options import PayloadOptions
 from runtime.gateway.pipeline.board import Board
 from runtime.gateway.pipeline.intake import Gathered, Intake
 from runtime.gateway.pipeline.models import ModelChoice, Roster
-from runtime.gateway.protocols import Publication, Subscription
+from runtime.gateway.protocols import Publication
 from runtime.gateway.records import Record
 from runtime.gateway.samples import Message
 from runtime.gateway.sinks.mqtt import MQTTSink, MQTTSinkOptions
@@ -38,23 +38,22 @@ _TICKS = 10
 class _Client:
     """Takes all, and has it acknowledged at once."""
 
-    published = waiting = 0
-    connections, trouble = 1, ""
+    connections, trouble, waiting = 1, "", 0
+
+    def __init__(self) -> None:
+        self.published = 0
 
     def connect(self) -> None:
         """Nothing."""
 
-    def receive(self, most: int, wait_s: float) -> list[Message]:
+    def receive(self, most: int, wait_s: float) -> Sequence[Message]:
         """Nothing comes."""
         return []
 
-    def ack(self, messages: object) -> None:
+    def ack(self, messages: Sequence[Message]) -> None:
         """Nothing."""
 
-    def subscribe(self, subscriptions: list[Subscription]) -> None:
-        """Nothing."""
-
-    def publish(self, publications: list[Publication]) -> int:
+    def publish(self, publications: Sequence[Publication]) -> int:
         """Takes them."""
         self.published += len(publications)
         return self.published
@@ -131,7 +130,7 @@ class _Parts:
             {meta.identity: detector},
             EngineSettings(models={"m": settings}),
             aside=Aside(folder),
-            trouble=lambda kind, text: sys.stderr.write(f"{kind}: {text}\n"),
+            trouble=_say,
         )
         self.board = Board(
             "gw",
@@ -176,6 +175,10 @@ class _Parts:
 
     def _score(self, record: Record) -> list[Any]:
         return list(self.engine.apply([(self.sequence, record)]))
+
+
+def _say(kind: str, text: str) -> None:
+    sys.stderr.write(f"{kind}: {text}\n")
 
 
 def main() -> None:

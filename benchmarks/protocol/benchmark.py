@@ -32,6 +32,8 @@ class Options(Effort):
     seeds: int = 3
     column: str = "score"
     """Of NAB: what the alarm policy thresholds, `score` or `severity`."""
+    minutes: int = 0
+    """Of the gateway: how long a run is; 0: half of one."""
     recipes: bool = False
     """Of NAB: let halves choose scoring options, too."""
 

@@ -92,6 +92,7 @@ class Board:
                 self.history.forget(name)
                 self.events.forget(name)
             self._rates.append((time.monotonic(), count))
+            self._trim_rates()
         if outputs.events:
             self.events.add([self._worded(notice) for notice in outputs.events])
             for notice in outputs.events:
@@ -109,9 +110,7 @@ class Board:
         extra = self._extra
         with self._lock:
             newest, silent = list(self._newest.items()), set(self._silent)
-            now = time.monotonic()
-            while self._rates and now - self._rates[0][0] > _RATE_S:
-                self._rates.popleft()
+            now = self._trim_rates()
             span = max(now - self._rates[0][0], 1.0) if self._rates else 1.0
             rate = sum(count for _, count in self._rates) / span
         lag = time.time() - self.newest_ns / 1e9 if self.newest_ns else float("nan")
@@ -184,6 +183,13 @@ class Board:
             for name, one in zip(rows.names, severity, strict=True):
                 self._families.stream_severity.of(name).set(one)
         self.newest_ns = max(self.newest_ns, max(times, default=0))
+
+    def _trim_rates(self) -> float:
+        """Forgets counts of before the last minute; returns the time now."""
+        now = time.monotonic()
+        while self._rates and now - self._rates[0][0] > _RATE_S:
+            self._rates.popleft()
+        return now
 
     def _missing(self, rows: ScoredRows, step: int) -> int:
         """Returns how many rows never came at a step, or before one that warms up again."""

@@ -47,6 +47,8 @@ _LOOK_S = 0.2
 _END_S = 4.5
 _DRAIN_S, _SNAPSHOT_S = 1.0, 1.0
 _EXTEND_S = 60.0
+_AGAIN_S = 15.0
+"""Behind a snapshot that failed, the next."""
 _WEEK_S = 604_800.0
 
 
@@ -252,6 +254,8 @@ class Gateway:
                 )
         if replayed:
             self._say.info("replay", "Rows were scored again from the journal.", rows=replayed)
+            # Who falls again before the next one is due has no more to score than now.
+            self._next_snapshot_s = time.monotonic()
         self._make_reader()
         wanted = self._setup.settings
         if _apart_from_warming(self.engine.settings).to_json() != wanted.to_json():
@@ -374,8 +378,12 @@ class Gateway:
             families.events_budget.of(key).set(promised)
 
     def _snapshot_if_due(self, engine: Engine) -> None:
-        if time.monotonic() >= self._next_snapshot_s and not self._keeper.busy:
-            self._next_snapshot_s = time.monotonic() + self._setup.journal.snapshot_s
+        now, every_s = time.monotonic(), self._setup.journal.snapshot_s
+        due_s = self._next_snapshot_s
+        if self._keeper.trouble:
+            due_s += min(0.0, _AGAIN_S - every_s)
+        if now >= due_s and not self._keeper.busy:
+            self._next_snapshot_s = now + every_s
             self._keep(engine)
 
     def _keep(self, engine: Engine) -> None:

@@ -109,6 +109,7 @@ class Intake:
             )
             for key, model in roster.models.items()
         }
+        self._widths = {key: len(model.columns) for key, model in roster.models.items()}
         self._held: dict[str, dict[str, float]] = {}
         self._touched: dict[str, set[str]] = {key: set() for key in roster.models}
 
@@ -203,7 +204,8 @@ class Intake:
         self._roster.number(reading.stream)
         assembly = self._assemblies[choice.key]
         rows = assembly.add(reading, now_s)
-        if len(rows) != 1 or len(reading.values) != len(choice.columns) or self._options.hold:
+        is_part = len(rows) != 1 or len(reading.values) != self._widths[choice.key]
+        if is_part or self._options.hold:
             self._touched[choice.key].add(reading.stream)
         into.add(choice.key, rows)
 

@@ -144,16 +144,15 @@ def test_a_full_disk_is_said_scoring_goes_on_and_nothing_is_lost(field, mount):
 
 
 def test_a_read_only_state_folder_is_said_and_scoring_goes_on(field, mount):
-    """Also where it is so from the start: what lies there is replayed."""
+    """From the start, with what an earlier life left there; it is written when it can be."""
     state = field.gateway.state
     state.mkdir()
     inner = field.folder / "inner"
     inner.mkdir()
     mount(state, "--bind", inner)
     field.begin()
-    subprocess.run(["mount", "-o", "remount,ro,bind", state], check=True)
-    field.waits_for("Read-only file system")
     field.gateway.end(signal.SIGKILL)
+    subprocess.run(["mount", "-o", "remount,ro,bind", state], check=True)
     field.gateway.start()
     field.waits_for("Read-only file system")
     field.more()
@@ -205,10 +204,10 @@ def test_a_broker_that_refuses_is_said_until_it_takes(field):
     config.write_text(open_to_all.replace("allow_anonymous true", "allow_anonymous false"))
     field.broker.start()
     field.gateway.start()
-    field.waits_for("not authorised")
+    field.waits_for("not authorized")
     time.sleep(2.0)
     assert field.gateway.code is None
-    assert field.gateway.said().count("not authorised") <= 2
+    assert field.gateway.said().count("not authorized") <= 2
     field.broker.stop()
     config.write_text(open_to_all)
     field.broker.start()
