@@ -167,6 +167,7 @@ class Gateway:
             if self._failures:
                 break
         self._end(threads)
+        self._say.info("end", "The gateway has ended.", sequence=self.engine.sequence)
         for name, error in self._failures:
             self._say.error("worker", f"The {name} failed: {type(error).__name__}: {error}")
         return 1 if self._failures else 0
@@ -359,6 +360,8 @@ class Gateway:
             families.connected.of(sink.name).set(not sink.trouble)
             dropped = families.dropped.of(f"sink {sink.name}")
             dropped.inc(max(0, sink.dropped - dropped.value))
+            lost = families.dropped.of(f"outbox {sink.name}")
+            lost.inc(max(0, getattr(sink, "lost", 0) - lost.value))
         for worker in self.watchdog.workers:
             families.standing.of(worker.name).set(worker.idle_s)
         self._count_streams()

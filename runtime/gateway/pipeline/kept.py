@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime.errors import InputError
+from runtime.errors import InputError, KadError
 from runtime.gateway.config.options import JournalOptions
 from runtime.gateway.engine.aside import Aside
 from runtime.gateway.engine.engine import Engine
@@ -48,13 +48,17 @@ class Kept:
         newest = snapshots.load()
         start = newest.newest + 1 if newest else 1
         opened = None
-        if journal:
-            opened = Journal.open(
-                folder / JOURNAL,
-                max_bytes=options.max_mb * 2**20,
-                full=options.when_full,
-                start=start,
-            )
+        try:
+            if journal:
+                opened = Journal.open(
+                    folder / JOURNAL,
+                    max_bytes=options.max_mb * 2**20,
+                    full=options.when_full,
+                    start=start,
+                )
+        except KadError:
+            snapshots.close()
+            raise
         return cls(
             folder=folder,
             snapshots=snapshots,
