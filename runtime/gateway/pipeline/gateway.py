@@ -347,7 +347,9 @@ class Gateway:
         """What is done once a second, in the main thread."""
         self._clocks.check()
         self.every_second()
-        silent, evicted = self._speakers.check(time.monotonic())
+        silent, evicted = self._speakers.check(
+            time.monotonic(), is_deaf=any(source.trouble for source, _ in self._setup.sources)
+        )
         if silent:
             self.controls.silent(silent)
             self._say.warning("silent", f"{len(silent)} streams fell silent, as {silent[0]}.")
