@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,13 +10,14 @@ import numpy as np
 from runtime.errors import InputError, ModelFileError
 from runtime.gateway.engine.aside import Aside
 from runtime.gateway.engine.group import Group, Stepped
-from runtime.gateway.engine.notices import Notices, flood_notice, gateway_notice
+from runtime.gateway.engine.made import Made
+from runtime.gateway.engine.notices import gateway_notice
 from runtime.gateway.engine.orders import Orders
 from runtime.gateway.engine.settings import EngineSettings, ModelSettings
 from runtime.gateway.engine.swap import History, placed, swap_notice, warm_up
-from runtime.gateway.outputs import EventNotice, Outputs, ScoredRows
+from runtime.gateway.engine.telling import Telling
+from runtime.gateway.outputs import Outputs
 from runtime.gateway.records import NewStream, Record, Rows
-from runtime.gateway.rules.floods import FloodRules, Floods
 from runtime.gateway.rules.silence import Presence
 from runtime.gateway.samples import Quality
 from runtime.model.detector import Detector
@@ -39,19 +40,6 @@ _STREAMS_A_PART = 64
 _UNSOUND = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 """What comes of reading data of another version."""
 _MUTED = np.uint16(Quality.MUTED)
-
-
-@dataclass(slots=True)
-class _Made:
-    """What one call has led to so far."""
-
-    scored: list[ScoredRows]
-    events: list[EventNotice]
-    states: list[tuple[str, bool, int]]
-    online: list[tuple[str, bool]]
-    gone: list[str]
-    answers: list[tuple[str, str]]
-    running: list[tuple[str, bool]]
 
 
 class Engine:
@@ -87,14 +75,8 @@ class Engine:
         self.settings = settings
         self._make_groups()
         self.orders = Orders(self.groups)
-        self._floods = None if settings.floods is None else Floods(FloodRules(**settings.floods))
         self._presence = Presence()
-        self._notices = Notices(
-            settings.update_severity, may_tell=self._may_tell, ended=self._event_ended
-        )
-        self._open: dict[str, set[str]] = {}
-        """Ids of the events that were told and go on, by stream."""
-        self._summaries: list[EventNotice] = []
+        self._telling = Telling(settings, self.orders.mutes)
         self.registry: dict[int, NewStream] = {}
         """All streams that were ever heard of, by number."""
         self.streams: dict[str, NewStream] = {}
@@ -118,7 +100,7 @@ class Engine:
         waiting: list[tuple[int, Record]] = []
         for sequence, record in records:
             # Where a mute runs out or a flood begins, it does so at the same record in a replay.
-            is_timed = self.orders.is_timed or self._floods is not None
+            is_timed = self.orders.is_timed or self._telling.counts_floods
             is_alone = not record.is_rows_alone or is_timed
             if is_alone and waiting:
                 yield self._take(waiting)
@@ -132,10 +114,10 @@ class Engine:
 
     def flush(self) -> Outputs:
         """Scores what is held for late rows and closes nothing: the data may go on."""
-        made = _Made([], [], [], [], [], [], [])
+        made = Made()
         for group in self.groups.values():
             self._scored(group, group.flush(), made)
-        return self._outputs(made)
+        return made.outputs(self.sequence)
 
     def snapshot(self) -> Iterator[tuple[str, bytes]]:
         """Yields the whole state in parts: a name, and bytes."""
@@ -145,11 +127,9 @@ class Engine:
             "put_aside": self.put_aside,
             "acknowledged": self.acknowledged,
             "parts": list(self.parts.values()),
-            "notices": self._notices.state(),
+            **self._telling.state(),
             "orders": self.orders.state(),
-            "floods": None if self._floods is None else self._floods.state(),
             "presence": self._presence.state(),
-            "open": {name: sorted(ids) for name, ids in self._open.items()},
             "watch": {key: group.watch.state() for key, group in self.groups.items()},
             "sequence": self.sequence,
         }
@@ -199,11 +179,9 @@ class Engine:
     def _restore_others(self, state: Mapping[str, Any]) -> None:
         """Takes what is known beside the scores; what cannot be used is said, and lost alone."""
         each: dict[str, Callable[[Any], None]] = {
-            "notices": self._notices.restore,
+            **self._telling.restorers(),
             "presence": self._presence.restore,
-            "open": self._restore_open,
             "watch": self._restore_watch,
-            "floods": self._restore_floods,
             "orders": self.orders.restore,
         }
         for name, restore in each.items():
@@ -215,17 +193,10 @@ class Engine:
                     f"What was kept of {name} cannot be used and is lost: {type(error).__name__}.",
                 )
 
-    def _restore_open(self, state: Any) -> None:
-        self._open = {str(name): set(ids) for name, ids in state.items()}
-
     def _restore_watch(self, state: Any) -> None:
         for key, watched in state.items():
             if key in self.groups:
                 self.groups[key].watch.restore(watched)
-
-    def _restore_floods(self, state: Any) -> None:
-        if self._floods is not None and state is not None:
-            self._floods.restore(state)
 
     def _begin_missing(self) -> None:
         """Begins streams anew whose state is gone: they warm up again."""
@@ -237,7 +208,7 @@ class Engine:
                 self._trouble("state", f"{len(lost)} streams of {key} warm up again, as {lost[0]}.")
 
     def _take(self, records: Sequence[tuple[int, Record]]) -> Outputs:
-        made = _Made([], [], [], [], [], [], [])
+        made = Made()
         sequence, last = records[-1]
         self.sequence, self._now_ns = sequence, last.time_ns
         for _, record in records:
@@ -247,7 +218,9 @@ class Engine:
             if record.started:
                 self.orders.mutes.recover(wall_ns)
                 # Whoever reads states may have missed some, or keeps none.
-                made.states += [(name, name in self._open, record.time_ns) for name in self.streams]
+                made.states += [
+                    (name, name in self._telling, record.time_ns) for name in self.streams
+                ]
             self.orders.advance(record.elapsed_s, wall_ns)
         if not last.is_rows_alone:
             self._change(last, made)
@@ -259,11 +232,11 @@ class Engine:
             self._push(key, some, made)
         for name in self._presence.fell_silent(last.silent):
             made.online.append((name, False))
-            self._tell(self._notices.silent(name, self._now_ns), made)
+            self._telling.take(self._telling.notices.silent(name, self._now_ns), made)
         for name in last.evicted:
             self._evict(sequence, name, made)
-        self._tell(self._notices.unmuted(), made)
-        return self._outputs(made)
+        self._telling.take(self._telling.notices.unmuted(), made)
+        return made.outputs(self.sequence)
 
     def _wait(self, parts: Iterable[Mapping[str, Any]]) -> None:
         """Takes note of what waits now of streams."""
@@ -273,7 +246,7 @@ class Engine:
             if one["rows"] or one.get("held"):
                 self.parts[place] = one
 
-    def _change(self, record: Record, made: _Made) -> None:
+    def _change(self, record: Record, made: Made) -> None:
         """Takes what comes before the rows of a record."""
         if record.settings is not None:
             self._reconfigure(EngineSettings.from_json(record.settings), made)
@@ -300,16 +273,13 @@ class Engine:
             else:
                 made.answers.append(self.orders.take(command))
 
-    def _reconfigure(self, settings: EngineSettings, made: _Made) -> None:
+    def _reconfigure(self, settings: EngineSettings, made: Made) -> None:
         """Takes other settings; streams go on, but where their model or grid is another."""
-        before, self.settings = self.settings, settings
-        self._notices.rise = settings.update_severity
-        if settings.floods != before.floods:
-            rules = settings.floods
-            self._floods = None if rules is None else Floods(FloodRules(**rules))
+        self.settings = settings
+        self._telling.reconfigure(settings)
         for key in [key for key in self.groups if key not in settings.models]:
             for name in self.groups[key].names:
-                self._end_all(self.groups[key], name, "its model is gone", made)
+                self._telling.end_all(self.groups[key], name, "its model is gone", made)
                 made.gone.append(name)
                 self._presence.gone([name])
             del self.groups[key]
@@ -346,7 +316,7 @@ class Engine:
             return None
         return Group(key, detector, settings)
 
-    def _succeed(self, old: Group, new: Group, made: _Made) -> Group:
+    def _succeed(self, old: Group, new: Group, made: Made) -> Group:
         """Lets a group take over from another: warm where the journal has their rows."""
         one, identity = new.settings, new.detector.metadata.identity
         seen = one.warmed_from - 1
@@ -372,12 +342,12 @@ class Engine:
                 )
                 return old
         for name in old.names:
-            self._tell(self._notices.end(old, name), made)
+            self._telling.take(self._telling.notices.end(old, name), made)
         if new.settings.extras == old.settings.extras and _same_channels(new, old):
             new.watch.restore(old.watch.state())
         else:
             for name in old.names:
-                self._end_others(name, "another model took over", made)
+                self._telling.end_others(name, None, "another model took over", made)
         self._own_thresholds(new, new.names)
         lacking = [name for name in old.names if name not in new]
         if lacking:
@@ -415,7 +385,7 @@ class Engine:
             self._trouble("state", f"{name} warms up again: what it had learnt is gone.")
         self._add(group.key, [name])
 
-    def _move(self, stream: NewStream, made: _Made) -> None:
+    def _move(self, stream: NewStream, made: Made) -> None:
         """Takes a stream from the model that it had before, where that was another one."""
         old = self.streams.get(stream.name)
         if old is None or old.model == stream.model:
@@ -423,7 +393,7 @@ class Engine:
         self.put_aside.pop(stream.name, None)
         group = self.groups.get(old.model)
         if group is not None and stream.name in group:
-            self._end_all(group, stream.name, "another model scores it", made)
+            self._telling.end_all(group, stream.name, "another model scores it", made)
             group.remove(stream.name)
 
     def _add(self, key: str, names: Sequence[str]) -> None:
@@ -439,11 +409,11 @@ class Engine:
             if own is not None:
                 group.bank.set_threshold(group.place(name), own)
 
-    def _evict(self, sequence: int, name: str, made: _Made) -> None:
+    def _evict(self, sequence: int, name: str, made: Made) -> None:
         group = self._group_of(name)
         if group is None or name not in group:
             return
-        self._end_all(group, name, "it is no longer heard", made)
+        self._telling.end_all(group, name, "it is no longer heard", made)
         self._presence.gone([name])
         try:
             self._aside.put(name, sequence, group.snapshot([name]))
@@ -453,19 +423,11 @@ class Engine:
         self.put_aside[name] = sequence
         group.remove(name)
 
-    def _end_all(self, group: Group, name: str, why: str, made: _Made) -> None:
-        """Ends the events of a stream that is let go of."""
-        self._tell(self._notices.end(group, name), made)
-        self._end_others(name, why, made)
-
-    def _end_others(self, name: str, why: str, made: _Made) -> None:
-        self._tell(self._notices.end_others(name, None, why), made)
-
     def _group_of(self, name: str) -> Group | None:
         stream = self.streams.get(name)
         return self.groups.get(stream.model) if stream else None
 
-    def _push(self, key: str, some: Sequence[Rows], made: _Made) -> None:
+    def _push(self, key: str, some: Sequence[Rows], made: Made) -> None:
         group = self.groups.get(key)
         if group is None:
             self._trouble("model", f"Rows of the model {key} are left out: it is not there.")
@@ -473,27 +435,43 @@ class Engine:
         joined = self._introduced(some[0] if len(some) == 1 else _joined(key, some))
         self._have(group, joined)
         places, times_ns, values, quality = placed(group, joined, self.registry)
-        pushed = group.push(places, times_ns, values, quality)
+        try:
+            pushed = group.push(places, times_ns, values, quality)
+        except ModelFileError as error:
+            self._renew(group, error, made)
+            return
         first = np.flatnonzero(np.diff(places, prepend=-1)).tolist()
         spoke_ns = {group.names[places[row]]: int(times_ns[row]) for row in first}
         for name in self._presence.spoke([*spoke_ns]):
             made.online.append((name, True))
-            self._tell(self._notices.speaks(name, spoke_ns[name]), made)
+            self._telling.take(self._telling.notices.speaks(name, spoke_ns[name]), made)
         for change in pushed.sensors:
-            self._tell(self._notices.of_sensor(group, change), made)
+            self._telling.take(self._telling.notices.of_sensor(group, change), made)
         for stepped in pushed.stepped:
             self._scored(group, stepped, made)
         for name, stopped_ns in pushed.stopped:
-            self._tell(self._notices.end(group, name), made)
+            self._telling.take(self._telling.notices.end(group, name), made)
             why = "the machine has stopped"
-            self._tell(self._notices.end_others(name, stopped_ns, why), made)
+            self._telling.end_others(name, stopped_ns, why, made)
             made.running.append((name, False))
         made.running += [(name, True) for name in pushed.resumed]
-        if self._floods is not None and len(times_ns):
-            over = self._floods.advance(int(np.median(times_ns)))
-            if over is not None:
-                self._summaries.append(flood_notice(over))
-        self._tell((), made)
+        if len(times_ns):
+            self._telling.advance(int(np.median(times_ns)), made)
+
+    def _renew(self, group: Group, error: ModelFileError, made: Made) -> None:
+        """Begins the streams of a model anew that has failed; rows of this call are left out."""
+        names = group.names
+        for name in names:
+            self._telling.end_all(group, name, "its model has failed", made)
+        new = self._new_group(group.key, group.settings)
+        if new is None:
+            return
+        self.groups[group.key] = new
+        self._add(group.key, names)
+        self.orders.set_limits([new])
+        text = f"{len(names)} streams of {group.key} warm up again, their model failed: {error}"
+        self._trouble("model", text)
+        made.events.append(gateway_notice({"note": "hole", "text": text}, time_ns=self._now_ns))
 
     def _introduced(self, rows: Rows) -> Rows:
         """Leaves out rows whose stream no record named: that record was lost."""
@@ -520,7 +498,7 @@ class Engine:
             if name not in group:
                 self._add(group.key, [name])
 
-    def _scored(self, group: Group, stepped: Stepped, made: _Made) -> None:
+    def _scored(self, group: Group, stepped: Stepped, made: Made) -> None:
         if not len(stepped.streams):
             return
         rows = stepped.rows
@@ -529,54 +507,10 @@ class Engine:
             rows = replace(rows, quality=rows.quality | np.where(muted, _MUTED, np.uint16(0)))
         made.scored.append(rows)
         # Between streams, events are told in the order of their times.
-        notices = sorted(self._notices.of(group, stepped), key=lambda notice: notice.time_ns)
-        self._tell(notices, made)
-
-    def _tell(self, notices: Iterable[EventNotice], made: _Made) -> None:
-        """Takes notices, and notes where the state of a stream changes by them."""
-        for notice in notices:
-            made.events.append(notice)
-            going = self._open.setdefault(notice.stream, set())
-            was = bool(going)
-            if notice.phase == "end":
-                going.discard(notice.id)
-            else:
-                going.add(notice.id)
-            if bool(going) != was:
-                made.states.append((notice.stream, bool(going), notice.time_ns))
-            if not going:
-                del self._open[notice.stream]
-        made.events += self._summaries
-        self._summaries.clear()
-
-    def _may_tell(
-        self, identity: str, stream: str, blamed: Sequence[str], time_ns: int
-    ) -> bool | None:
-        """Whether an event is told now; None: not while it is muted."""
-        if self.orders.mutes.silences(stream, blamed):
-            return None
-        if self._floods is None:
-            return True
-        told, change = self._floods.started(identity, stream, time_ns)
-        if change is not None:
-            self._summaries.append(flood_notice(change))
-        return told == "told"
-
-    def _event_ended(self, identity: str) -> None:
-        if self._floods is not None:
-            self._floods.ended(identity)
-
-    def _outputs(self, made: _Made) -> Outputs:
-        return Outputs(
-            sequence=self.sequence,
-            scored=made.scored,
-            events=made.events,
-            states=made.states,
-            online=made.online,
-            gone=made.gone,
-            answers=made.answers,
-            running=made.running,
+        notices = sorted(
+            self._telling.notices.of(group, stepped), key=lambda notice: notice.time_ns
         )
+        self._telling.take(notices, made)
 
 
 def _same_channels(one: Group, other: Group) -> bool:

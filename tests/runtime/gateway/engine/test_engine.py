@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runtime.errors import InputError
+from runtime.errors import InputError, ModelFileError
 from runtime.gateway.records import NewStream, Record
 from runtime.gateway.samples import Quality
 from toys.engines import Collected, detector, engine, rows, streams
@@ -254,3 +254,28 @@ def test_a_new_stream_learns_from_its_past(tmp_path):
     (key,) = found.scores
     assert found.scores[key][3]
     np.testing.assert_allclose(found.scores[key][:2], whole.scores[key][:2], rtol=1e-5)
+
+
+def test_a_model_that_fails_ends_nothing(tmp_path, monkeypatch):
+    """It is said, its streams warm up again, and the next rows are scored."""
+    said = []
+    running = engine(tmp_path, said=said)
+    first = [(1, Record(new=streams("gaussian", 2)))]
+    first += [
+        (2 + step, Record(rows=[rows("gaussian", [(0, step, values(step, 0))])]))
+        for step in range(5)
+    ]
+    list(running.apply(first))
+
+    def fail(*_):
+        raise ModelFileError("The detector must give finite numbers.")
+
+    monkeypatch.setattr(running.groups["gaussian"].batch, "push_many", fail)
+    (outputs,) = running.apply(
+        [(10, Record(rows=[rows("gaussian", [(0, 6, values(6, 0))])], time_ns=7))]
+    )
+    assert [notice.kind for notice in outputs.events] == ["hole"]
+    assert "warm up again, their model failed" in said[-1][1]
+    (outputs,) = running.apply([(11, Record(rows=[rows("gaussian", [(0, 7, values(7, 0))])]))])
+    assert Quality(int(outputs.scored[0].quality[0])) == Quality.RESTART
+    assert running.groups["gaussian"].names == ("plant/gaussian0", "plant/gaussian1")

@@ -68,7 +68,7 @@ def test_an_event_ends_when_the_machine_stops(tmp_path):
     assert {e.kind for e in found.events if e.phase == "start"} == {"anomaly", "limit"}
     off = took(running, Record(rows=[rows("gaussian", [row(WARM + 8, 50.0, -9.0)])]))
     assert {(e.kind, e.phase) for e in off.events} >= {("anomaly", "end"), ("limit", "end")}
-    assert running._open == {}
+    assert running._telling.state()["open"] == {}
 
 
 def test_a_limit_alone_is_an_event_or_only_lets_one_pass(tmp_path):
