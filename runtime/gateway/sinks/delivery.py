@@ -10,8 +10,6 @@ queues, which go out in this order:
     scores    bounded in bytes: the oldest are dropped, and counted
 """
 
-import json
-import struct
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -21,11 +19,11 @@ from typing import NamedTuple, Protocol
 from runtime.errors import KadError
 from runtime.gateway.protocols import Client, Publication
 from runtime.gateway.sinks.documents import repeated
+from runtime.gateway.sinks.packing import joined, packed, split, unpacked
 
 __all__ = ["Delivery", "Outbox"]
 
 _BATCH = 500
-_LENGTH = struct.Struct("<I")
 _LOADED = 2_000
 """Entries of the outbox in memory; the rest is read when these have gone."""
 _OVERHEAD = 300
@@ -183,27 +181,20 @@ class Delivery:
             self._settle()
             flying = (entry for _, entry in self._flight)
             every = (*flying, *self._lasting, *self._behind, *self._scores)
-            packed = [
-                _packed(entry.publication)
+            return joined(
+                entry.publication
                 for entry in every
                 if entry.sequence is not None and not entry.number
-            ]
-        return b"".join(_LENGTH.pack(len(one)) + one for one in packed)
+            )
 
     def resume(self, pending: bytes) -> None:
         """Takes what `pending` returned in an earlier life: it goes out first, and says so.
 
         Nothing counts as arrived before it has. To be called before `put`.
         """
-        entries, at = [], 0
-        try:
-            while at < len(pending):
-                (length,) = _LENGTH.unpack_from(pending, at)
-                at += _LENGTH.size + length
-                one = _unpacked(pending[at - length : at])
-                entries.append(_Entry(repeated(one), 0, 0))
-        except (ValueError, TypeError, struct.error):
-            self._lost += 1
+        publications, is_whole = split(pending)
+        entries = [_Entry(repeated(one), 0, 0) for one in publications]
+        self._lost += not is_whole
         with self._lock:
             self._scores.extend(entries)
             self._score_bytes += sum(_size(entry.publication) for entry in entries)
@@ -274,7 +265,7 @@ class Delivery:
     def _keep(self, outbox: Outbox, entries: Sequence[_Entry], sequence: int | None) -> bool:
         """Puts entries into the outbox, and returns whether it has them."""
         try:
-            last = outbox.put([_packed(entry.publication) for entry in entries])
+            last = outbox.put([packed(entry.publication) for entry in entries])
         except (OSError, KadError) as error:
             self._trouble = f"the outbox cannot be written: {error}"
             return False
@@ -299,9 +290,9 @@ class Delivery:
         if self._outbox is not None and self._spilled and self._loaded <= _LOADED // 2:
             self._forget()
             found = self._outbox.peek(_LOADED)
-            for number, packed in found:
+            for number, entry in found:
                 if number > self._last:
-                    self._read(number, packed)
+                    self._read(number, entry)
             self._spilled = len(found) == _LOADED
             if not self._spilled:
                 self._skip_to(None)
@@ -312,7 +303,7 @@ class Delivery:
     def _read(self, number: int, packed: bytes) -> None:
         self._skip_to(number)
         try:
-            publication = _unpacked(packed)
+            publication = unpacked(packed)
         except (ValueError, TypeError):
             self._last = number
             self._lost += not (self._runs and self._runs[0][0] == number)
@@ -416,14 +407,3 @@ class Delivery:
 
 def _size(publication: Publication) -> int:
     return len(publication.topic) + len(publication.payload) + _OVERHEAD
-
-
-def _packed(publication: Publication) -> bytes:
-    head = json.dumps([publication.topic, publication.qos, publication.retain])
-    return head.encode() + b"\n" + publication.payload
-
-
-def _unpacked(packed: bytes) -> Publication:
-    head, _, payload = packed.partition(b"\n")
-    topic, qos, retain = json.loads(head)
-    return Publication(topic, payload, qos, retain)
