@@ -328,7 +328,7 @@ class TimeGrid:
         held, furthest = self._slots, self._furthest
         slots = (times - (held.time(0) - self._half)) // self._period
         count, put = in_order(slots, high=held.high, furthest=furthest), self._put
-        if count < len(times) and held.reorder:
+        if count < len(times) and held.reorder and not held.prompt:
             new = new_slots(
                 slots,
                 held.pending.slots,

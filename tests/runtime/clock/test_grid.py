@@ -279,7 +279,7 @@ def test_long_runs_out_of_order_equal_the_row_by_row_semantics(
     minutes = minutes + np.where(rng.uniform(size=len(minutes)) < odd, rng.integers(-20, 20), 0)
     times = minutes.astype(np.int64) * MINUTE
     values = rng.choice([1.0, 2.0, NAN], size=(len(times), 2))
-    slow = OneByOne(MINUTE, reorder, 12, 50)
+    slow = OneByOne(MINUTE, reorder, 12, 50, prompt=False)
     for time, row in zip(times.tolist(), values, strict=True):
         slow.push(time, row)
     slow.flush()

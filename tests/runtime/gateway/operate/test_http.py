@@ -130,7 +130,7 @@ class TestWhoMayAsk:
         """A page of a stranger under a name of his own."""
         status, _, body = ask(port, target="/api/streams", Host=host)
         assert status == 421
-        assert b"Add the name to 'hosts'" in body
+        assert b"Add the name to `hosts`" in body
 
     def test_a_probe_without_a_host(self, port):
         """Load balancers send none; browsers always do."""
