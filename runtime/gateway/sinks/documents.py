@@ -27,6 +27,7 @@ __all__ = [
     "arrays",
     "compact",
     "event_document",
+    "in_parts",
     "milliseconds",
     "number",
     "numbers",
@@ -157,15 +158,25 @@ def arrays(documents: Sequence[bytes], most_bytes: int) -> list[bytes]:
         documents: JSON.
         most_bytes: Of an array; a document that is longer has one of its own.
     """
+    return [b"[%b]" % part for part in in_parts(documents, most_bytes)]
+
+
+def in_parts(members: Sequence[bytes], most_bytes: int) -> list[bytes]:
+    """Joins members by commas to parts that have, with brackets, at most so many bytes each.
+
+    Args:
+        members: JSON, without commas at their ends.
+        most_bytes: Of a part; a member that is longer has one of its own.
+    """
     parts: list[list[bytes]] = []
     size = most_bytes
-    for document in documents:
-        size += len(document) + 1
+    for member in members:
+        size += len(member) + 1
         if size + 1 > most_bytes or not parts:
             parts.append([])
-            size = len(document) + 1
-        parts[-1].append(document)
-    return [b"[" + b",".join(part) + b"]" for part in parts]
+            size = len(member) + 1
+        parts[-1].append(member)
+    return [b",".join(part) for part in parts]
 
 
 def event_document(notice: EventNotice, *, repeat: bool = False, words: str = "") -> dict[str, Any]:

@@ -22,6 +22,7 @@ from runtime.gateway.sinks.delivery import Delivery, Outbox
 from runtime.gateway.sinks.documents import (
     MODEL_DIGITS,
     compact,
+    in_parts,
     milliseconds,
     number,
     quality_of,
@@ -373,12 +374,4 @@ def _quality(quality: int, repeat: bool) -> str:  # noqa: FBT001
 
 def _objects(members: Sequence[bytes], most_bytes: int) -> list[bytes]:
     """Puts members into JSON objects of at most so many bytes."""
-    parts: list[list[bytes]] = []
-    size = most_bytes
-    for member in members:
-        size += len(member) + 1
-        if size + 1 > most_bytes or not parts:
-            parts.append([])
-            size = len(member) + 1
-        parts[-1].append(member)
-    return [b"{" + b",".join(part) + b"}" for part in parts]
+    return [b"{%b}" % part for part in in_parts(members, most_bytes)]
