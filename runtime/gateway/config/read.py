@@ -40,6 +40,14 @@ _TABLES = (
 )
 
 
+_LINES: dict[str, type[Any]] = {
+    "jsonl": JSONLinesOptions,
+    "csv": CSVOptions,
+    "line-protocol": LineProtocolOptions,
+}
+_SINKS = ("mqtt", "thingsboard", *_LINES)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _SourceKeys:
     """What a source has beside how its messages are read."""
@@ -261,18 +269,12 @@ def _source(table: Mapping[str, Any], number: int) -> SourceConfig:
 def _sink(table: Mapping[str, Any], number: int, gateway: str) -> SinkConfig:
     where = f"[[sink]] {number}"
     rest = dict(table)
+    options: Any
     kind = rest.pop("kind", None)
     name, broker = rest.pop("name", kind), rest.pop("broker", "")
-    readers = {
-        "mqtt": _mqtt_sink,
-        "thingsboard": _thingsboard,
-        "jsonl": _lines,
-        "csv": _lines,
-        "line-protocol": _lines,
-    }
-    if not isinstance(kind, str) or kind not in readers:
+    if not isinstance(kind, str) or kind not in _SINKS:
         raise ConfigError(
-            f"`kind` in {where} of the configuration must be one of {', '.join(readers)}. "
+            f"`kind` in {where} of the configuration must be one of {', '.join(_SINKS)}. "
             f"Received: {kind!r}."
         )
     for key, value in (("name", name), ("broker", broker)):
@@ -281,18 +283,19 @@ def _sink(table: Mapping[str, Any], number: int, gateway: str) -> SinkConfig:
                 f"`{key}` in {where} of the configuration must be text. Received: {value!r}."
             )
     publishing = build(Publishing, _taken(rest, Publishing), where)
-    return readers[kind](rest, where, gateway, kind, name, broker, publishing)
+    home = None
+    if kind == "mqtt":
+        options, home = _mqtt_sink(rest, where, gateway, publishing)
+    elif kind == "thingsboard":
+        options = build(ThingsBoardOptions, rest, where, publishing=publishing)
+    else:
+        options = _lines(kind, rest, where, publishing)
+    return SinkConfig(kind=kind, name=name, broker=broker, options=options, home_assistant=home)
 
 
 def _mqtt_sink(
-    rest: dict[str, Any],
-    where: str,
-    gateway: str,
-    kind: str,
-    name: str,
-    broker: str,
-    publishing: Publishing,
-) -> SinkConfig:
+    rest: dict[str, Any], where: str, gateway: str, publishing: Publishing
+) -> tuple[Any, HomeAssistantOptions | None]:
     topics = build(Topics, rest.pop("topics", {}), f"{where}.topics", gateway=gateway)
     wanted = rest.pop("home_assistant", False)
     shared = {key: rest[key] for key in ("units", "names") if key in rest}
@@ -300,43 +303,14 @@ def _mqtt_sink(
     if wanted:
         its = {**shared, **(wanted if isinstance(wanted, Mapping) else {})}
         home = build(HomeAssistantOptions, its, f"{where}.home_assistant", topics=topics)
-    options = build(MQTTSinkOptions, rest, where, topics=topics, publishing=publishing)
-    return SinkConfig(kind=kind, name=name, broker=broker, options=options, home_assistant=home)
+    return build(MQTTSinkOptions, rest, where, topics=topics, publishing=publishing), home
 
 
-def _thingsboard(
-    rest: dict[str, Any],
-    where: str,
-    gateway: str,  # noqa: ARG001 - as the other sinks
-    kind: str,
-    name: str,
-    broker: str,
-    publishing: Publishing,
-) -> SinkConfig:
-    options = build(ThingsBoardOptions, rest, where, publishing=publishing)
-    return SinkConfig(kind=kind, name=name, broker=broker, options=options)
-
-
-def _lines(
-    rest: dict[str, Any],
-    where: str,
-    gateway: str,  # noqa: ARG001 - as the other sinks
-    kind: str,
-    name: str,
-    broker: str,
-    publishing: Publishing,
-) -> SinkConfig:
-    kinds: dict[str, type[Any]] = {
-        "jsonl": JSONLinesOptions,
-        "csv": CSVOptions,
-        "line-protocol": LineProtocolOptions,
-    }
-    cls = kinds[kind]
+def _lines(kind: str, rest: dict[str, Any], where: str, publishing: Publishing) -> Any:
     file = build(LineFileOptions, _taken(rest, LineFileOptions), where)
     if kind == "csv" and isinstance(rest.get("events"), str):
         rest["events"] = {"path": rest["events"]}
-    options: Any = build(cls, rest, where, file=file, publishing=publishing)
-    return SinkConfig(kind=kind, name=name, broker=broker, options=options)
+    return build(_LINES[kind], rest, where, file=file, publishing=publishing)
 
 
 def _taken(rest: dict[str, Any], cls: type[Any]) -> dict[str, Any]:
