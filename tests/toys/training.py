@@ -15,10 +15,10 @@ def interrupted_in(phase, epoch, monkeypatch):
 
     original = training.TrainingSession._epoch
 
-    def stop(self, name, state, *arguments):
+    def stop(self, name, state, *arguments, **options):
         if name == phase and state["epoch"] == epoch:
             raise KeyboardInterrupt
-        original(self, name, state, *arguments)
+        original(self, name, state, *arguments, **options)
 
     monkeypatch.setattr(training.TrainingSession, "_epoch", stop)
 

@@ -97,6 +97,6 @@ def test_training_and_export_ask_first(monkeypatch, tmp_path):
     assert not (tmp_path / "run").exists()
     train(config, frame, out=tmp_path / "run")
     monkeypatch.setenv(VARIABLE, "10")
-    with pytest.raises(InputError, match="Export needs about 1.3 GB of memory"):
+    with pytest.raises(InputError, match="Export needs about 1.1 GB of memory"):
         export(tmp_path / "run")
     assert not list((tmp_path / "run").glob("*.onnx"))

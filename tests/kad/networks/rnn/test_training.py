@@ -246,10 +246,10 @@ def test_resume_equals_never_stopping(rnn_run, tmp_path, monkeypatch):
     """
     original = TrainingSession._epoch
 
-    def stop(self, name, phase, *arguments):
+    def stop(self, name, phase, *arguments, **options):
         if phase["epoch"] == 3:
             raise KeyboardInterrupt
-        original(self, name, phase, *arguments)
+        original(self, name, phase, *arguments, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(TrainingSession, "_epoch", stop)
