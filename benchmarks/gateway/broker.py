@@ -2,6 +2,7 @@
 
 import contextlib
 import getpass
+import os
 import shutil
 import signal
 import socket
@@ -80,6 +81,11 @@ class Broker:
             time.sleep(0.01)
         self.kill()
         raise RuntimeError(f"Mosquitto does not start: {self._log.read_text()[-300:]}")
+
+    def keep_to(self, cores: set[int]) -> None:
+        """Binds it to some cores."""
+        if self._process is not None:
+            os.sched_setaffinity(self._process.pid, cores)
 
     def stop(self) -> None:
         """Ends it by SIGTERM: it writes down what it has."""

@@ -62,6 +62,10 @@ class _Process:
                 env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
             )
 
+    def keep_to(self, cores: set[int]) -> None:
+        """Binds it, right after `start`, to some cores; the threads that it starts follow."""
+        os.sched_setaffinity(self.pid, cores)
+
     def end(self, number: signal.Signals = signal.SIGTERM, *, timeout_s: float = 30.0) -> int:
         """Sends a signal and waits; returns the exit code."""
         if self._process is None:
