@@ -42,6 +42,11 @@ BENCHMARKS = {
         "The sixteen discords and the year of taxi rides, by every detector.",
         TRAINED,
     ),
+    "ucr": Entry(
+        "benchmarks.detection.ucr",
+        "The UCR anomaly archive: 98 series of 11 families, one anomaly each.",
+        ("detector", "families", *TRAINED[1:]),
+    ),
     "paper": Entry(
         "benchmarks.detection.paper",
         "The VAE-LSTM paper's five series by its protocol, by every detector.",
