@@ -25,7 +25,7 @@ from benchmarks.detection.normal_rows import LEVELS, column, shares
 from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session, Tables
 from benchmarks.protocol.cases import Case
 from benchmarks.protocol.processes import installed
-from datasets import load, ucr
+from datasets import Series, load, ucr
 from datasets.ucr import Labelled
 from kad.metrics import volume_under_surface
 from runtime.errors import InputError
@@ -53,7 +53,7 @@ def plan(session: Session) -> list[Planned]:
     if len(anchors) < len(ANCHORS):
         session.console.print("No new left matrix profiles: they need stumpy (extra benchmarks).")
     cases = [
-        case(variant, name, seed)
+        case(variant, load(name), seed)
         for seed in range(session.options.seeds)
         for variant in session.options.names
         for name in chosen
@@ -85,9 +85,8 @@ def asked(families: str | None) -> dict[str, list[str]]:
     return {name: known[name] for name in wanted}
 
 
-def case(variant: str, name: str, seed: int) -> Case:
+def case(variant: str, series: Series, seed: int) -> Case:
     """Returns one case."""
-    series = load(name)
     return Case.of("ucr", variant, series, seed, settings={}, parts=((0, len(series.frame)),))
 
 

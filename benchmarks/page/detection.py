@@ -121,7 +121,7 @@ def skab(results: pd.DataFrame) -> Iterable[str]:
         cells = []
         for calibration, threshold, outliers in SKAB_RULES.values():
             kept = cases[(cases["calibration"] == calibration) & (cases["threshold"] == threshold)]
-            if variant != RANDOM:
+            if variant not in BASELINES:
                 kept = kept[kept["outliers"] == outliers]
             cells.append(_three(kept))
         if variant == EVERY_ROW:
