@@ -219,8 +219,8 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
         }
         for level in LEVELS:
             in_thousand = 1000 * by_seed[column(level)].agg(["mean", "median"]).mean()
-            row[f"above_{level}_mean"] = in_thousand["mean"]
-            row[f"above_{level}_median"] = in_thousand["median"]
+            row[f"{column(level)}_mean"] = in_thousand["mean"]
+            row[f"{column(level)}_median"] = in_thousand["median"]
         for cost in COSTS:
             row[cost] = cases[cost].mean()
         rows[variant] = row
