@@ -182,7 +182,14 @@ def _pca() -> Iterator[dict[str, Any]]:
 
 
 def _reconstructed(series: Series) -> np.ndarray:
-    return pca_error(series.frame.to_numpy("float64"), training_rows(series)[1])
+    """Returns PCA's error as a multiple of what 1 % of the training rows exceed.
+
+    One threshold stands for all files, whose errors are of different size.
+    """
+    rows = training_rows(series)[1]
+    error = pca_error(series.frame.to_numpy("float64"), rows)
+    usual = float(np.quantile(error[:rows], 0.99))
+    return error / usual if usual else error
 
 
 class Rule(NamedTuple):
