@@ -237,7 +237,7 @@ def by_family(table: pd.DataFrame) -> pd.DataFrame:
     kept = counted(table)
     hits = kept.groupby(["variant", "seed", "family"], sort=False)["hit"].sum()
     seeds = hits.rename("hits").reset_index()
-    means = seeds.pivot_table("hits", "variant", "family", aggfunc="mean", sort=False)
+    means = seeds.pivot_table("hits", "variant", "family", aggfunc="mean")
     series = table.groupby("family")["series"].nunique().reindex(means.columns)
     return pd.concat([series.to_frame("series").T, means])
 
