@@ -164,8 +164,8 @@ def rows_away(found: Labelled, score: np.ndarray) -> int:
 def show(tables: Tables, console: Console) -> None:
     """Prints hits, VUS-PR and shares of normal rows by detector, then hits by family."""
     table = tables["ucr"]
-    console.print(summary(table).round(3).to_string(), highlight=False)
-    console.print(by_family(table).round(1).to_string(), highlight=False)
+    console.print(summary(table).round(3).T.to_string(), highlight=False)
+    console.print(by_family(table).round(1).T.to_string(), highlight=False)
     for line in reasons(table):
         console.print(line, highlight=False)
 
