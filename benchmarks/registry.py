@@ -42,6 +42,16 @@ BENCHMARKS = {
         "The sixteen discords and the year of taxi rides, by every detector.",
         TRAINED,
     ),
+    "ucr": Entry(
+        "benchmarks.detection.ucr",
+        "The UCR anomaly archive: 98 series of 11 families, one anomaly each.",
+        ("detector", "families", *TRAINED[1:]),
+    ),
+    "severity": Entry(
+        "benchmarks.detection.severity",
+        "Normal rows above severity 2, 3 and 4, from the scores that the others keep.",
+        ("detector", "seeds", "stale"),
+    ),
     "paper": Entry(
         "benchmarks.detection.paper",
         "The VAE-LSTM paper's five series by its protocol, by every detector.",
