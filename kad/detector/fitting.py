@@ -103,7 +103,14 @@ class Fitting(Calibrating):
             constant=self.scoring.is_adaptive,
         )
         validation = training.validation if isinstance(training, NetworkOptions) else 0.0
-        series = TrainingSeries(segments, self.scaler, validation=validation, context=self.context)
+        _, held_out = self.split_needed(training)
+        series = TrainingSeries(
+            segments,
+            self.scaler,
+            validation=validation,
+            context=self.context,
+            held_out=held_out,
+        )
         self.check_series(series, training)
         rows = self._calibration_row_count(series)
         calibrating = self._newest(segments, rows)

@@ -23,6 +23,7 @@ class TrainingSeries:
         scaler: A fitted scaler.
         validation: Share of the rows at the end that is held out.
         context: Names of context columns.
+        held_out: Rows that are held out at least.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class TrainingSeries:
         *,
         validation: float,
         context: Sequence[str] = (),
+        held_out: int = 0,
     ) -> None:
         mean = keras.ops.convert_to_numpy(scaler.mean.value).astype("float64")
         std = keras.ops.convert_to_numpy(scaler.std.value).astype("float64")
@@ -52,7 +54,8 @@ class TrainingSeries:
         """Half-open range of rows of each segment."""
         self.ends = np.repeat(np.cumsum(lengths), lengths)
         """int `(rows,)`: the row after the last one of the same segment."""
-        self.held_out_rows = max(int(validation > 0), round(validation * len(self.values)))
+        share = round(validation * len(self.values))
+        self.held_out_rows = max(int(validation > 0), share, held_out)
         """How many rows at the end are held out from training."""
 
     def starts(self, length: int) -> np.ndarray:
