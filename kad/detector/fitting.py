@@ -100,7 +100,6 @@ class Fitting(Calibrating):
         self.scaler.fit(
             finite(np.concatenate([s.values for s in segments])),
             names=self.channels,
-            constant=self.scoring.is_adaptive,
         )
         validation = training.validation if isinstance(training, NetworkOptions) else 0.0
         _, held_out = self.split_needed(training)
@@ -111,6 +110,7 @@ class Fitting(Calibrating):
             context=self.context,
             held_out=held_out,
         )
+        constant = [n for n, is_it in zip(self.channels, series.constant, strict=True) if is_it]
         self.check_series(series, training)
         rows = self._calibration_row_count(series)
         calibrating = self._newest(segments, rows)
@@ -124,7 +124,11 @@ class Fitting(Calibrating):
             false_alarms,
             policy or AlarmPolicy(),
             reorder,
-            {**(about or {}), **({"absurd": absurd} if absurd else {})},
+            {
+                **(about or {}),
+                **({"absurd": absurd} if absurd else {}),
+                **({"constant": constant} if constant else {}),
+            },
         )
 
     def _check_rows(

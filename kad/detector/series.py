@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from kad.data.frames import Segment
-from kad.graph.scaler import Scaler
+from kad.graph.scaler import VARIES, Scaler
 from kad.options import FitOptions
 from runtime.clock.context import context_columns
 from runtime.model.policy import AlarmPolicy
@@ -44,6 +44,8 @@ class TrainingSeries:
         """float32 `(rows, channels)`: 1 where a sample was measured."""
         self.values = np.concatenate([_interpolate(v) for v in z]).astype("float32")
         """float32 `(rows, channels)`: standardised, missing samples interpolated."""
+        self.constant = np.ptp(self.values, axis=0) < VARIES
+        """Boolean `(channels,)`: readings that teach nothing but that they do not change."""
         self.context = np.concatenate([context_columns(context, s.times_ns) for s in segments])
         """float32 `(rows, context)`."""
         self.segments = list(segments)
