@@ -308,8 +308,13 @@ class RNNPredictor(Detector):
         )
 
     def fit_statistics(self, series: TrainingSeries) -> None:
-        """Fits the error Gaussian, and the usual distance, on the rows before the held-out ones."""
-        self.error_gaussian.fit(*self.measured(series, "errors", "observed"))
+        """Fits the error Gaussian, and the usual distance, on the rows before the held-out ones.
+
+        Constant channels are left out of the network.
+        """
+        self.predictor.leave_out(series.constant)
+        errors, observed = self.measured(series, "errors", "observed")
+        self.error_gaussian.fit(errors, observed, constant=series.constant)
         if self.usual_distance is not None:
             self.usual_distance.reset()
             self.usual_distance.fit(*self.measured(series, "hidden", "distances", "observed"))

@@ -367,6 +367,10 @@ class VAELSTM(Detector):
         training.fit_vae(self._networks, series, session, options)
         training.fit_lstm(self._networks, series, session, options)
 
+    def fit_statistics(self, series: TrainingSeries) -> None:
+        """See `Detector.fit_statistics`: constant channels are left out of the networks."""
+        self._networks.leave_out(series.constant)
+
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         names = (
