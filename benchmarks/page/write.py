@@ -29,6 +29,7 @@ def write() -> str:
         HEAD,
         detection.nab(),
         detection.faults(),
+        detection.multichannel(),
         detection.skab(),
         detection.metrics(),
         budgets.budgets(),
