@@ -6,7 +6,6 @@ import pandas as pd
 
 from benchmarks.detection import published
 from benchmarks.detection.judging import RANDOM
-from benchmarks.detection.multichannel import KINDS
 from benchmarks.detection.restarts import CUTS, LOST, NO_OUTAGE, OUTAGE, SOON, TRAINED, summary
 from benchmarks.detection.skab import BASELINES, EVERY_ROW, OTHER_HALF, WITH_LABELS
 from benchmarks.page.markdown import section, spread, table, with_std
@@ -109,30 +108,6 @@ def faults(results: pd.DataFrame) -> Iterable[str]:
             "pumps."
         ),
         table(("detector", *header, "average precision", "VUS-PR", "pumps"), rows),
-    )
-
-
-@section("Related sensors: faults between them", multichannel="python -m benchmarks multichannel")
-def multichannel(results: pd.DataFrame) -> Iterable[str]:
-    """What is found at one event a week, kind by kind, with and without constant channels."""
-    results = results[results["budget"] == "1/week"]
-    rows = []
-    for detector, cases in _in_order(results, "detector"):
-        for channels, part in cases.groupby("channels", sort=False):
-            twice = 2 * len(part)
-            cells = [f"{twice - part[f'missed_{kind}'].sum()} of {twice}" for kind in KINDS]
-            outside = f"{part['outside'].sum()}"
-            cells += [outside, spread(part["normal_in_events"], 3), spread(part["vus_pr"], 2)]
-            rows.append((_name(detector), channels, *cells, len(part)))
-    kinds = [kind.replace("_", " ") for kind in KINDS]
-    header = ("detector", "channels", *kinds, "outside", "normal rows in events", "VUS-PR", "pumps")
-    return (
-        (
-            "`python -m benchmarks multichannel`: pumps as above, two faults of each kind. Four "
-            "channels that hardly vary: 0.999 and rounding, one value seen once, one that is "
-            "constant in training and flickers by one step afterwards, one that is constant."
-        ),
-        table(header, rows),
     )
 
 

@@ -29,7 +29,6 @@ def write() -> str:
         HEAD,
         detection.nab(),
         detection.faults(),
-        detection.multichannel(),
         detection.skab(),
         detection.metrics(),
         budgets.budgets(),
