@@ -62,6 +62,11 @@ BENCHMARKS = {
         "Faults of a synthetic pump that are found, and false alarms.",
         ("detector", "seeds", "fresh"),
     ),
+    "multichannel": Entry(
+        "benchmarks.detection.multichannel",
+        "Faults between sensors: broken correlation, dead and stuck ones, a drift common to all.",
+        ("detector", "seeds", "fresh"),
+    ),
     "compensation": Entry(
         "benchmarks.detection.compensation",
         "The RNN predictor's compensation on the discords: a network or support vectors.",

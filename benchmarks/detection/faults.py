@@ -56,14 +56,30 @@ def measure(one: Planned, session: Session) -> Rows:
     detector, seed = one.keys["detector"], one.keys["seed"]
     if detector == RANDOM:
         return {"faults": [{**one.keys, "budget": "none", **_chance(seed)}]}
-    return {"faults": [{**one.keys, **row} for row in _found(detector, seed, session.exporter)]}
+    rows = judged(detector, *pump_of(seed), seed=seed, exporter=session.exporter)
+    return {"faults": [{**one.keys, **row} for row in rows]}
 
 
-def _found(detector: str, seed: int, exporter: ExportProcess) -> list[dict[str, Any]]:
+def judged(
+    detector: str,
+    frame: pd.DataFrame,
+    faults: pd.DataFrame,
+    *,
+    seed: int,
+    exporter: ExportProcess,
+) -> list[dict[str, Any]]:
+    """Trains on the first two weeks, exports, and judges the other two: a row per budget.
+
+    Args:
+        detector: Its name.
+        frame: Readings, `2 * TRAINING_ROWS` rows.
+        faults: As `kad.pump.pump` returns them.
+        seed: Of the training.
+        exporter: Exports the run.
+    """
     from kad.config import build_config
     from kad.runs.train import train
 
-    frame, faults = pump_of(seed)
     config = build_config(detector=detector, overrides={"training": {"seed": seed}})
     with tempfile.TemporaryDirectory() as folder:
         trained = train(config, frame.iloc[:TRAINING_ROWS], out=Path(folder) / "run")
