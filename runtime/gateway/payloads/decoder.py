@@ -56,6 +56,8 @@ class Decoder:
         self._may_be_flat = options.shape in ("auto", "flat", "nested")
         self._plans: dict[tuple[str, ...], Plan] = {}
         self._streams: dict[str, Plan] = {}
+        self._plain: dict[str, Plan] = {}
+        """Those of streams whose messages `_plainly` may read."""
         self._bad: dict[str, tuple[int, str]] = {}
         self._unknown = 0
 
@@ -90,6 +92,9 @@ class Decoder:
         if self._may_be_flat and not route.channel and payload[:1] == b"{":
             tree = parse(payload, self.options.max_depth)
             if self.options.shape != "auto" or not is_special(tree):
+                plain = self._plainly(tree, route.stream, now_ns, quality)
+                if plain is not None:
+                    return [plain]
                 seen = self._unknown
                 part = Part(tree, self._context.keys.find(tree))
                 reading = self._reading(part, topic, route, now_ns, quality)
@@ -109,6 +114,18 @@ class Decoder:
     def forget(self) -> None:
         """Asks `channels_of` again for every stream: models changed."""
         self._streams.clear()
+        self._plain.clear()
+
+    def _plainly(
+        self, tree: dict[str, Any], stream: str, now_ns: int, quality: int
+    ) -> Reading | None:
+        """Reads the common object, its channels and a whole number for a time; None: another."""
+        plan = self._plain.get(stream)
+        values = None if plan is None else plan.numbers(tree)
+        if values is None or len(tree) != len(values) + 1:
+            return None
+        time_ns = self._context.times.plain(tree.get(self._context.keys.last), now_ns)
+        return None if time_ns is None else Reading(stream, time_ns, values, quality)
 
     def _parts(
         self, payload: bytes, topic: str, route: Route, now_ns: int, quality: int
@@ -231,9 +248,11 @@ class Decoder:
         if key not in self._plans:
             self._plans[key] = Plan(key, self.options)
         if len(self._streams) >= _MOST_STREAMS:
-            self._streams.clear()
-        self._streams[stream] = self._plans[key]
-        return self._plans[key]
+            self.forget()
+        plan = self._streams[stream] = self._plans[key]
+        if not self.options.device and plan.is_apart(self._context.keys.lower):
+            self._plain[stream] = plan
+        return plan
 
     def _note(self, kind: str, example: str) -> None:
         count, first = self._bad.get(kind, (0, ""))
