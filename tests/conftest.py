@@ -18,6 +18,7 @@ def pytest_configure(config):
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     # Workers share the processor: threads of the processes that tests start wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    config.addinivalue_line("markers", "backends: runs JAX or Torch in a process of its own")
     hands_out = getattr(config.option, "dist", "no") != "no" and not hasattr(config, "workerinput")
     if not hands_out:
         gc.set_threshold(50_000, 20, 10)  # tracing makes much, of which little is garbage

@@ -191,6 +191,7 @@ def test_machine_temperature_with_its_time_repeat(data_dir, here, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.backends
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_other_backends_export_without_retraining(folder, here, backend, tmp_path):
     """A run trained under JAX or Torch becomes a detector file as it is."""
