@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import lcm
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
@@ -74,14 +75,16 @@ def detector_file(
     compiled = detector.run_of(detector.step)
     chunk = frozen.get("steps", detector.max_steps)
     length = detector.warmup_steps + 4 * detector.max_steps + 2 * GOLDEN_STEPS
-    length = -(-length // chunk) * chunk
+    # Chunks of one length alone: for another one, Keras would compile `step` once more.
+    whole = lcm(chunk, detector.max_steps)
+    length = -(-length // whole) * whole
     x = replay_series(detector, streams=frozen.get("streams", STREAMS), steps=length)
     gaps = replay(compiled, onnx, x, max_steps=detector.max_steps)
 
     golden_steps = -(-GOLDEN_STEPS // chunk) * chunk if "steps" in frozen else GOLDEN_STEPS
-    before = length - golden_steps
+    before = (length - golden_steps) // detector.max_steps * detector.max_steps
     warm = run(compiled, x[:, :before], onnx.initial_state(len(x)), always(detector.max_steps))
-    vectors = x[:, before:].copy()
+    vectors = x[:, before : before + golden_steps].copy()
     start = np.asarray(warm["next_state"], "float32")
     if "streams" not in frozen:
         vectors, start = vectors[:1], start[:1]

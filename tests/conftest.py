@@ -1,5 +1,6 @@
 """Shared fixtures: the backend of this process, a tiny trained run, the real series."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -10,11 +11,30 @@ from toys.series import TINY, ten_minutes, wave
 
 
 def pytest_configure(config):
-    """Chooses the backend before any test imports Keras; the suite exports, so TensorFlow."""
+    """Chooses the backend before any test imports Keras; the suite exports, so TensorFlow.
+
+    A process that only hands tests out to workers waits for no backend.
+    """
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     # Workers share the processor: threads of the processes that tests start wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    select_backend()
+    config.addinivalue_line("markers", "backends: runs JAX or Torch in a process of its own")
+    hands_out = getattr(config.option, "dist", "no") != "no" and not hasattr(config, "workerinput")
+    if not hands_out:
+        gc.set_threshold(50_000, 20, 10)  # tracing makes much, of which little is garbage
+        select_backend()
+
+
+def pytest_collection_modifyitems(items):
+    """Files with slow tests come first: at the end no worker waits for another one's long file."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish():
+    """What libraries and test modules made stays to the end: the collector need not walk it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

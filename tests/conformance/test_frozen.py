@@ -10,6 +10,7 @@ from runtime import Detector
 from toys import checks
 from toys.compared import TOLERANCE, calm
 from toys.detectors import default_size
+from toys.graphs import graphs_once
 
 CONTROL_FLOW = {"If", "Loop", "Scan"}
 FROZEN = ((1, 1), (2, 1), (1, 3))
@@ -20,9 +21,13 @@ CASES = {f"{name} {channels}": (name, channels) for name in detector_names() for
 
 @pytest.fixture(scope="module", params=CASES.values(), ids=CASES)
 def made(request):
-    """A detector of default size, and its file for any number of streams and steps."""
+    """A detector of default size, and its file for any number of streams and steps.
+
+    A graph that two tests ask for is traced once.
+    """
     detector = default_size(*request.param)
-    return detector, detector_file(detector, {})
+    with graphs_once({}):
+        yield detector, detector_file(detector, {})
 
 
 @pytest.mark.slow

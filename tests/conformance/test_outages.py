@@ -40,12 +40,17 @@ def detector(request, frame, tmp_path_factory):
     return train(config, frame, out=tmp_path_factory.mktemp("run") / request.param).detector
 
 
+@pytest.fixture(scope="module")
+def usual(detector, frame):
+    """Its severities where nothing is missing."""
+    return kad.score(detector, frame)["severity"].to_numpy()
+
+
 @pytest.mark.parametrize("length", [4, 12, 30, 70])
 @pytest.mark.parametrize("channels", [[0], [0, 1]], ids=["one channel", "all channels"])
-def test_an_outage_raises_no_alarm(detector, frame, channels, length):
+def test_an_outage_raises_no_alarm(detector, frame, usual, channels, length):
     """Held values that pass for readings would be shapes and errors never seen before."""
     starts = np.arange(TRAINING + 100, len(frame) - EVERY + 1, EVERY)
-    usual = kad.score(detector, frame)["severity"].to_numpy()
     broken = frame.copy()
     for start in starts:
         broken.iloc[start : start + length, channels] = np.nan

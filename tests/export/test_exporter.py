@@ -16,15 +16,15 @@ import pytest
 from export import export
 from export.cli import main
 from export.replay import replay_series
-from kad.detectors.vae_lstm import VAELSTM
+from kad.detectors.gaussian import MovingGaussian
 from kad.networks.vae_lstm.vae import embedding_lstm
+from kad.runs.folder import load
 from runtime import Detector, verify
 from runtime.errors import InputError, VerificationError
 from runtime.model.compare import relative_gap
 from runtime.model.outputs import OUTPUTS
 from runtime.model.schema import METADATA_KEY, SCHEMA
 from runtime.tables.detector_json import metadata_json
-from toys.series import TINY
 
 KEPT = Path(__file__).parents[1] / "golden" / "detectors"
 
@@ -108,9 +108,15 @@ def test_golden_vectors_replay_exactly(exported):
     assert max(report.gaps.values()) == 0
 
 
-def test_frozen_dimensions(run, exported, tmp_path):
+@pytest.fixture(scope="module")
+def frozen(run, tmp_path_factory):
+    """The run's file for two streams and one step, and its networks beside it."""
+    folder = tmp_path_factory.mktemp("frozen")
+    return export(run.folder, folder / "frozen.onnx", streams=2, steps=1, components=True)
+
+
+def test_frozen_dimensions(run, exported, frozen):
     """`--streams` and `--steps` freeze the file and change no number; one step has no loop."""
-    frozen = export(run.folder, tmp_path / "frozen.onnx", streams=2, steps=1)
     assert not control_flow(onnx.load(frozen.path))
     small, whole = Detector(frozen.path), Detector(exported.path)
     assert (small.fixed_streams, small.fixed_steps) == (2, 1)
@@ -121,10 +127,9 @@ def test_frozen_dimensions(run, exported, tmp_path):
     assert verify(frozen.path).passed
 
 
-def test_components_are_the_networks(run, tmp_path):
+def test_components_are_the_networks(run, frozen):
     """encoder.onnx, lstm.onnx and decoder.onnx compute what the Keras networks compute."""
-    done = export(run.folder, tmp_path / "detector.onnx", components=True)
-    assert [p.name for p in done.components] == ["encoder.onnx", "lstm.onnx", "decoder.onnx"]
+    assert [p.name for p in frozen.components] == ["encoder.onnx", "lstm.onnx", "decoder.onnx"]
     detector = run.detector
     rng = np.random.default_rng(0)
     windows = rng.normal(20, 4, (5, 6, 2)).astype("float32")
@@ -137,8 +142,8 @@ def test_components_are_the_networks(run, tmp_path):
             [detector.scaler.inverse(detector.decoder(codes[:, 0]))],
         ),
     }
-    for name, (feed, expected) in inputs.items():
-        session = onnxruntime.InferenceSession(tmp_path / f"{name}.onnx")
+    for path, (name, (feed, expected)) in zip(frozen.components, inputs.items(), strict=True):
+        session = onnxruntime.InferenceSession(path)
         for got, want in zip(session.run(None, feed), expected, strict=True):
             assert relative_gap(got, np.asarray(want)) < 1e-5, name
 
@@ -161,29 +166,31 @@ def test_both_lstm_heads_are_free_of_loops(head):
     assert sum(n.op_type == "LSTM" for n in model.graph.node) == 2
 
 
-def test_a_file_that_disagrees_is_not_written(run, tmp_path, monkeypatch):
+def test_a_file_that_disagrees_is_not_written(tmp_path, monkeypatch):
     """Without the Where handler one NaN poisons the state: replay sees it, no file appears."""
     from export import onnx_graph
 
     monkeypatch.setattr(onnx_graph, "_HANDLERS", {})
     with pytest.raises(VerificationError, match="No file was written"):
-        export(run.folder, tmp_path / "detector.onnx")
+        export(KEPT / "gaussian.keras", tmp_path / "detector.onnx")
     assert not list(tmp_path.iterdir())
 
 
-def test_wrong_arguments_are_refused(run, tmp_path):
+def test_wrong_arguments_are_refused(tmp_path):
     """Each wrong argument is one line, and nothing is written."""
-    unfitted = VAELSTM(["a"], **TINY["detector"])
-    unfitted.save(tmp_path / "unfitted.keras")
+    MovingGaussian(["a"]).save(tmp_path / "unfitted.keras")
+    trained = KEPT / "gaussian.keras"
+    most = load(trained).max_steps
     for arguments, message in [
         ((tmp_path / "unfitted.keras",), "is not trained"),
         ((tmp_path / "nothing",), "no detector at"),
-        ((run.folder, tmp_path / "no" / "x.onnx"), "does not exist"),
+        ((trained, tmp_path / "no" / "x.onnx"), "does not exist"),
     ]:
         with pytest.raises(InputError, match=message):
             export(*arguments)
-    with pytest.raises(InputError, match="at most the detector's max_steps, 6. Received: 7"):
-        export(run.folder, tmp_path / "x.onnx", steps=7)
+    said = f"at most the detector's max_steps, {most}. Received: {most + 1}"
+    with pytest.raises(InputError, match=said):
+        export(trained, tmp_path / "x.onnx", steps=most + 1)
     assert [p.name for p in tmp_path.iterdir()] == ["unfitted.keras"]
 
 

@@ -5,6 +5,7 @@ import onnx
 import pytest
 
 from export import export
+from export.detector_file import detector_file
 from export.replay import replay_series
 from kad.runs.folder import load
 from runtime import Detector, verify
@@ -17,7 +18,7 @@ CONTROL_FLOW = {"If", "Loop", "Scan"}
 OPERATORS = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "RNN"}
 
 
-def operators(path):
+def operators(content):
     """How often each operator is in a file, those inside loops included."""
     counts = {}
 
@@ -28,26 +29,25 @@ def operators(path):
                 if attribute.HasField("g"):
                     walk(attribute.g)
 
-    walk(onnx.load(path).graph)
+    walk(onnx.load_from_string(content).graph)
     return counts
 
 
-def exported_toy(folder, *, frozen=None, **arguments):
-    """A saved toy and its file."""
-    toy_rnn(**arguments).save(folder / "toy.keras")
-    return export(folder / "toy.keras", folder / "toy.onnx", **(frozen or {}))
+def exported_toy(**arguments):
+    """The file of a toy."""
+    return detector_file(toy_rnn(**arguments), {})
 
 
 @pytest.mark.parametrize("head", ["recursive", "direct"])
 @pytest.mark.parametrize("cell", CELLS)
-def test_every_cell_and_head_is_free_of_loops(cell, head, tmp_path):
+def test_every_cell_and_head_is_free_of_loops(cell, head):
     """Each layer is one operator, and stream, chunks and whole give Keras' numbers.
 
     The replay has missing and infinite samples and outages. A recursive LSTM needs a second LSTM
     per layer, which shows the cell; each step of a roll-out is one operator per layer.
     """
-    done = exported_toy(tmp_path, head=head, **CELLS[cell])
-    counts = operators(done.path)
+    done = exported_toy(head=head, **CELLS[cell])
+    counts = operators(done.content)
     assert not CONTROL_FLOW & set(counts)
     layer = OPERATORS[CELLS[cell]["cell"]]
     depth, horizon = 2, 4
@@ -59,14 +59,14 @@ def test_every_cell_and_head_is_free_of_loops(cell, head, tmp_path):
     for gaps in done.gaps.values():
         assert set(gaps) == set(OUTPUTS)
         assert max(gaps.values()) <= 1e-5
-    assert verify(done.path).passed
+    assert verify(done.content).passed
 
 
-def test_imputing_with_its_own_forecast_is_one_loop(tmp_path):
+def test_imputing_with_its_own_forecast_is_one_loop():
     """With static scores, the detector's own recurrence is the only Loop; the same numbers."""
     arguments = {"cell": "gru", "layers": 1, "horizon": 2, "context": CONTEXT_COLUMNS}
-    done = exported_toy(tmp_path, impute="forecast", **arguments)
-    counts = operators(done.path)
+    done = exported_toy(impute="forecast", **arguments)
+    counts = operators(done.content)
     assert {name: n for name, n in counts.items() if name in CONTROL_FLOW} == {"Loop": 1}
     assert max(gap for gaps in done.gaps.values() for gap in gaps.values()) <= 1e-5
 
@@ -95,11 +95,11 @@ def test_imputing_with_its_own_forecast_is_one_loop(tmp_path):
         "adaptive",
     ],
 )
-def test_options_export(arguments, tmp_path):
+def test_options_export(arguments):
     """The other options are in the graph, too."""
-    done = exported_toy(tmp_path, **arguments)
+    done = exported_toy(**arguments)
     loops = {"Loop"} if {"impute", "scoring"} & set(arguments) else set()
-    assert CONTROL_FLOW & set(operators(done.path)) == loops
+    assert CONTROL_FLOW & set(operators(done.content)) == loops
     assert max(gap for gaps in done.gaps.values() for gap in gaps.values()) <= 1e-5
 
 
@@ -107,7 +107,7 @@ def test_one_step_at_a_time(rnn_exported, tmp_path):
     """Frozen to `--streams 2 --steps 1`, the file gives the numbers of the free one."""
     run, whole = rnn_exported
     frozen = export(run.folder, tmp_path / "frozen.onnx", streams=2, steps=1)
-    assert not CONTROL_FLOW & set(operators(frozen.path))
+    assert not CONTROL_FLOW & set(operators(frozen.path.read_bytes()))
     small = Detector(frozen.path)
     assert (small.fixed_streams, small.fixed_steps) == (2, 1)
     x = replay_series(run.detector, streams=2, steps=60)

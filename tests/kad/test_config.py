@@ -11,7 +11,7 @@ from kad.runs.train import train
 from runtime.errors import ConfigError, InputError
 from runtime.model.policy import AlarmPolicy
 from toys.series import wave
-from toys.training import networks_as_they_are
+from toys.training import as_constructed
 
 
 def write(tmp_path, text, name="kad.toml"):
@@ -110,7 +110,7 @@ def test_number_of_channels_chooses_the_preset(tmp_path):
         for preset in (None, "default"):
             config = build_config(preset=preset, overrides=small)
             folder = tmp_path / f"{len(columns)}-{preset}"
-            with networks_as_they_are():
+            with as_constructed():
                 run = train(config, frame[columns], out=folder)
             kept = build_config(file=folder / "config.toml").arguments["importance"]
             assert [stream.weight for stream in run.detector.scoring.streams] == kept

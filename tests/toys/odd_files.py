@@ -12,10 +12,12 @@ import numpy as np
 
 from runtime.clock.timestamps import TimestampParser
 from runtime.errors import KadError
+from toys.graphs import graphs_once
 
 EVENTLESS = {"counter.csv", "setpoint_steps.csv", "other_time_name.csv", "time_ignored.csv"}
 """The moving Gaussian does not find the faults of these: of the last two, it warms up again after
 their outage, and the fault begins 20 rows later."""
+_GRAPHS = {}
 RENAMED = {"no_header.csv": {"flow": "column_2"}}
 """Channels whose names are made up."""
 
@@ -84,7 +86,8 @@ def _trained(fact, path, work, said):
         data["timezone"] = json.loads(fact["options"].partition("=")[2])
     config = build_config(detector="gaussian", overrides={"data": data})
     run = train(config, path, out=work / "run", say=lambda line: said.write(f"{line}\n"))
-    return export(run.folder, work / "model.onnx").path
+    with graphs_once(_GRAPHS):
+        return export(run.folder, work / "model.onnx").path
 
 
 def _score(model, path, work, said, *, stdin):

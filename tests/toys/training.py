@@ -4,8 +4,10 @@ from contextlib import contextmanager
 from unittest.mock import patch
 
 import numpy as np
+import pandas as pd
 
 from kad.config import build_config
+from kad.runs.folder import MODEL
 from toys.series import TINY
 
 
@@ -29,6 +31,19 @@ def networks_as_they_are():
     from kad.training.session import TrainingSession
 
     with patch.object(TrainingSession, "run_phase", lambda *_, **__: None):
+        yield
+
+
+@contextmanager
+def as_constructed():
+    """Trainings that fit nothing: a run of the detector as it was constructed, with its weights."""
+    from kad.runs import train
+
+    def save(detector, _, folder, **__):
+        detector.save(folder / MODEL)
+        return pd.DataFrame()
+
+    with patch.object(train, "_fit", save):
         yield
 
 

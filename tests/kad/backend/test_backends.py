@@ -20,6 +20,7 @@ from runtime.model.outputs import OUTPUTS
 from toys import rnn
 from toys.series import wave
 
+pytestmark = pytest.mark.backends
 BACKENDS = ["tensorflow", "torch", "jax"]
 TESTS = Path(__file__).parents[2]
 TOYS = {

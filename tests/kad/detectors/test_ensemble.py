@@ -1,10 +1,8 @@
 """The ensemble: three detectors as error streams of one graph."""
 
 import numpy as np
-import onnx
 import pytest
 
-from export import export
 from export.replay import replay_series
 from kad.config import build_config
 from kad.detectors.ensemble import Ensemble
@@ -53,13 +51,6 @@ def test_streams_are_those_of_the_members(trained):
     assert len(together.errors) == len(alone) == len(detector.streams) == 6
     for one, other in zip(together.errors, alone, strict=True):
         np.testing.assert_array_equal(one, other)
-
-
-def test_single_steps_need_no_loop(trained, tmp_path):
-    """Where every step is a call of its own, the file has no control flow at all."""
-    single = export(trained.folder, tmp_path / "single.onnx", steps=1)
-    nodes = onnx.load(single.path).graph.node
-    assert not [n for n in nodes if n.op_type in {"If", "Loop", "Scan"}]
 
 
 def test_networks_train_with_their_own_options(trained):

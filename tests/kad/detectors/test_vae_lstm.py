@@ -6,9 +6,10 @@ from keras import ops
 
 import kad
 from kad.detectors.vae_lstm import VAELSTM, VAELSTMTraining
+from kad.training.session import TrainingInterruptedError
 from runtime.model.compare import relative_gap
 from toys.series import wave
-from toys.training import tiny
+from toys.training import interrupted_in, tiny
 
 
 def test_training_lowers_the_losses():
@@ -41,11 +42,13 @@ def test_score_finds_what_was_never_seen(detector):
     ]
 
 
-def test_learnt_sigma_moves_and_fixed_sigma_does_not(detector):
-    """`learn_sigma` makes the reconstruction's variance a weight."""
+def test_learnt_sigma_moves_and_fixed_sigma_does_not(detector, monkeypatch):
+    """`learn_sigma` makes the reconstruction's variance a weight, which the first phase learns."""
     config = tiny(detector={"learn_sigma": True, "sigma": 0.3})
     learning = VAELSTM(["a", "b"], period_s=60.0, **config.arguments)
-    learning.fit(wave(), training=config.training)
+    interrupted_in("lstm", 0, monkeypatch)
+    with pytest.raises(TrainingInterruptedError):
+        learning.fit(wave(), training=config.training)
     assert abs(float(learning.sigma_squared.weight) - 0.3) > 1e-4
     assert float(learning.sigma_squared.variance()) > 0.01
     assert float(detector.sigma_squared.weight) == np.float32(0.1)

@@ -275,6 +275,7 @@ def test_an_anomaly_hardly_teaches_what_is_normal():
 def test_a_start_is_no_more_remarkable_than_what_follows():
     """The mean of the first few errors is less certain: normal streams do not begin with alarms."""
     detector = Distance(["a"], period_s=60.0, scoring={"novelty": 0.0, "short": 20})
+    detector.max_steps = 400
     rng = np.random.default_rng(0)
     times = pd.date_range("2025-01-01", periods=20_000, freq="min")
     detector.fit(pd.DataFrame({"a": rng.normal(size=20_000)}, index=times))

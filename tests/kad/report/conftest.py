@@ -8,7 +8,7 @@ from toys.series import TINY
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory):
+def awkward(tmp_path_factory):
     """A trained run whose channels have awkward names."""
     from kad.config import build_config
     from kad.runs.train import train
@@ -18,7 +18,19 @@ def run(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def page(run, tmp_path_factory):
+def awkward_page(awkward, tmp_path_factory):
     """The page of a series with a fault and labels."""
     output = tmp_path_factory.mktemp("page") / "page.html"
-    return write_report(run.folder, series(), labels=[WINDOW], output=output)
+    return write_report(awkward.folder, series(), labels=[WINDOW], output=output)
+
+
+@pytest.fixture
+def run(awkward):
+    """The run of this folder's tests."""
+    return awkward
+
+
+@pytest.fixture
+def page(awkward_page):
+    """Their page."""
+    return awkward_page

@@ -13,7 +13,8 @@ from kad.report.series import POINTS
 from kad.report.words import duration, span
 from kad.report.write import write_report
 from runtime.alarms.events import EventDetector
-from toys.series import TINY, wave
+from toys.pages import NAMES
+from toys.series import wave
 
 ROWS = 20_000
 FAULTS = [
@@ -333,22 +334,14 @@ class TestPages:
         assert said == []
         page.close()
 
-    def test_awkward_names(self, browser, tmp_path):
+    def test_awkward_names(self, browser, awkward_page):
         """Channel names stay text where scripts write them."""
-        from kad.config import build_config
-        from kad.runs.train import train
-
-        frame = wave(900)
-        frame.columns = ["<b>flow</b>", "</script><script>document.title='owned'</script>"]
-        frame.iloc[700:720] += 60.0
-        config = build_config(overrides={**TINY, "data": {"train": "0:600"}})
-        trained = train(config, frame, out=tmp_path / "run")
         page = browser.new_page()
-        page.goto(write_report(trained, frame, output=tmp_path / "page.html").as_uri())
+        page.goto(awkward_page.as_uri())
         page.wait_for_selector("html[data-height]")
         assert "owned" not in page.title()
         blamed = page.locator("#event-rows .blamed").all_inner_texts()
         assert blamed
-        assert set(blamed) <= set(frame.columns)
+        assert set(blamed) <= set(NAMES)
         assert page.locator("#chart-reconstructions .main-svg").count()
         page.close()

@@ -10,7 +10,7 @@ from kad.config import build_config
 from kad.runs.train import train
 from runtime.errors import ConfigError
 from toys.series import TINY, wave
-from toys.training import networks_as_they_are
+from toys.training import as_constructed, networks_as_they_are
 
 RNN = {
     "detector": {"units": 4, "embedding": 4, "layers": 1, "horizon": 2},
@@ -102,7 +102,7 @@ def test_an_ensemble_starts_with_all_networks_of_another(tmp_path):
         sections = {"training": {"seed": seed}, "detector": arguments}
         return build_config(detector="ensemble", preset="tiny", overrides=sections)
 
-    with networks_as_they_are():
+    with as_constructed():
         first = train(tiny(), wave(), out=tmp_path / "first")
         again = train(tiny(seed=1), wave(), out=tmp_path / "again", pretrained=first.folder)
     names = [variable.path for variable in again.detector.trainable_variables]
