@@ -61,7 +61,7 @@ def test_streams_of_a_model_that_is_not_there_are_left_out(tmp_path):
     assert {name for name, _ in found.scores} == {"plant/gaussian0"}
     assert said
     both = engine(tmp_path / "other", "gaussian", "memory")
-    running._library = both._library
+    running._library.update(both._library)
     settings = both.settings.to_json()
     found = took(running, Record(settings=settings, rows=[at(2, stream=1, model="memory")]))
     assert [Quality(v[2]) for v in found.scores.values()] == [Quality.RESTART]
