@@ -9,10 +9,13 @@ import numpy as np
 
 from runtime.errors import InputError, ModelFileError
 from runtime.gateway.engine.aside import Aside
+from runtime.gateway.engine.continuing import UNSOUND, continued
+from runtime.gateway.engine.cut import Cut
 from runtime.gateway.engine.group import Group, Stepped
 from runtime.gateway.engine.made import Made
 from runtime.gateway.engine.members import Library, Members, Trouble
 from runtime.gateway.engine.notices import gateway_notice
+from runtime.gateway.engine.orders import CHANGING
 from runtime.gateway.engine.settings import EngineSettings
 from runtime.gateway.engine.succession import Succession
 from runtime.gateway.engine.swap import History, placed
@@ -23,9 +26,6 @@ from runtime.gateway.samples import Quality
 __all__ = ["Engine", "Trouble"]
 
 
-_STREAMS_A_PART = 64
-_UNSOUND = (ValueError, KeyError, TypeError, AttributeError, IndexError)
-"""What comes of reading data of another version."""
 _MUTED = np.uint16(Quality.MUTED)
 
 
@@ -119,10 +119,20 @@ class Engine:
         made = Made()
         for group in self.groups.values():
             self._scored(group, group.flush(), made)
+        self._members.upset()
         return made.outputs(self.sequence)
+
+    def cut(self) -> Cut:
+        """Begins a snapshot that is taken a part at a time, in place of one that was begun."""
+        return self._members.begin_cut(sequence=lambda: self.sequence, rest=self._rest)
 
     def snapshot(self) -> Iterator[tuple[str, bytes]]:
         """Yields the whole state in parts: a name, and bytes."""
+        for name, _, blob in self.cut():
+            yield name, blob
+
+    def _rest(self) -> bytes:
+        """Returns what is known beside the states of streams."""
         state = {
             "settings": self.settings.to_json(),
             "registry": [[s.number, s.name, s.model] for s in self.registry.values()],
@@ -132,15 +142,11 @@ class Engine:
             **self._telling.state(),
             "orders": self.orders.state(),
             "presence": self._presence.state(),
-            "watch": {key: group.watch.state() for key, group in self.groups.items()},
+            # What is known of streams is with their states.
+            "watch": {key: group.watch.state(()) for key, group in self.groups.items()},
             "sequence": self.sequence,
         }
-        yield "engine", json.dumps(state, allow_nan=False, separators=(",", ":")).encode()
-        for key, group in self.groups.items():
-            names = group.names
-            for start in range(0, len(names), _STREAMS_A_PART):
-                some = names[start : start + _STREAMS_A_PART]
-                yield f"streams/{start}/{key}", group.snapshot(some)
+        return json.dumps(state, allow_nan=False, separators=(",", ":")).encode()
 
     def restore(self, parts: Iterable[tuple[str, bytes]]) -> None:
         """Continues from `snapshot`; streams whose state cannot be used begin anew, and it is said.
@@ -152,19 +158,14 @@ class Engine:
         try:
             state = json.loads(each.pop("engine"))
             self._take_over(state)
-        except _UNSOUND as error:
+        except UNSOUND as error:
             self._begin(before)
             raise InputError(
                 "A snapshot of the gateway must be what this version keeps. Received: "
                 f"{type(error).__name__} in its part `engine`. Its streams start anew."
             ) from error
-        for name, blob in each.items():
-            key = name.rpartition("/")[2] if name.count("/") < 2 else name.split("/", 2)[2]
-            try:
-                self.groups[key].take_in(blob)
-            except _UNSOUND as error:
-                self._trouble("state", f"The state of streams of {key} cannot be used: {error}")
         self._restore_others(state)
+        continued(self._members, each.items(), self._trouble)
         self._members.begin_missing()
 
     def _take_over(self, state: Mapping[str, Any]) -> None:
@@ -188,7 +189,7 @@ class Engine:
         for name, restore in each.items():
             try:
                 restore(state[name])
-            except _UNSOUND as error:
+            except UNSOUND as error:
                 self._trouble(
                     "state",
                     f"What was kept of {name} cannot be used and is lost: {type(error).__name__}.",
@@ -228,6 +229,8 @@ class Engine:
         for name in last.evicted:
             self._members.evict(sequence, name, made)
         self._telling.take(self._telling.notices.unmuted(), made)
+        if self._members.cut is not None:
+            self._members.cut.passed(records)
         return made.outputs(self.sequence)
 
     def _wait(self, parts: Iterable[Mapping[str, Any]]) -> None:
@@ -269,6 +272,8 @@ class Engine:
                 made.events.append(gateway_notice(command, time_ns=record.time_ns))
             else:
                 made.answers.append(self.orders.take(command))
+                if command.get("command") in CHANGING:
+                    self._members.upset()
 
     def _push(self, key: str, some: Sequence[Rows], made: Made) -> None:
         group = self.groups.get(key)

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from runtime.errors import InputError
 from runtime.gateway.engine.aside import Aside
+from runtime.gateway.engine.cut import Cut
 from runtime.gateway.engine.group import Group
 from runtime.gateway.engine.made import Made
 from runtime.gateway.engine.orders import Orders
@@ -57,6 +58,8 @@ class Members:
         """The same by name."""
         self.put_aside: dict[str, int] = {}
         """Streams that are put aside, and the sequence number of that."""
+        self.cut: Cut | None = None
+        """A snapshot that is being taken."""
 
     def new_group(self, key: str, settings: ModelSettings) -> Group | None:
         """Returns a group without streams; None, and it is said: its detector is not there."""
@@ -73,6 +76,16 @@ class Members:
         """Returns the group that a stream belongs to, whether it is in it now or not."""
         stream = self.streams.get(name)
         return self.groups.get(stream.model) if stream else None
+
+    def begin_cut(self, *, sequence: Callable[[], int], rest: Callable[[], bytes]) -> Cut:
+        """Begins a snapshot, in place of one that was begun; see `Cut`."""
+        self.cut = Cut(self.groups, sequence=sequence, rest=rest)
+        return self.cut
+
+    def upset(self) -> None:
+        """Says that streams were changed by more than their rows."""
+        if self.cut is not None:
+            self.cut.upset()
 
     def know(self, streams: Sequence[NewStream]) -> None:
         """Takes note of streams and their numbers."""
@@ -103,6 +116,7 @@ class Members:
         if group is not None and stream.name in group:
             self.telling.end_all(group, stream.name, "another model scores it", made)
             group.remove(stream.name)
+            self._changed(stream.name)
 
     def evict(self, sequence: int, name: str, made: Made) -> None:
         """Puts a stream aside, with all it has learnt; where the disk refuses, it stays."""
@@ -110,6 +124,7 @@ class Members:
         if group is None or name not in group:
             return
         self.telling.end_all(group, name, "it is no longer heard", made)
+        self._changed(name)
         self.presence.gone([name])
         try:
             self._aside.put(name, sequence, group.snapshot([name]))
@@ -125,6 +140,7 @@ class Members:
         group = self.group_of(name)
         if sequence is None or group is None:
             return
+        self._changed(name)
         state = self._aside.get(name, sequence)
         if state is not None:
             try:
@@ -145,3 +161,7 @@ class Members:
             if lost:
                 self.add(key, lost)
                 self._trouble("state", f"{len(lost)} streams of {key} warm up again, as {lost[0]}.")
+
+    def _changed(self, name: str) -> None:
+        if self.cut is not None:
+            self.cut.changed(name)

@@ -22,7 +22,10 @@ from runtime.gateway.rules.commands import (
 from runtime.gateway.rules.mutes import Mutes, matches
 from runtime.model.policy import AlarmPolicy
 
-__all__ = ["Orders"]
+__all__ = ["CHANGING", "Orders"]
+
+CHANGING = (ThresholdCommand.word, LimitsCommand.word, RunningCommand.word)
+"""Commands that change how streams are scored, or what is told of them."""
 
 
 class Orders:

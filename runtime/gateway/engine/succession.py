@@ -50,6 +50,7 @@ class Succession:
             The settings as they hold now: a model that does not work leaves the one before it.
         """
         members, groups = self._members, self._members.groups
+        members.upset()
         members.telling.reconfigure(settings)
         for key in [key for key in groups if key not in settings.models]:
             for name in groups[key].names:
@@ -76,6 +77,7 @@ class Succession:
     def renew(self, group: Group, error: ModelFileError, made: Made, *, now_ns: int) -> None:
         """Begins the streams of a model anew that has failed; rows of this call are left out."""
         members, names = self._members, group.names
+        members.upset()
         for name in names:
             members.telling.end_all(group, name, "its model has failed", made)
         new = members.new_group(group.key, group.settings)
