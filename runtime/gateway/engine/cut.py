@@ -102,6 +102,7 @@ class Cut:
     def upset(self) -> None:
         """Takes note that streams were changed by more than their rows."""
         self.is_sound = False
+        self._rows.clear()
 
     def _some(self) -> tuple[str, Sequence[str]] | None:
         """Returns streams that may not be cut yet; None: all are."""

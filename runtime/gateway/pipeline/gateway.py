@@ -24,7 +24,7 @@ from runtime.gateway.pipeline.committer import Committer
 from runtime.gateway.pipeline.controls import Controls
 from runtime.gateway.pipeline.intake import Intake
 from runtime.gateway.pipeline.keeper import Keeper
-from runtime.gateway.pipeline.kept import Kept, pending_parts
+from runtime.gateway.pipeline.kept import Kept
 from runtime.gateway.pipeline.library import Models
 from runtime.gateway.pipeline.models import ModelChoice, Roster
 from runtime.gateway.pipeline.pasts import Pasts
@@ -32,6 +32,7 @@ from runtime.gateway.pipeline.queues import Batches
 from runtime.gateway.pipeline.reader import Input, Reader
 from runtime.gateway.pipeline.scorer import Scorer
 from runtime.gateway.pipeline.silence import Speakers
+from runtime.gateway.pipeline.snapshotter import Snapshotter
 from runtime.gateway.pipeline.swapper import Swapper
 from runtime.gateway.pipeline.tick import Tick
 from runtime.gateway.protocols import Resuming, Sink, Source
@@ -47,8 +48,6 @@ _LOOK_S = 0.2
 _END_S = 4.5
 _DRAIN_S, _SNAPSHOT_S = 1.0, 1.0
 _EXTEND_S = 60.0
-_AGAIN_S = 15.0
-"""Behind a snapshot that failed, the next."""
 _WEEK_S = 604_800.0
 
 
@@ -137,8 +136,13 @@ class Gateway:
         self._keeper = Keeper(
             kept.snapshots, journal=kept.journal, aside=kept.aside, families=families, say=say
         )
-        self._next_snapshot_s = time.monotonic() + setup.journal.snapshot_s
-        self._snapshot_sequence = 0
+        self._snapshotter = Snapshotter(
+            self._keeper,
+            setup.sinks,
+            every_s=setup.journal.snapshot_s,
+            header={"gateway": setup.options.name, "version": __version__},
+            families=families,
+        )
         self.started = False
         """The journal was replayed, and samples are taken."""
 
@@ -230,7 +234,7 @@ class Gateway:
             },
             watch=self._see,
             look=self.board.look_at,
-            snapshot=self._snapshot_if_due,
+            snapshot=self._snapshotter.turn,
             worker=self.watchdog.worker("scorer"),
             families=families,
         )
@@ -256,7 +260,7 @@ class Gateway:
         if replayed:
             self._say.info("replay", "Rows were scored again from the journal.", rows=replayed)
             # Who falls again before the next one is due has no more to score than now.
-            self._next_snapshot_s = time.monotonic()
+            self._snapshotter.soon()
         self._make_reader()
         wanted = self._setup.settings
         if _apart_from_warming(self.engine.settings).to_json() != wanted.to_json():
@@ -382,21 +386,6 @@ class Gateway:
             promised = streams * parse_false_alarms(budget) * _WEEK_S if budget else 0.0
             families.events_budget.of(key).set(promised)
 
-    def _snapshot_if_due(self, engine: Engine) -> None:
-        now, every_s = time.monotonic(), self._setup.journal.snapshot_s
-        due_s = self._next_snapshot_s
-        if self._keeper.trouble:
-            due_s += min(0.0, _AGAIN_S - every_s)
-        if now >= due_s and not self._keeper.busy:
-            self._next_snapshot_s = now + every_s
-            self._keep(engine)
-
-    def _keep(self, engine: Engine) -> None:
-        self._snapshot_sequence = engine.sequence
-        header = {"gateway": self._setup.options.name, "version": __version__}
-        parts = [*engine.snapshot(), *pending_parts(self._setup.sinks)]
-        self._keeper.keep(engine.sequence, parts, dict(engine.put_aside), header)
-
     def _end(self, threads: Sequence[threading.Thread]) -> None:
         """Ends calmly: what was read is scored, the state kept, the sinks told."""
         until = time.monotonic() + _END_S
@@ -416,14 +405,13 @@ class Gateway:
             )
         else:
             self._stopping.set()
-            self._keeper.finish(max(0.0, until - time.monotonic()))
+            self._snapshotter.end(max(0.0, until - time.monotonic()))
             if is_over:
                 self._scorer.flush()
-            is_new = is_over or self.engine.sequence != self._snapshot_sequence
+            is_new = is_over or self.engine.sequence != self._snapshotter.sequence
             if not self._failures and is_new:
                 self._drain(min(until - _SNAPSHOT_S, time.monotonic() + _DRAIN_S))
-                self._keep(self.engine)
-                self._keeper.finish(max(1.0, until - time.monotonic()))
+                self._snapshotter.whole(self.engine, max(1.0, until - time.monotonic()))
         for sink in self._setup.sinks:
             sink.close(max(0.5, (until - time.monotonic()) / max(1, len(self._setup.sinks))))
         for source, _ in self._setup.sources:
