@@ -1,7 +1,6 @@
 """The process around the gateway: configuration, state folder, signals, reloads, HTTP server."""
 
 import hashlib
-import json
 import logging
 import signal
 import threading
@@ -14,11 +13,11 @@ from types import FrameType
 from typing import Literal
 
 from runtime.errors import ConfigError, InputError, KadError
-from runtime.files import write_atomically
 from runtime.gateway.config.options import ModelOptions
 from runtime.gateway.config.read import Config, read_config
 from runtime.gateway.config.traps import traps
 from runtime.gateway.engine.settings import EngineSettings
+from runtime.gateway.journal.meta import read_meta
 from runtime.gateway.journal.outbox import Outbox
 from runtime.gateway.mqtt.make import make_client
 from runtime.gateway.operate.clocks import Clocks, kernel_synchronised
@@ -33,6 +32,7 @@ from runtime.gateway.payloads.options import PayloadOptions
 from runtime.gateway.pipeline.commander import Commander
 from runtime.gateway.pipeline.gateway import Gateway, Setup
 from runtime.gateway.pipeline.kept import Kept
+from runtime.gateway.pipeline.memory import META, Memory
 from runtime.gateway.pipeline.passing import PassingSink, PassingSource
 from runtime.gateway.pipeline.setup import (
     LoadedModels,
@@ -48,7 +48,6 @@ from runtime.gateway.sources.stdin import StdinSource
 
 __all__ = ["run"]
 
-_SWAPPED, _FILTERS = "swapped.json", "filters.json"
 _OUTBOXES = {"lasting": "outbox", "scores": "outbox-scores"}
 
 
@@ -92,13 +91,10 @@ def _swapped(config: Config) -> list[ModelOptions]:
 
     Such a file holds as long as the configuration names the one that it took the place of.
     """
-    try:
-        said = json.loads((config.gateway.state / _SWAPPED).read_bytes())
-        files = {str(key): (Path(new), str(old)) for key, (new, old) in said.items()}
-    except (OSError, ValueError, AttributeError, TypeError):
-        return list(config.models)
+    found, _ = read_meta(config.gateway.state / META)
+    files = found.swapped if found is not None else {}
     return [
-        replace(model, file=files[model.key][0])
+        replace(model, file=Path(files[model.key][0]))
         if model.key in files and files[model.key][1] == str(model.file)
         else model
         for model in config.models
@@ -144,6 +140,7 @@ class _Process:
         with ExitStack() as stack:
             kept = Kept.open(config.gateway.state, config.journal, journal=config.is_durable)
             stack.callback(kept.close)
+            self._memory = Memory(config.gateway.state, say)
             sources, sinks = _joined(
                 self._sources(),
                 open_sinks(config, lambda name, what: self._outbox(name, what, stack)),
@@ -187,26 +184,26 @@ class _Process:
 
     def _sources(self) -> list[tuple[Source, PayloadOptions]]:
         """Opens the sources, and keeps what they ask for, for the next life."""
-        path = self._config.gateway.state / _FILTERS
-        try:
-            raw = json.loads(path.read_bytes())
-            former = {str(name): [str(one) for one in filters] for name, filters in raw.items()}
-        except (OSError, ValueError, AttributeError, TypeError):
-            former = {}
-        sources = open_sources(self._config, former)
+        before = self._memory.before
+        sources = open_sources(self._config, before.filters, before.sessions)
         self._owned = [one for one, _ in sources if isinstance(one, OwnedSource)]
         self._sessions_lost = {one.name: 0 for one in self._owned}
-        now = {one.name: list(one.filters) for one in self._owned}
-        try:
-            write_atomically(path, json.dumps({**former, **now}))
-        except InputError as error:
-            self._say.warning("state", str(error))
+        self._memory.sources(
+            {one.name: one.filters for one in self._owned},
+            {one.name: one.session for one in self._owned},
+        )
         return sources
 
-    def _look_for_holes(self) -> None:
+    def _look_at_sessions(self) -> None:
+        """Takes note of sessions at brokers, and says which were lost."""
         for source in self._owned:
+            if source.session is not None and source.is_ready:
+                self._memory.session(source.name, source.session)
             lost = source.sessions_lost
             if lost > self._sessions_lost[source.name]:
+                self._families.sessions_lost.of(source.name).inc(
+                    lost - self._sessions_lost[source.name]
+                )
                 self._sessions_lost[source.name] = lost
                 text = (
                     f"The broker of {source.name} had forgotten the session: what it had kept for "
@@ -244,7 +241,7 @@ class _Process:
 
     def _every_second(self) -> None:
         self._commander.look()
-        self._look_for_holes()
+        self._look_at_sessions()
         now = time.monotonic()
         is_due = self._config.gateway.reload_s and now >= self._next_look_s
         if is_due:
@@ -326,8 +323,7 @@ class _Process:
             except (KadError, InputError) as error:
                 refuse(str(error))
                 raise
-            said = {command.model: [str(file), str(options.file)]}
-            write_atomically(config.gateway.state / _SWAPPED, json.dumps(said))
+            self._memory.swap(command.model, file, options.file)
             self._config, self._content = changed, _content_of(changed)
             controls.command(command.to_json())
             return settings

@@ -91,6 +91,11 @@ class Families:
         self.connected: Family[Gauge] = add.gauge(
             "kad_connected", "1 where a source or sink is connected, 0 where not.", ("peer",)
         )
+        self.sessions_lost: Family[Counter] = add.counter(
+            "kad_sessions_lost_total",
+            "Sessions that the broker of a source had forgotten, with what it had kept.",
+            ("source",),
+        )
         self.connects: Family[Counter] = add.counter(
             "kad_connects_total", "Connections that a source or sink has made.", ("peer",)
         )

@@ -98,7 +98,7 @@ def load_models(config: Config) -> LoadedModels:
 
 
 def open_sources(
-    config: Config, former: Mapping[str, Sequence[str]]
+    config: Config, former: Mapping[str, Sequence[str]], sessions: Mapping[str, str]
 ) -> list[tuple[Source, PayloadOptions]]:
     """Opens the sources of a configuration, each with how its messages are read.
 
@@ -106,8 +106,15 @@ def open_sources(
         config: The configuration.
         former: Topic filters that each source, by name, asked for in an earlier life: the broker's
             session still has them.
+        sessions: Where a broker had a session for a source, by name: see `OwnedSource.session`.
     """
-    return [(_source(config, one, former.get(one.name, ())), one.payload) for one in config.sources]
+    return [
+        (
+            _source(config, one, former.get(one.name, ()), sessions.get(one.name, "")),
+            one.payload,
+        )
+        for one in config.sources
+    ]
 
 
 def open_sinks(config: Config, outbox: Outboxes) -> list[Sink]:
@@ -179,7 +186,7 @@ def _settings(options: ModelOptions, detector: Detector, notes: list[str]) -> Mo
     )
 
 
-def _source(config: Config, one: SourceConfig, former: Sequence[str]) -> Source:
+def _source(config: Config, one: SourceConfig, former: Sequence[str], session: str) -> Source:
     keys, payload = one.keys, one.payload
     if keys.kind == "stdin":
         return StdinSource(one.name, line_bytes=payload.max_bytes)
@@ -201,11 +208,12 @@ def _source(config: Config, one: SourceConfig, former: Sequence[str]) -> Source:
         )
     given = {} if keys.persistent else {"session_expiry_s": 0}
     broker = config.broker(keys.broker, suffix=f"-{one.name}", **given)
-    client = make_client(broker, former=former)
+    where = f"{broker.address} {broker.client_id}" if broker.persistent else None
+    client = make_client(broker, former=former, known=session == where)
     filters = list(dict.fromkeys(TopicTemplate(topic).filter for topic in payload.topics))
     source = MQTTSource(one.name, Router(client), filters)
     client.connect()
-    return OwnedSource(source, client)
+    return OwnedSource(source, client, session=where)
 
 
 class OwnedSource:
@@ -214,12 +222,15 @@ class OwnedSource:
     Args:
         source: The source.
         client: Its client.
+        session: Where the broker keeps a session for it: address and client id; None: it is not
+            asked to.
     """
 
     ended = False
 
-    def __init__(self, source: MQTTSource, client: BatchClient) -> None:
+    def __init__(self, source: MQTTSource, client: BatchClient, *, session: str | None) -> None:
         self._source, self._client = source, client
+        self.session = session
         self.name = source.name
         self.receive, self.acknowledge = source.receive, source.acknowledge
 
@@ -227,6 +238,11 @@ class OwnedSource:
     def filters(self) -> Sequence[str]:
         """Topic filters that it asks for."""
         return self._source.filters
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it is connected, and has asked for all."""
+        return self._client.ready
 
     @property
     def sessions_lost(self) -> int:
