@@ -160,6 +160,7 @@ class _Process:
                     sources=sources,
                     sinks=sinks,
                     is_durable=config.is_durable,
+                    may_repeat=not self._memory.before.ended,
                 ),
                 kept,
                 say=say,
@@ -180,7 +181,11 @@ class _Process:
             self._gateway.every_second = self._every_second
             self._serve(stack)
             self._handle_signals(stack)
-            return self._gateway.run()
+            self._memory.begin()
+            code = self._gateway.run()
+            if self._gateway.is_kept:
+                self._memory.end()
+            return code
 
     def _sources(self) -> list[tuple[Source, PayloadOptions]]:
         """Opens the sources, and keeps what they ask for, for the next life."""

@@ -307,6 +307,7 @@ class PahoClient(BatchClient):
                 topic=message.topic,
                 payload=message.payload,
                 retained=bool(message.retain),
+                again=bool(message.dup),
                 token=token,
                 arrived_ns=now,
             )

@@ -71,6 +71,8 @@ class Setup:
     sinks: Sequence[Sink]
     is_durable: bool
     """Whether there is a journal."""
+    may_repeat: bool = False
+    """Whether an earlier life may have published what no journal has: it did not end well."""
 
 
 class Gateway:
@@ -175,6 +177,11 @@ class Gateway:
         for name, error in self._failures:
             self._say.error("worker", f"The {name} failed: {type(error).__name__}: {error}")
         return 1 if self._failures else 0
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether all that was scored is on the disk, now that it has ended."""
+        return not self._failures and not self._committer.trouble
 
     def healthy(self) -> Sequence[str]:
         """Returns why the process should be started again."""
@@ -311,6 +318,7 @@ class Gateway:
             heard=self._speakers.heard,
             wall_ns=self._clocks.arrival_ns,
             clock_is_set=lambda: not self._clocks.trouble,
+            may_repeat=setup.may_repeat,
             past_of=pasts.of,
             worker=self.watchdog.worker("reader"),
             families=families,
