@@ -10,36 +10,48 @@ from runtime.gateway.engine.members import Members, Trouble
 from runtime.gateway.engine.swap import placed
 from runtime.gateway.records import Record
 
-__all__ = ["UNSOUND", "continued"]
+__all__ = ["UNSOUND", "Continuing"]
 
 UNSOUND = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 """What comes of reading data of another version."""
 
 
-def continued(members: Members, parts: Iterable[tuple[str, bytes]], trouble: Trouble) -> None:
-    """Brings streams to where the last part of a cut is; what cannot be used is said.
+class Continuing:
+    """Brings streams to where the last part of a snapshot is; what cannot be used is said.
 
     Args:
         members: Who they are, by the part `engine`; their groups are empty.
-        parts: All others.
         trouble: Takes what must be said.
     """
-    rows: list[tuple[int, Record]] = []
-    reached: dict[str, int] = {}
-    for name, blob in parts:
-        kind, _, rest = name.partition("/")
-        place, _, key = rest.partition("/")
-        _, _, last = place.partition("@")
-        try:
-            if kind == "rows":
-                rows.append((int(place), Record.decode(blob)))
-            else:
-                taken = _take_in(members, key or place, blob)
-                reached.update(dict.fromkeys(taken, int(last)) if last else {})
-        except UNSOUND as error:
-            trouble("state", f"The part {name} of a snapshot cannot be used: {error}")
-    for sequence, record in sorted(rows, key=lambda one: one[0]):
-        _catch_up(members, sequence, record, reached, trouble)
+
+    def __init__(self, members: Members, trouble: Trouble) -> None:
+        self._members, self._trouble = members, trouble
+        self._rows: list[tuple[int, Record]] = []
+        self._reached: dict[str, int] = {}
+
+    def take_in(self, parts: Iterable[tuple[str, bytes]]) -> None:
+        """Takes in streams, each as it was when its part was cut.
+
+        Args:
+            parts: All but the part `engine`.
+        """
+        for name, blob in parts:
+            kind, _, rest = name.partition("/")
+            place, _, key = rest.partition("/")
+            _, _, last = place.partition("@")
+            try:
+                if kind == "rows":
+                    self._rows.append((int(place), Record.decode(blob)))
+                else:
+                    taken = _take_in(self._members, key or place, blob)
+                    self._reached.update(dict.fromkeys(taken, int(last)) if last else {})
+            except UNSOUND as error:
+                self._trouble("state", f"The part {name} of a snapshot cannot be used: {error}")
+
+    def catch_up(self) -> None:
+        """Lets each of them take the rows that came behind its part; nothing of it goes out."""
+        for sequence, record in sorted(self._rows, key=lambda one: one[0]):
+            _catch_up(self._members, sequence, record, self._reached, self._trouble)
 
 
 def _take_in(members: Members, key: str, blob: bytes) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from runtime.errors import InputError, ModelFileError
 from runtime.gateway.engine.aside import Aside
-from runtime.gateway.engine.continuing import UNSOUND, continued
+from runtime.gateway.engine.continuing import UNSOUND, Continuing
 from runtime.gateway.engine.cut import Cut
 from runtime.gateway.engine.group import Group, Stepped
 from runtime.gateway.engine.made import Made
@@ -164,8 +164,10 @@ class Engine:
                 "A snapshot of the gateway must be what this version keeps. Received: "
                 f"{type(error).__name__} in its part `engine`. Its streams start anew."
             ) from error
+        streams = Continuing(self._members, self._trouble)
+        streams.take_in(each.items())
         self._restore_others(state)
-        continued(self._members, each.items(), self._trouble)
+        streams.catch_up()
         self._members.begin_missing()
 
     def _take_over(self, state: Mapping[str, Any]) -> None:

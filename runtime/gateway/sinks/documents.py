@@ -33,6 +33,7 @@ __all__ = [
     "numbers",
     "quality_of",
     "repeated",
+    "repeated_text",
     "rounded",
     "score_documents",
     "text",
@@ -146,9 +147,13 @@ def score_documents(
 
 def repeated(publication: Publication) -> Publication:
     """Returns a publication that says that it may have gone out before, where it can say so."""
+    return replace(publication, payload=repeated_text(publication.payload))
+
+
+def repeated_text(documents: bytes) -> bytes:
+    """Returns documents that say that they may have gone out before, where they can say so."""
     # Within a text of JSON the quotes would be escaped.
-    payload = publication.payload.replace(b'"repeat":false', b'"repeat":true')
-    return replace(publication, payload=payload)
+    return documents.replace(b'"repeat":false', b'"repeat":true')
 
 
 def arrays(documents: Sequence[bytes], most_bytes: int) -> list[bytes]:
