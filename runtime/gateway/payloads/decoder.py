@@ -1,6 +1,6 @@
 """Messages to readings."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from runtime.errors import shown
@@ -106,9 +106,10 @@ class Decoder:
         bad, self._bad = self._bad, {}
         return bad
 
-    def forget(self) -> None:
-        """Asks `channels_of` again for every stream: models changed."""
-        self._streams.clear()
+    def forget(self, streams: Iterable[str]) -> None:
+        """Asks `channels_of` again for streams: they may not be let in any more."""
+        for name in streams:
+            self._streams.pop(name, None)
 
     def _parts(
         self, payload: bytes, topic: str, route: Route, now_ns: int, quality: int
@@ -165,7 +166,7 @@ class Decoder:
         else:
             keys = len(values)
         if len(fields) > keys + (self._context.keys.last in fields):
-            self._look_at_unknown(plan, fields, route.channel)
+            self._look_at_unknown(plan, fields, route.channel, topic or stream)
         if not values:
             if BARE in fields:
                 raise BadInputError(
@@ -197,10 +198,19 @@ class Decoder:
             )
         return {**names, "device": str(device)}
 
-    def _look_at_unknown(self, plan: Plan, fields: Mapping[str, Any], channel: str) -> None:
+    def _look_at_unknown(
+        self, plan: Plan, fields: Mapping[str, Any], channel: str, where: str
+    ) -> None:
         for name in plan.unknown(fields, self._context.keys.lower, channel):
             self._unknown += 1
-            self._note("channel_unknown", shown(name))
+            if "channel_unknown" in self._bad:
+                self._note("channel_unknown", "")
+                continue
+            self._note(
+                "channel_unknown",
+                f"Channels must be among {', '.join(plan.names)[:60]}. Received: "
+                f"{shown(name[:40])} on {shown(where[:60])}.",
+            )
 
     def _time(self, part: Part, now_ns: int, stream: str) -> int | None:
         """Returns the time; None: that of the arrival is to be taken."""
