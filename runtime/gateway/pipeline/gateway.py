@@ -281,6 +281,7 @@ class Gateway:
             setup.choices,
             known=self.engine.registry.values(),
             most=setup.options.max_streams,
+            put_aside=self.engine.put_aside,
         )
         now_s = time.monotonic()
         self._speakers = Speakers(

@@ -137,6 +137,12 @@ class Reader:
         wanted, now_s = self._controls.take(), time.monotonic()
         streams = set(self._gathered.streams())
         restored = self._heard(streams, now_s) if streams else ()
+        evicted = [name for name in wanted.evicted if name not in streams]
+        self._roster.put_aside(evicted)
+        if evicted:
+            for one in self._inputs:
+                one.intake.decoder.forget(evicted)
+        self._roster.back(restored)
         rows = self._gathered.take()
         new = self._roster.take_new()
         record = Record(
@@ -148,7 +154,7 @@ class Reader:
             rows=rows,
             parts=[part for one in self._inputs for part in one.intake.changed_parts()],
             silent=[name for name in wanted.silent if name not in streams],
-            evicted=[name for name in wanted.evicted if name not in streams],
+            evicted=evicted,
             acknowledged=wanted.acknowledged,
             repeat=self._repeats,
             time_ns=time.time_ns(),

@@ -129,6 +129,32 @@ def test_the_cap_holds_for_streams_that_wait_for_their_first_row():
     assert rig.families.bad_messages.of("stream_cap").value == 7
 
 
+def test_streams_that_are_put_aside_leave_their_places_to_others():
+    """And come back where there is room: beyond the cap they are turned away as any other."""
+    source = ToySource(ended=True)
+    rig = Rig(source, most=2)
+
+    def tick(*names):
+        source.put(*(sample(name, rig.reader._gathered.count, a=1, b=1) for name in names))
+        made = rig.tick()
+        return [] if made is None else [stream.name for stream in made.record.new]
+
+    refused = rig.families.bad_messages.of("stream_cap")
+    assert tick("p", "q", "r") == ["p", "q"]
+    rig.controls.evict(["p"])
+    assert tick("q", "r") == []
+    assert refused.value == 2
+    assert tick("r", "p") == ["r"]
+    assert refused.value == 3
+    rig.controls.evict(["q"])
+    tick("r")
+    rig.reader._heard = lambda streams, _: streams & {"p"}
+    assert tick("p") == []
+    assert refused.value == 3
+    assert tick("q") == []
+    assert refused.value == 4
+
+
 def test_a_stream_that_speaks_is_not_silent_in_the_same_record():
     """Nor put aside."""
     source = ToySource(ended=True)
