@@ -96,7 +96,12 @@ def _run(args: argparse.Namespace) -> int:
     wait_s = args.wait
     if wait_s is None:
         wait_s = 120.0 if args.word == "swap" else 10.0
-    answer = ask(args.state, _command(args), wait_s=wait_s)
+
+    def accepted(first: dict[str, Any]) -> None:
+        for line in () if args.json else answer_lines(first):
+            write(line)
+
+    answer = ask(args.state, _command(args), wait_s=wait_s, accepted=accepted)
     if args.json:
         write(json.dumps(answer))
     elif answer["ok"]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal
 
-from runtime.errors import ConfigError, InputError, KadError
+from runtime.errors import ConfigError, KadError
 from runtime.gateway.config.options import ModelOptions
 from runtime.gateway.config.read import Config, read_config
 from runtime.gateway.config.traps import traps
@@ -42,7 +42,7 @@ from runtime.gateway.pipeline.setup import (
     open_sources,
 )
 from runtime.gateway.protocols import Client, Sink, Source, Subscription
-from runtime.gateway.rules.commands import SwapCommand
+from runtime.gateway.rules.commands import SwapCommand, swap_done
 from runtime.gateway.sinks.line_protocol import LineProtocolSink
 from runtime.gateway.sources.stdin import StdinSource
 
@@ -321,19 +321,25 @@ class _Process:
             for model in config.models
         ]
         changed = replace(config, models=models)
+        identity = ""
 
         def make(_before: EngineSettings) -> EngineSettings:
-            try:
-                settings = self._loaded(changed)
-            except (KadError, InputError) as error:
-                refuse(str(error))
-                raise
-            self._memory.swap(command.model, file, options.file)
-            self._config, self._content = changed, _content_of(changed)
-            controls.command(command.to_json())
+            nonlocal identity
+            settings = self._loaded(changed)
+            identity = settings.models[command.model].identity
             return settings
 
-        self._gateway.swapper.take(make)
+        def then(trouble: str) -> None:
+            if trouble:
+                refuse(trouble)
+                return
+            self._memory.swap(command.model, file, options.file)
+            self._config, self._content = changed, _content_of(changed)
+            # Behind the settings: the engine says whether the model holds.
+            controls.command(swap_done(command, identity))
+
+        controls.command(command.to_json())
+        self._gateway.swapper.take(make, then)
 
     def _serve(self, stack: ExitStack) -> None:
         http = self._config.http

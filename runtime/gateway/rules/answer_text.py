@@ -46,7 +46,11 @@ def _running(state: str) -> Iterator[str]:
 
 
 def _swapped(swap: Mapping[str, str]) -> Iterator[str]:
-    yield f"{swap['file']} is verified, and takes the place of the model {swap['model']}."
+    model, file = swap["model"], swap["file"]
+    if swap.get("state") == "accepted":
+        yield f"{file} is to take the place of the model {model}: it is verified now."
+    else:
+        yield f"{file} is verified and warm, and has the place of the model {model}."
 
 
 def _listing(listed: Mapping[str, Any]) -> Iterator[str]:

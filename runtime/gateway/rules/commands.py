@@ -25,6 +25,7 @@ __all__ = [
     "command_from_json",
     "limits_by_channel",
     "made",
+    "swap_done",
 ]
 
 _MOST_TEXT = 1000
@@ -231,6 +232,17 @@ KINDS: dict[str, type[AnyCommand]] = {
     for kind in (MuteCommand, UnmuteCommand, ThresholdCommand, LimitsCommand, RunningCommand,
                  SwapCommand, ListCommand)
 }  # fmt: skip
+
+
+def swap_done(command: SwapCommand, identity: str) -> dict[str, Any]:
+    """Returns the entry of the journal that says that a model was verified and is warm.
+
+    Args:
+        command: Who asked for it.
+        identity: Of the model.
+    """
+    swapped = {"model": command.model, "file": command.file, "identity": identity}
+    return {"id": command.id, "swapped": swapped}
 
 
 def command_from_json(raw: object) -> AnyCommand:
