@@ -22,13 +22,13 @@ def add_operators(commands: "argparse._SubParsersAction[Any]") -> None:
     """Adds `command` to the commands of the runtime."""
     command = commands.add_parser(
         "command",
-        help="ask a running gateway: mute, unmute, threshold, limits, running, swap, list",
+        help="ask a running gateway: mute, unmute, threshold, limits, running, ack, swap, list",
         description="Asks the gateway that uses a state folder, waits for its answer and prints "
         "it. Exit code 0: done; 1: refused, or no gateway answered; 2: no such command.",
     )
     command.add_argument("state", metavar="STATE", help="its state folder")
     words = command.add_subparsers(
-        required=True, dest="word", metavar="mute|unmute|threshold|limits|running|swap|list"
+        required=True, dest="word", metavar="mute|unmute|threshold|limits|running|ack|swap|list"
     )
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
@@ -68,6 +68,10 @@ def add_operators(commands: "argparse._SubParsersAction[Any]") -> None:
     running = words.add_parser("running", parents=[common], help="whether machines run")
     _add_streams(running)
     running.add_argument("running", choices=("on", "off", "signal"))
+
+    ack = words.add_parser("ack", parents=[common], help="an event was seen; it goes on")
+    ack.add_argument("event", metavar="EVENT", help="its id, or a stream: all that go on")
+    ack.add_argument("--note", help="shown with it")
 
     swap = words.add_parser("swap", parents=[common], help="another file in a model's place")
     swap.add_argument("model", help="its key")
@@ -124,6 +128,8 @@ def _command(args: argparse.Namespace) -> dict[str, Any]:
     match args.word:
         case "swap":
             return {**given, "model": args.model, "file": str(Path(args.file).absolute())}
+        case "ack":
+            return {**given, "event": args.event, **_but_none(note=args.note)}
         case "list":
             return {**given, "what": args.what}
         case "running":

@@ -21,6 +21,7 @@ from runtime.gateway.engine.succession import Succession
 from runtime.gateway.engine.swap import History, placed
 from runtime.gateway.outputs import Outputs
 from runtime.gateway.records import NewStream, Record, Rows
+from runtime.gateway.rules.commands import AckCommand
 from runtime.gateway.samples import Quality
 
 __all__ = ["Engine", "Trouble"]
@@ -270,12 +271,18 @@ class Engine:
         for name in record.restored:
             self._members.bring_back(name)
         for command in record.commands:
-            if "note" in command:
-                made.events.append(gateway_notice(command, time_ns=record.time_ns))
-            else:
-                made.answers.append(self.orders.take(command))
-                if command.get("command") in CHANGING:
-                    self._members.upset()
+            self._obey(command, record, made)
+
+    def _obey(self, command: Mapping[str, Any], record: Record, made: Made) -> None:
+        """Does what a person asked for, or tells what happened to the gateway."""
+        if "note" in command and "command" not in command:
+            made.events.append(gateway_notice(command, time_ns=record.time_ns))
+        elif command.get("command") == AckCommand.word:
+            made.answers.append(self._telling.acknowledge(command, made))
+        else:
+            made.answers.append(self.orders.take(command))
+            if command.get("command") in CHANGING:
+                self._members.upset()
 
     def _push(self, key: str, some: Sequence[Rows], made: Made) -> None:
         group = self.groups.get(key)

@@ -9,6 +9,7 @@ from runtime.errors import InputError
 from runtime.gateway.engine.group import Group
 from runtime.gateway.rules.command_json import answer_to, answered, refusal_of
 from runtime.gateway.rules.commands import (
+    AckCommand,
     AnyCommand,
     LimitsCommand,
     ListCommand,
@@ -116,6 +117,8 @@ class Orders:
                 for group in self._meant(command.streams):
                     group.watch.override_running(command.streams, command.state)
                 found = command.state
+            case AckCommand():
+                raise InputError("An ack must go to what tells events. Received: it is here.")
             case ListCommand():
                 found = self._listed(command.what)
             case SwapCommand():

@@ -53,6 +53,10 @@ def _swapped(swap: Mapping[str, str]) -> Iterator[str]:
         yield f"{file} is verified and warm, and has the place of the model {model}."
 
 
+def _acknowledged(events: Sequence[str]) -> Iterator[str]:
+    yield from (f"Seen: {event}." for event in events)
+
+
 def _listing(listed: Mapping[str, Any]) -> Iterator[str]:
     for what, found in listed.items():
         lines = list(_LISTS.get(what, _plain)(found))
@@ -147,6 +151,7 @@ _ANSWERS: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "threshold": _new_thresholds,
     "limits": _new_limits,
     "running": _running,
+    "ack": _acknowledged,
     "swap": _swapped,
     "list": _listing,
 }

@@ -6,6 +6,7 @@
     {"command": "threshold", "streams": "a/*", "false_alarms": "1/month"}
     {"command": "limits", "streams": "a/p7", "limits": {"flow": {"low": 2, "on_delay_s": 30}}}
     {"command": "running", "streams": "a/p7", "state": "off"}
+    {"command": "ack", "event": "a/p7-1772359140000", "note": "on my way"}
     {"command": "swap", "model": "pump", "file": "/models/pump-2.onnx"}
     {"command": "list", "what": "mutes"}
 

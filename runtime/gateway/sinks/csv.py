@@ -15,7 +15,7 @@ from runtime.gateway.sinks.line_file import LineFile, LineFileOptions
 from runtime.gateway.sinks.line_sink import LineSink
 from runtime.gateway.sinks.options import Publishing
 from runtime.gateway.sinks.selection import Selection
-from runtime.gateway.sinks.sentences import sentence
+from runtime.gateway.sinks.sentences import seen, sentence
 from runtime.tables.formulas import as_text
 from runtime.tables.writers import csv_line, number_texts
 
@@ -143,7 +143,7 @@ def _event_row(notice: EventNotice, *, repeat: bool) -> bytes:
         severity,
         duration,
         ";".join(_text(one.name) for one in notice.channels),
-        _text(notice.text or sentence(notice)),
+        _text(" ".join(filter(None, (notice.text or sentence(notice), seen(notice.ack))))),
         _YES[repeat],
         _text(notice.model[:MODEL_DIGITS]),
     ]

@@ -214,6 +214,9 @@ def event_document(notice: EventNotice, *, repeat: bool = False, words: str = ""
         document["duration_s"] = rounded(notice.duration_s)
     if notice.text or words:
         document["text"] = notice.text or words
+    if notice.ack is not None:
+        ack = notice.ack
+        document["ack"] = {"by": ack.by, "t": milliseconds(ack.time_ns), "note": ack.note}
     document["repeat"] = repeat
     if notice.model:
         document["model"] = notice.model[:MODEL_DIGITS]

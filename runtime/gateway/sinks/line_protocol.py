@@ -156,6 +156,8 @@ class LineProtocolSink(LineSink):
             "duration_s": notice.duration_s,
             "text": notice.text or sentence(notice, units=options.units),
             "channels": ";".join(one.name for one in notice.channels),
+            "ack_by": notice.ack.by if notice.ack else "",
+            "ack_note": notice.ack.note if notice.ack else "",
             "repeat": repeat,
         }
         tags = {**self._tags(notice.stream), "kind": notice.kind}

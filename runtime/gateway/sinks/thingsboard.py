@@ -30,7 +30,7 @@ from runtime.gateway.sinks.documents import (
 )
 from runtime.gateway.sinks.options import Publishing
 from runtime.gateway.sinks.selection import Selection
-from runtime.gateway.sinks.sentences import sentence
+from runtime.gateway.sinks.sentences import seen, sentence
 
 __all__ = ["ThingsBoardOptions", "ThingsBoardSink"]
 
@@ -281,6 +281,7 @@ class ThingsBoardSink:
                     "kad_event_severity": rounded(notice.severity),
                     "kad_event_channels": ", ".join(one.name for one in notice.channels) or None,
                     "kad_event_id": notice.id,
+                    "kad_event_ack": seen(notice.ack) or None,
                 }
                 entries[notice.stream].append(_entry(notice.time_ns, values))
             else:

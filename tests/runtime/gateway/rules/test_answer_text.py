@@ -31,6 +31,7 @@ DATED = {**MUTE, "until_ns": 1_772_359_200 * 10**9}
         ("limits", {"flow": {"low": 0.0, "high": None, "deadband": 0.0}},
          ["Limits of flow: low 0."]),
         ("running", "off", ["The machines count as standing still."]),
+        ("ack", ["a-17", "a-18"], ["Seen: a-17.", "Seen: a-18."]),
         ("swap", {"model": "pump", "file": "/m.onnx"},
          ["/m.onnx is verified and warm, and has the place of the model pump."]),
         ("swap", {"model": "pump", "file": "/m.onnx", "state": "accepted"},

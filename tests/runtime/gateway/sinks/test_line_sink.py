@@ -41,7 +41,8 @@ def of_json(folder):
 def of_points(folder):
     found = []
     for line in (folder / "out").read_text().splitlines():
-        fields = re.sub(r'"(?:\\.|[^"\\])*"', "", re.split(r"(?<!\\) ", line)[1])
+        _, rest = re.split(r"(?<!\\) ", line, maxsplit=1)
+        fields = re.sub(r'"(?:\\.|[^"\\])*"', "", rest)
         (repeat,) = re.findall(r"(?:^|,)repeat=(true|false)", fields)
         found.append((line.startswith("kad_event"), repeat == "true"))
     return found
