@@ -136,6 +136,7 @@ class _Process:
         config, say = self._config, self._say
         models = load_models(config)
         self._said_of(models)
+        self._clocks.hold(_longest_gap_s(models))
         self._content = _content_of(config)
         with ExitStack() as stack:
             kept = Kept.open(config.gateway.state, config.journal, journal=config.is_durable)
@@ -429,6 +430,16 @@ class _Status:
 
     def mute(self, stream: str, channel: str | None, until_ns: int | None, origin: str) -> None:
         self._commander.mute(stream, channel, until_ns, origin)
+
+
+def _longest_gap_s(models: LoadedModels) -> float:
+    """Returns the longest gap that a stream of any model goes on behind, seconds."""
+    gaps = [
+        detector.metadata.period_s * (detector.metadata.max_gap_steps if own is None else own)
+        for key, detector in models.detectors.items()
+        for own in [models.settings.models[key].max_gap]
+    ]
+    return max(gaps, default=0.0)
 
 
 def _secrets(config: Config) -> list[str]:

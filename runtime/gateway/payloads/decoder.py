@@ -59,14 +59,15 @@ class Decoder:
         self._bad: dict[str, tuple[int, str]] = {}
         self._unknown = 0
 
-    def decode(self, message: Message, now_ns: int) -> list[Reading]:
+    def decode(self, message: Message, now_ns: int, ahead_ns: int = 0) -> list[Reading]:
         """Returns the readings of a message; where it has no time of its own, that of arrival.
 
         What is bad in a message of which something is good is counted, see `take_bad`.
 
         Args:
             message: As its source brought it.
-            now_ns: The time of arrival where the message does not say it.
+            now_ns: The time of arrival where the message does not say it; none arrived later.
+            ahead_ns: How far that is before the wall clock, by which messages say it.
 
         Raises:
             BadInputError: Nothing in it is a reading; of one of `KINDS`. It is not in `take_bad`.
@@ -86,7 +87,8 @@ class Decoder:
                 )
             quality = _RETAINED
         route = self.routes.of(topic)
-        now_ns = message.arrived_ns or now_ns
+        if message.arrived_ns:
+            now_ns = min(message.arrived_ns + ahead_ns, now_ns)
         if self._may_be_flat and not route.channel and payload[:1] == b"{":
             tree = parse(payload, self.options.max_depth)
             if self.options.shape != "auto" or not is_special(tree):

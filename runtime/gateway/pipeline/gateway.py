@@ -318,6 +318,7 @@ class Gateway:
             durable=setup.is_durable,
             heard=self._speakers.heard,
             wall_ns=self._clocks.arrival_ns,
+            ahead_ns=lambda: self._clocks.ahead_ns,
             clock_is_set=lambda: not self._clocks.trouble,
             may_repeat=setup.may_repeat,
             past_of=pasts.of,

@@ -46,6 +46,7 @@ class Reader:
         heard: Takes the streams of a tick and the monotonic clock; returns those of them that
             were put aside.
         wall_ns: The wall clock for arrivals: it never goes back.
+        ahead_ns: How far that one is before the wall clock that messages were stamped by.
         clock_is_set: Whether the wall clock can be believed.
         may_repeat: Whether rows may have been scored in an earlier life that no journal has: those
             of messages that brokers bring again at first.
@@ -65,6 +66,7 @@ class Reader:
         durable: bool,
         heard: Callable[[set[str], float], Sequence[str]],
         wall_ns: Callable[[], int],
+        ahead_ns: Callable[[], int] = lambda: 0,
         clock_is_set: Callable[[], bool],
         may_repeat: bool = False,
         past_of: Callable[[NewStream], Rows | None],
@@ -78,6 +80,7 @@ class Reader:
         """Sources that have brought nothing yet but what they may have brought before."""
         self._repeats = False
         self._heard, self._wall_ns, self._clock_is_set = heard, wall_ns, clock_is_set
+        self._ahead_ns = ahead_ns
         self._worker, self._families = worker, families
         self._gathered = Gathered(roster)
         self._messages: list[Read] = []
@@ -119,7 +122,14 @@ class Reader:
                     now_s = time.monotonic()
                     if self._bring_again:
                         self._note_repeats(one.source.name, messages)
-                    one.intake.take(messages, self._gathered, now_s=now_s, now_ns=self._wall_ns())
+                    now_ns = self._wall_ns()
+                    one.intake.take(
+                        messages,
+                        self._gathered,
+                        now_s=now_s,
+                        now_ns=now_ns,
+                        ahead_ns=self._ahead_ns(),
+                    )
                     self._messages.append((one.source, messages))
         for one in self._inputs:
             one.intake.due(self._gathered, time.monotonic())
