@@ -1,23 +1,17 @@
 """The process around the gateway: configuration, state folder, signals, reloads, HTTP server."""
 
-import hashlib
 import logging
 import signal
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Literal
 
-from runtime.errors import ConfigError, KadError
-from runtime.gateway.config.options import ModelOptions
-from runtime.gateway.config.read import Config, read_config
-from runtime.gateway.config.traps import traps
-from runtime.gateway.engine.settings import EngineSettings
-from runtime.gateway.journal.meta import read_meta
+from runtime.errors import ConfigError
+from runtime.gateway.config.read import Config
 from runtime.gateway.journal.outbox import Outbox
 from runtime.gateway.mqtt.make import make_client
 from runtime.gateway.operate.clocks import Clocks, kernel_synchronised
@@ -29,10 +23,11 @@ from runtime.gateway.operate.server import Server
 from runtime.gateway.operate.status import Overview, StreamHistory
 from runtime.gateway.operate.systemd import Notifier
 from runtime.gateway.payloads.options import PayloadOptions
+from runtime.gateway.pipeline.changes import Changes, read, said_of
 from runtime.gateway.pipeline.commander import Commander
 from runtime.gateway.pipeline.gateway import Gateway, Setup
 from runtime.gateway.pipeline.kept import Kept
-from runtime.gateway.pipeline.memory import META, Memory
+from runtime.gateway.pipeline.memory import Memory
 from runtime.gateway.pipeline.passing import PassingSink, PassingSource
 from runtime.gateway.pipeline.setup import (
     LoadedModels,
@@ -42,7 +37,6 @@ from runtime.gateway.pipeline.setup import (
     open_sources,
 )
 from runtime.gateway.protocols import Client, Sink, Source, Subscription
-from runtime.gateway.rules.commands import SwapCommand, swap_done
 from runtime.gateway.sinks.line_protocol import LineProtocolSink
 from runtime.gateway.sources.stdin import StdinSource
 
@@ -64,41 +58,13 @@ def run(path: str | Path) -> int:
         KadError: It cannot start.
     """
     notifier = Notifier()
-    config = _read(Path(path))
+    config = read(Path(path))
     while True:
         process = _Process(config, notifier)
         code = process.run()
         if process.next is None or code:
             return code
         config = process.next
-
-
-def _read(path: Path) -> Config:
-    """Reads a configuration and refuses what would lose or repeat messages.
-
-    Raises:
-        KadError: It cannot be used.
-    """
-    config = read_config(path)
-    wrong = [line.removeprefix("error: ") for line in traps(config) if line.startswith("error: ")]
-    if wrong:
-        raise ConfigError(wrong[0])
-    return replace(config, models=_swapped(config))
-
-
-def _swapped(config: Config) -> list[ModelOptions]:
-    """Returns the models, with files that a command put in their place.
-
-    Such a file holds as long as the configuration names the one that it took the place of.
-    """
-    found, _ = read_meta(config.gateway.state / META)
-    files = found.swapped if found is not None else {}
-    return [
-        replace(model, file=Path(files[model.key][0]))
-        if model.key in files and files[model.key][1] == str(model.file)
-        else model
-        for model in config.models
-    ]
 
 
 class _Process:
@@ -124,7 +90,6 @@ class _Process:
         self._clocks = Clocks(synchronised=kept_by, on_step=self._stepped)
         self._hang_up = threading.Event()
         self._next_look_s = time.monotonic() + config.gateway.reload_s
-        self._content = ""
         self._outboxes: list[Outbox] = []
 
     def run(self) -> int:
@@ -135,9 +100,8 @@ class _Process:
         """
         config, say = self._config, self._say
         models = load_models(config)
-        self._said_of(models)
+        said_of(models, say, self._families)
         self._clocks.hold(_longest_gap_s(models))
-        self._content = _content_of(config)
         with ExitStack() as stack:
             kept = Kept.open(config.gateway.state, config.journal, journal=config.is_durable)
             stack.callback(kept.close)
@@ -169,11 +133,20 @@ class _Process:
                 clocks=self._clocks,
                 notifier=self._notifier,
             )
+            self._changes = Changes(
+                config,
+                self._gateway,
+                memory=self._memory,
+                anew=self._begin_anew,
+                notifier=self._notifier,
+                families=self._families,
+                say=say,
+            )
             self._commander = Commander(
                 folder=config.gateway.state if config.commands.folder else None,
                 client=self._command_client(),
                 controls=self._gateway.controls,
-                swap=self._swap,
+                swap=self._changes.swap,
                 clock_is_set=lambda: not self._clocks.trouble,
                 say=say,
             )
@@ -218,12 +191,6 @@ class _Process:
                 self._say.error("hole", text)
                 self._gateway.controls.note("hole", text)
 
-    def _said_of(self, models: LoadedModels) -> None:
-        for note in models.notes:
-            self._say.info("budget", note)
-        for key, detector in models.detectors.items():
-            self._families.model_info.of(f"{key}:{detector.metadata.identity[:12]}").set(1)
-
     def _outbox(self, name: str, what: Literal["lasting", "scores"], stack: ExitStack) -> Outbox:
         # Half of the bound for each: scores never drive events out.
         box = Outbox.open(
@@ -252,95 +219,15 @@ class _Process:
         is_due = self._config.gateway.reload_s and now >= self._next_look_s
         if is_due:
             self._next_look_s = now + self._config.gateway.reload_s
-        if self._hang_up.is_set() or (is_due and _content_of(self._config) != self._content):
+        if self._hang_up.is_set():
             self._hang_up.clear()
-            self._reload()
+            self._changes.reload()
+        elif is_due:
+            self._changes.look()
 
-    def _reload(self) -> None:
-        """Takes a changed configuration; one that cannot be used changes nothing."""
-        if self._gateway.swapper.busy:
-            return
-        self._notifier.reloading()
-        try:
-            config = _read(self._config.path)
-            self._content = _content_of(config)
-            if _apart(config) != _apart(self._config):
-                self.next = config
-                self._say.info("reload", "The configuration has changed: the gateway begins anew.")
-                self._gateway.stop()
-            else:
-                self._config = config
-                self._gateway.swapper.take(lambda _: self._loaded(config))
-                self._say.info("reload", "The configuration was read again.")
-        except KadError as error:
-            self._content = _content_of(self._config)
-            self._families.reloads.of("refused").inc()
-            self._say.error("reload", f"The last configuration stays: {error}")
-        else:
-            self._families.reloads.of("taken").inc()
-        self._notifier.ready()
-
-    def _loaded(self, config: Config) -> EngineSettings:
-        """Loads and verifies the models of a configuration.
-
-        Raises:
-            KadError: One cannot be used.
-        """
-        models = load_models(config)
-        self._check_same_columns(models)
-        for model in config.models:
-            self._gateway.models.keep(models.detectors[model.key], model.file)
-        self._said_of(models)
-        return models.settings
-
-    def _check_same_columns(self, models: LoadedModels) -> None:
-        for key, columns in self._gateway.columns.items():
-            choice = next((one for one in models.choices if one.key == key), None)
-            if choice is not None and choice.columns != columns:
-                raise ConfigError(
-                    f"Another model of {key} must have the channels {', '.join(columns)}. "
-                    f"Received: {', '.join(choice.columns)}. Give it a [[model]] of its own."
-                )
-
-    def _swap(self, command: SwapCommand) -> None:
-        config, controls = self._config, self._gateway.controls
-
-        def refuse(text: str) -> None:
-            controls.command({"id": command.id, "refused": text})
-
-        options = next((model for model in config.models if model.key == command.model), None)
-        if options is None or self._gateway.swapper.busy:
-            known = ", ".join(model.key for model in config.models)
-            refuse(
-                f"A swap must name a model among {known}, while no other is under way. "
-                f"Received: {command.model}."
-            )
-            return
-        file = Path(command.file)
-        models = [
-            replace(model, file=file) if model.key == command.model else model
-            for model in config.models
-        ]
-        changed = replace(config, models=models)
-        identity = ""
-
-        def make(_before: EngineSettings) -> EngineSettings:
-            nonlocal identity
-            settings = self._loaded(changed)
-            identity = settings.models[command.model].identity
-            return settings
-
-        def then(trouble: str) -> None:
-            if trouble:
-                refuse(trouble)
-                return
-            self._memory.swap(command.model, file, options.file)
-            self._config, self._content = changed, _content_of(changed)
-            # Behind the settings: the engine says whether the model holds.
-            controls.command(swap_done(command, identity))
-
-        controls.command(command.to_json())
-        self._gateway.swapper.take(make, then)
+    def _begin_anew(self, config: Config) -> None:
+        self.next = config
+        self._gateway.stop()
 
     def _serve(self, stack: ExitStack) -> None:
         http = self._config.http
@@ -450,29 +337,6 @@ def _secrets(config: Config) -> list[str]:
         if password:
             found.append(password.decode(errors="replace"))
     return found
-
-
-def _content_of(config: Config) -> str:
-    """Returns what changes with the content of the configuration or a model's file."""
-    digest = hashlib.sha256()
-    for path in (config.path, *(model.file for model in config.models)):
-        try:
-            digest.update(path.read_bytes())
-        except OSError:
-            digest.update(b"missing")
-    return digest.hexdigest()
-
-
-def _apart(config: Config) -> Config:
-    """Returns a configuration without what changes while the gateway runs.
-
-    The names of the models and whom they score are the reader's, too.
-    """
-    models = [
-        ModelOptions(file=Path(), key=m.key, streams=m.streams, running=m.running)
-        for m in config.models
-    ]
-    return replace(config, models=models, floods=None)
 
 
 def _joined(
