@@ -58,8 +58,13 @@ class Memory:
         self._change(sessions={**self._now.sessions, source: where})
 
     def swap(self, model: str, file: Path, instead_of: Path) -> None:
-        """Takes note of a file that a command put in the place of another."""
-        self._change(swapped={**self._now.swapped, model: (str(file), str(instead_of))})
+        """Takes note of a file that a command put in the place of another.
+
+        Where that one was put there by a command too, it has the place of the configuration's.
+        """
+        before, first = self._now.swapped.get(model, ("", ""))
+        old = first if before == str(instead_of) else str(instead_of)
+        self._change(swapped={**self._now.swapped, model: (str(file), old)})
 
     def begin(self) -> None:
         """A life begins: whether it ends well is not known."""

@@ -36,6 +36,16 @@ def test_the_next_life_finds_it(tmp_path, said):
     assert one.before == Meta()
 
 
+def test_a_second_swap_has_the_place_of_the_configurations_file(tmp_path, said):
+    """Not that of the first one, which no configuration names."""
+    one = Memory(tmp_path, said)
+    one.swap("pump", Path("/b.onnx"), Path("/a.onnx"))
+    one.swap("pump", Path("/c.onnx"), Path("/b.onnx"))
+    assert Memory(tmp_path, said).before.swapped == {"pump": ("/c.onnx", "/a.onnx")}
+    one.swap("pump", Path("/d.onnx"), Path("/other.onnx"))
+    assert Memory(tmp_path, said).before.swapped == {"pump": ("/d.onnx", "/other.onnx")}
+
+
 @pytest.mark.parametrize("where", [None, "other:1883 kad-mqtt", "b:1883 kad2-mqtt"])
 def test_a_session_elsewhere_or_of_no_length_is_no_longer_waited_for(tmp_path, said, where):
     """Another broker or client id has none yet; a source without one ends it."""

@@ -48,7 +48,7 @@ class Rig:
             say=self.said,
         )
         self.take(Record(new=streams("gaussian", 2)))
-        for step in range(40):
+        for step in range(36):
             samples = [(s, step, values(step, s)) for s in range(2)]
             self.take(Record(rows=[rows("gaussian", samples)]))
 
@@ -95,7 +95,7 @@ def test_a_model_takes_over_warm_and_the_answer_comes_then(rig):
         "changed": {"model": "gaussian", "file": "/new.onnx", "state": "done"},
     }  # fmt: skip
     assert [event.kind for event in found.events] == ["swap"]
-    found, _ = rig.take(Record(rows=[rows("gaussian", [(0, 41, values(41, 0))])]))
+    found, _ = rig.take(Record(rows=[rows("gaussian", [(0, 36, values(36, 0))])]))
     assert all(warm for *_, warm in found.scores.values())
 
 
