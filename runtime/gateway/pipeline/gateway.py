@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from runtime.alarms.budget import parse_false_alarms
 from runtime.gateway.config.options import GatewayOptions, JournalOptions
 from runtime.gateway.engine.engine import Engine
 from runtime.gateway.engine.settings import EngineSettings
@@ -22,6 +21,7 @@ from runtime.gateway.payloads.options import PayloadOptions
 from runtime.gateway.pipeline.board import Board
 from runtime.gateway.pipeline.committer import Committer
 from runtime.gateway.pipeline.controls import Controls
+from runtime.gateway.pipeline.figures import Figures
 from runtime.gateway.pipeline.intake import Intake
 from runtime.gateway.pipeline.keeper import Keeper
 from runtime.gateway.pipeline.kept import Kept
@@ -48,7 +48,6 @@ _LOOK_S = 0.2
 _END_S = 4.5
 _DRAIN_S, _SNAPSHOT_S = 1.0, 1.0
 _EXTEND_S = 60.0
-_WEEK_S = 604_800.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +142,15 @@ class Gateway:
             setup.sinks,
             every_s=setup.journal.snapshot_s,
             header={"gateway": setup.options.name, "version": __version__},
+            families=families,
+        )
+        self._figures = Figures(
+            sinks=setup.sinks,
+            detectors=setup.detectors,
+            budgets=setup.budgets,
+            board=self.board,
+            watchdog=self.watchdog,
+            clocks=clocks,
             families=families,
         )
         self.started = False
@@ -369,32 +377,9 @@ class Gateway:
             self._say.warning("silent", f"{len(silent)} streams fell silent, as {silent[0]}.")
         if evicted:
             self.controls.evict(evicted)
-        families = self._families
-        families.queue.of("records").set(self._records.weight)
-        for sink in self._setup.sinks:
-            families.sink_waiting.of(sink.name).set(sink.waiting)
-            families.connected.of(sink.name).set(not sink.trouble)
-            dropped = families.dropped.of(f"sink {sink.name}")
-            dropped.inc(max(0, sink.dropped - dropped.value))
-            lost = families.dropped.of(f"outbox {sink.name}")
-            lost.inc(max(0, getattr(sink, "lost", 0) - lost.value))
-        for worker in self.watchdog.workers:
-            families.standing.of(worker.name).set(worker.idle_s)
-        self._count_streams()
+        self._figures.look(records=self._records.weight)
         self._notifier.watchdog(progressed=not self.healthy())
         self._say.flush()
-
-    def _count_streams(self) -> None:
-        families, states = self._families, self.board.states()
-        for state in ("scored", "warming", "silent", "stopped", "muted"):
-            families.streams.of(state).set(states[state])
-        families.mutes.set(self.board.mutes)
-        families.clock_set.set(not self._clocks.trouble)
-        for key, streams in self.board.streams_of.items():
-            detector = self._setup.detectors.get(key)
-            budget = self._setup.budgets.get(key) or (detector and detector.metadata.false_alarms)
-            promised = streams * parse_false_alarms(budget) * _WEEK_S if budget else 0.0
-            families.events_budget.of(key).set(promised)
 
     def _end(self, threads: Sequence[threading.Thread]) -> None:
         """Ends calmly: what was read is scored, the state kept, the sinks told."""
