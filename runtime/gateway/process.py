@@ -25,13 +25,14 @@ from runtime.gateway.operate.systemd import Notifier
 from runtime.gateway.payloads.options import PayloadOptions
 from runtime.gateway.pipeline.changes import Changes, read, said_of
 from runtime.gateway.pipeline.commander import Commander
-from runtime.gateway.pipeline.gateway import Gateway, Setup
+from runtime.gateway.pipeline.gateway import Gateway
 from runtime.gateway.pipeline.kept import Kept
 from runtime.gateway.pipeline.memory import Memory
 from runtime.gateway.pipeline.passing import PassingSink, PassingSource
 from runtime.gateway.pipeline.setup import (
     LoadedModels,
     OwnedSource,
+    Setup,
     load_models,
     open_sinks,
     open_sources,

@@ -7,9 +7,10 @@ from runtime.gateway.config.options import GatewayOptions, JournalOptions
 from runtime.gateway.operate.clocks import Clocks
 from runtime.gateway.operate.systemd import Notifier
 from runtime.gateway.payloads.options import PayloadOptions
-from runtime.gateway.pipeline.gateway import Gateway, Setup
+from runtime.gateway.pipeline.gateway import Gateway
 from runtime.gateway.pipeline.kept import Kept
 from runtime.gateway.pipeline.models import ModelChoice
+from runtime.gateway.pipeline.setup import Setup
 from toys.engines import Collected, detector, settings
 from toys.golden import FOLDER
 from toys.pipelines import Said, ToySink, families

@@ -3,11 +3,9 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-from runtime.gateway.config.options import GatewayOptions, JournalOptions
 from runtime.gateway.engine.engine import Engine
 from runtime.gateway.engine.settings import EngineSettings
 from runtime.gateway.operate.clocks import Clocks
@@ -17,7 +15,6 @@ from runtime.gateway.operate.status import Overview, StreamHistory
 from runtime.gateway.operate.systemd import Notifier
 from runtime.gateway.operate.watchdog import Watchdog
 from runtime.gateway.outputs import Outputs
-from runtime.gateway.payloads.options import PayloadOptions
 from runtime.gateway.pipeline.board import Board
 from runtime.gateway.pipeline.committer import Committer
 from runtime.gateway.pipeline.controls import Controls
@@ -26,52 +23,28 @@ from runtime.gateway.pipeline.intake import Intake
 from runtime.gateway.pipeline.keeper import Keeper
 from runtime.gateway.pipeline.kept import Kept
 from runtime.gateway.pipeline.library import Models
-from runtime.gateway.pipeline.models import ModelChoice, Roster
+from runtime.gateway.pipeline.models import Roster
 from runtime.gateway.pipeline.pasts import Pasts
 from runtime.gateway.pipeline.queues import Batches
 from runtime.gateway.pipeline.reader import Input, Reader
 from runtime.gateway.pipeline.scorer import Scorer
+from runtime.gateway.pipeline.setup import Setup, units_of
 from runtime.gateway.pipeline.silence import Speakers
 from runtime.gateway.pipeline.snapshotter import Snapshotter
 from runtime.gateway.pipeline.swapper import Swapper
 from runtime.gateway.pipeline.tick import Tick
-from runtime.gateway.protocols import Resuming, Sink, Source
+from runtime.gateway.protocols import Resuming
 from runtime.gateway.records import Record
 from runtime.gateway.sources.replay import ReplaySource
-from runtime.model.detector import Detector
 from runtime.version import __version__
 
-__all__ = ["Gateway", "Setup"]
+__all__ = ["Gateway"]
 
 _TICK_ROWS, _RECORD_ROWS = 20_000, 20_000
 _LOOK_S = 0.2
 _END_S = 4.5
 _DRAIN_S, _SNAPSHOT_S = 1.0, 1.0
 _EXTEND_S = 60.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setup:
-    """Everything that a gateway is made of, built from the configuration."""
-
-    options: GatewayOptions
-    journal: JournalOptions
-    settings: EngineSettings
-    detectors: Mapping[str, Detector]
-    """By the models' keys."""
-    files: Mapping[str, Path]
-    """Of the detectors, by the models' keys."""
-    choices: Sequence[ModelChoice]
-    pasts: Mapping[str, str]
-    """Where history files of new streams lie, by the models' keys; see `Pasts`."""
-    budgets: Mapping[str, str]
-    """False-alarm budgets that are not the file's, by the models' keys."""
-    sources: Sequence[tuple[Source, PayloadOptions]]
-    sinks: Sequence[Sink]
-    is_durable: bool
-    """Whether there is a journal."""
-    may_repeat: bool = False
-    """Whether an earlier life may have published what no journal has: it did not end well."""
 
 
 class Gateway:
@@ -108,7 +81,7 @@ class Gateway:
             __version__,
             channels={one.key: one.channels for one in setup.choices},
             periods_ns={one.key: round(one.period_s * 1e9) for one in setup.choices},
-            units=_units(setup.detectors),
+            units=units_of(setup.detectors),
             families=families,
         )
         self.models = Models(kept.folder / "models", threads=setup.options.threads, say=say)
@@ -420,12 +393,6 @@ class Gateway:
             while sink.waiting and not sink.trouble and time.monotonic() < until:
                 time.sleep(0.02)
                 sink.tick()
-
-
-def _units(detectors: Mapping[str, Detector]) -> dict[str, str]:
-    metas = [detector.metadata for detector in detectors.values()]
-    pairs = [pair for meta in metas for pair in zip(meta.channels, meta.units, strict=True)]
-    return {channel: unit for channel, unit in pairs if unit}
 
 
 def _apart_from_warming(settings: EngineSettings) -> EngineSettings:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from runtime.alarms.budget import event_threshold
 from runtime.errors import ConfigError, VerificationError
-from runtime.gateway.config.options import ModelOptions
+from runtime.gateway.config.options import GatewayOptions, JournalOptions, ModelOptions
 from runtime.gateway.config.read import Config, SinkConfig, SourceConfig
 from runtime.gateway.config.rule_options import check_channels, plain
 from runtime.gateway.engine.settings import EngineSettings, ModelSettings
@@ -40,15 +40,41 @@ __all__ = [
     "LoadedModels",
     "Outboxes",
     "OwnedSource",
+    "Setup",
     "load_models",
     "open_sinks",
     "open_sources",
+    "units_of",
 ]
 
 Outboxes = Callable[[str, Literal["lasting", "scores"]], Outbox]
 """Opens an outbox: by the sink's name, and by what lies in it."""
 
 _LIVE_REORDER, _LIVE_S = 3, 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """Everything that a gateway is made of, built from the configuration."""
+
+    options: GatewayOptions
+    journal: JournalOptions
+    settings: EngineSettings
+    detectors: Mapping[str, Detector]
+    """By the models' keys."""
+    files: Mapping[str, Path]
+    """Of the detectors, by the models' keys."""
+    choices: Sequence[ModelChoice]
+    pasts: Mapping[str, str]
+    """Where history files of new streams lie, by the models' keys; see `Pasts`."""
+    budgets: Mapping[str, str]
+    """False-alarm budgets that are not the file's, by the models' keys."""
+    sources: Sequence[tuple[Source, PayloadOptions]]
+    sinks: Sequence[Sink]
+    is_durable: bool
+    """Whether there is a journal."""
+    may_repeat: bool = False
+    """Whether an earlier life may have published what no journal has: it did not end well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +121,13 @@ def load_models(config: Config) -> LoadedModels:
         choices=tuple(choices),
         notes=tuple(notes),
     )
+
+
+def units_of(detectors: Mapping[str, Detector]) -> dict[str, str]:
+    """Returns the units of all channels that have one, by channel."""
+    metas = [detector.metadata for detector in detectors.values()]
+    pairs = [pair for meta in metas for pair in zip(meta.channels, meta.units, strict=True)]
+    return {channel: unit for channel, unit in pairs if unit}
 
 
 def open_sources(
