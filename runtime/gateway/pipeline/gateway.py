@@ -126,6 +126,7 @@ class Gateway:
             clocks=clocks,
             families=families,
         )
+        self._is_whole = False
         self.started = False
         """The journal was replayed, and samples are taken."""
 
@@ -162,7 +163,7 @@ class Gateway:
     @property
     def is_kept(self) -> bool:
         """Whether all that was scored is on the disk, now that it has ended."""
-        return not self._failures and not self._committer.trouble
+        return self._is_whole and not self._failures and not self._committer.trouble
 
     def healthy(self) -> Sequence[str]:
         """Returns why the process should be started again."""
@@ -365,12 +366,14 @@ class Gateway:
             thread.join(max(0.0, until - time.monotonic()))
         is_over = self._reader.ended and not self._failures
         alive = [thread.name for thread in threads if thread.is_alive()]
+        self._is_whole = not alive
         if alive:
             self._say.error(
                 "end",
                 f"The {', '.join(alive)} did not end in time: what they had is in the journal, or "
                 "with the broker.",
             )
+            self._snapshotter.end(0.0)
         else:
             self._stopping.set()
             self._snapshotter.end(max(0.0, until - time.monotonic()))
