@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from runtime.gateway.engine.engine import Engine
-from runtime.gateway.engine.settings import EngineSettings
 from runtime.gateway.operate.clocks import Clocks
 from runtime.gateway.operate.families import Families
 from runtime.gateway.operate.logs import Log
@@ -252,7 +251,7 @@ class Gateway:
             self._snapshotter.soon()
         self._make_reader()
         wanted = self._setup.settings
-        if _apart_from_warming(self.engine.settings).to_json() != wanted.to_json():
+        if self.engine.settings.as_configured().to_json() != wanted.to_json():
             # The configuration has changed while the process was away: it holds before any row.
             self._notifier.extend(_EXTEND_S)
             self.swapper.prepare(lambda _: wanted)
@@ -396,9 +395,3 @@ class Gateway:
             while sink.waiting and not sink.trouble and time.monotonic() < until:
                 time.sleep(0.02)
                 sink.tick()
-
-
-def _apart_from_warming(settings: EngineSettings) -> EngineSettings:
-    """Returns settings as a configuration gives them."""
-    models = {key: replace(one, warmed_from=0) for key, one in settings.models.items()}
-    return replace(settings, models=models)
