@@ -40,13 +40,14 @@ class Whole:
         folder: Its state.
         sources: They name their streams `device`.
         clocks: The wall clock.
+        may_repeat: Whether the life before did not end well.
         options: Of its one model, `gaussian`.
     """
 
-    def __init__(self, folder, *sources, clocks=None, **options):
+    def __init__(self, folder, *sources, clocks=None, may_repeat=False, **options):
         model = detector()
         self.sink, self.said, self.families = Sink(), Log(), families()
-        self._kept = Kept.open(folder / "state", JournalOptions(snapshot_s=1.0), journal=True)
+        self.kept = Kept.open(folder / "state", JournalOptions(snapshot_s=1.0), journal=True)
         payload = PayloadOptions(device="device", stream="{device}")
         self.gateway = Gateway(
             Setup(
@@ -68,8 +69,9 @@ class Whole:
                 sources=[(source, payload) for source in sources],
                 sinks=[self.sink],
                 is_durable=True,
+                may_repeat=may_repeat,
             ),
-            self._kept,
+            self.kept,
             say=self.said,
             families=self.families,
             clocks=clocks or Clocks(),
@@ -84,7 +86,7 @@ class Whole:
     def __exit__(self, *_):
         self.gateway.stop()
         self._thread.join(PATIENCE_S)
-        self._kept.close()
+        self.kept.close()
         assert not self._thread.is_alive()
 
     def until(self, condition):
