@@ -27,6 +27,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "default": "score",
         "help": "what the alarm policy thresholds (default: score)",
     },
+    "families": {"help": "such as ecg,gait (default: all)"},
     "minutes": {"default": 0, "help": "length of a run (default: half a minute)"},
     "recipes": {
         "action": "store_true",

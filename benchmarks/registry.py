@@ -42,6 +42,16 @@ BENCHMARKS = {
         "The sixteen discords and the year of taxi rides, by every detector.",
         TRAINED,
     ),
+    "ucr": Entry(
+        "benchmarks.detection.ucr",
+        "The UCR anomaly archive: 98 series of 11 families, one anomaly each.",
+        ("detector", "families", *TRAINED[1:]),
+    ),
+    "severity": Entry(
+        "benchmarks.detection.severity",
+        "Normal rows above severity 2, 3 and 4, from the scores that the others keep.",
+        ("detector", "seeds", "stale"),
+    ),
     "paper": Entry(
         "benchmarks.detection.paper",
         "The VAE-LSTM paper's five series by its protocol, by every detector.",
@@ -50,6 +60,11 @@ BENCHMARKS = {
     "faults": Entry(
         "benchmarks.detection.faults",
         "Faults of a synthetic pump that are found, and false alarms.",
+        ("detector", "seeds", "fresh"),
+    ),
+    "multichannel": Entry(
+        "benchmarks.detection.multichannel",
+        "Faults between sensors: broken correlation, dead and stuck ones, a drift common to all.",
         ("detector", "seeds", "fresh"),
     ),
     "compensation": Entry(

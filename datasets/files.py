@@ -2,7 +2,8 @@
 
 `registry.txt` (pooch's format) holds the sha256 of every file under the path it has in
 `KAD_DATA_DIR`. It is checked for either origin, so that a series is always the same bytes.
-Downloads are cached in `pooch.os_cache("kad")`.
+Downloads are cached in `pooch.os_cache("kad")`. The UCR archive is not downloaded: its files are
+put together from several of the source, and its index is in none.
 """
 
 from __future__ import annotations
@@ -25,7 +26,17 @@ _SKAB = f"{_RAW}/waico/SKAB/b2c0d46c2971dcbfe71e26087b6d231998bb91c2"
 _DISCORDS = f"{_RAW}/chickenbestlover/RNN-Time-series-Anomaly-Detection"
 _DISCORDS_COMMIT = "eeebeab1b1a503535172b24a0a8d9eb324ba6548"
 _TAXI_COMMIT = "ded454cc25bc4e24f6d9c9b822fe728bef8aea7c"  # the one that has this file
-_KEPT = ("nab/data/*/*.csv", "nab/labels/combined_*s.json", "discords/*/*.*", "skab/data/*/*.csv")
+_UCR = (
+    "https://github.com/CSTCloudOps/datasets/tree/944c1e291d7d7a3672923b0125811bc8dd0640bc/UTS/UCR"
+)
+_KEPT = (
+    "nab/data/*/*.csv",
+    "nab/labels/combined_*s.json",
+    "discords/*/*.*",
+    "skab/data/*/*.csv",
+    "ucr/*.npz",
+    "ucr/index.csv",
+)
 
 
 class DownloadError(KadError):
@@ -33,8 +44,14 @@ class DownloadError(KadError):
 
 
 def url(path: str) -> str:
-    """The public address, at a pinned commit, of a file in the registry."""
+    """The public address, at a pinned commit, of a file in the registry.
+
+    Of the UCR archive that of the folder from which the file was put together.
+    """
     top, _, rest = path.partition("/")
+    if top == "ucr":
+        stem = rest.rpartition(".")[0]
+        return _UCR if stem == "index" else f"{_UCR}/{stem}"
     if top == "nab":
         return f"{_NAB}/{rest}"
     if top == "skab":
@@ -62,12 +79,17 @@ def fetch(path: str) -> Path:
 
     Raises:
         InputError: `KAD_DATA_DIR` is set but is no folder, or lacks the file, or has other bytes;
-            or the download has other bytes.
+            or the download has other bytes; or it is not set and the file is of the UCR archive.
         DownloadError: The source cannot be reached.
         MissingExtraError: pooch is not installed.
     """
     if folder := os.environ.get(ENVIRONMENT):
         return _local(Path(folder), path)
+    if path.startswith("ucr/"):
+        raise InputError(
+            f"{path} cannot be downloaded: its source, {url(path)}, keeps it in several files. Set "
+            f"{ENVIRONMENT} to a folder that has {path}."
+        )
     return _download(path)
 
 
@@ -82,9 +104,8 @@ def _local(folder: Path, path: str) -> Path:
         raise InputError(f"{ENVIRONMENT}={folder} is not a folder. Unset it to download the data.")
     file = folder / path
     if not file.is_file():
-        raise InputError(
-            f"{file} does not exist. Complete {ENVIRONMENT} or unset it to download {url(path)}."
-        )
+        other = "" if path.startswith("ucr/") else f" or unset it to download {url(path)}"
+        raise InputError(f"{file} does not exist. Complete {ENVIRONMENT}{other}.")
     if _sha256(file) != registry()[path]:
         raise InputError(f"{file} is not the file of {url(path)}: its sha256 differs.")
     return file

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from datasets import csv_file, discords, nab, skab, synthetic, vae_lstm
+from datasets import csv_file, discords, nab, skab, synthetic, ucr, vae_lstm
 from runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ _LOADERS = {
     "nab": nab,
     "discords": discords,
     "skab": skab,
+    "ucr": ucr,
 }
 
 

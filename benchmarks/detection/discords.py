@@ -8,9 +8,11 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import average_precision_score, f1_score
 
-from benchmarks.detection.judging import RANDOM, by_chance, evaluated
+from benchmarks.detection.anchors import LEFT_PROFILE, NEWEST, WINDOW, left_profile
+from benchmarks.detection.judging import RANDOM, by_chance, evaluated, without_threshold
 from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session, Tables
-from benchmarks.protocol.cases import Case, Scored
+from benchmarks.protocol.cases import Case, Scored, training_rows
+from benchmarks.protocol.processes import installed
 from datasets import Series, load, names
 from kad.metrics import to_ranges
 
@@ -34,21 +36,31 @@ def series_names() -> list[str]:
 
 
 def plan(session: Session) -> list[Planned]:
-    """Returns every series by every variant with each seed, seed by seed, and random scores."""
+    """Returns every series by every variant with each seed, seed by seed, and the anchors."""
     cases = [
-        _case(variant, load(name), seed)
+        case(variant, load(name), seed)
         for seed in range(session.options.seeds)
         for variant in session.options.names
         for name in series_names()
     ]
-    chance = [{"variant": RANDOM, "seed": 0, "series": name} for name in series_names()]
+    anchors = [RANDOM]
+    if installed("stumpy"):
+        anchors.append(LEFT_PROFILE)
+    else:
+        session.console.print("No new left matrix profile: it needs stumpy (extra benchmarks).")
+    rivals = [
+        {"variant": anchor, "seed": 0, "series": name}
+        for anchor in anchors
+        for name in series_names()
+    ]
     return [
-        *(Planned(keys=case.keys, trained=(case,)) for case in cases),
-        *(Planned(keys=keys) for keys in chance),
+        *(Planned(keys=one.keys, trained=(one,)) for one in cases),
+        *(Planned(keys=keys) for keys in rivals),
     ]
 
 
-def _case(variant: str, series: Series, seed: int) -> Case:
+def case(variant: str, series: Series, seed: int) -> Case:
+    """Returns one case."""
     settings = {"": {"data": {"channels": channels(series)}}}
     return Case.of("discords", variant, series, seed, settings=settings, primed=True)
 
@@ -63,6 +75,13 @@ def measure(one: Planned, session: Session) -> Rows:
     series = load(one.keys["series"])
     ((start, end),) = series.test
     labels, period_s = series.labels()[start:end], series.period_s or 1.0
+    if one.keys["variant"] == LEFT_PROFILE:
+        score = _profile(series)
+        figures = without_threshold(score, to_ranges(labels), period_s=period_s)
+        return {
+            "discords": [{**one.keys, **_ranked(score, labels)}],
+            "discords_metrics": [{**one.keys, **figures}],
+        }
     if not one.trained:
         keep = np.ones(len(labels), bool)
         figures = by_chance(to_ranges(labels), keep, period_s=period_s)
@@ -78,22 +97,28 @@ def measure(one: Planned, session: Session) -> Rows:
     }
 
 
+def _profile(series: Series) -> np.ndarray:
+    """Returns the left matrix profile of the test part, after the training rows as one series.
+
+    Where the two meet, something ends that did not end: rows whose windows hold that are 0.
+    """
+    ((start, end),) = series.test
+    values = series.frame[channels(series)].to_numpy("float64")
+    before = values[slice(*training_rows(series))]
+    score = left_profile(np.concatenate([before, values[start:end]]))[len(before) :]
+    score[: WINDOW + NEWEST - 2] = 0.0
+    return score
+
+
 def _judge(scored: Scored, labels: np.ndarray) -> dict[str, Any]:
     (part,) = scored.parts
-    score, severity = part["score"], part["severity"]
-    top = int(score.argmax())
-    inside = np.flatnonzero(labels)
-    away = inside[np.abs(inside - top).argmin()] - top
-    joint = best_f1(score, labels)
-    noise = np.random.default_rng(0).random((20, len(labels)))
+    severity = part["severity"]
 
     def f1_at(threshold: float) -> float:
         return float(f1_score(labels, severity >= threshold, zero_division=0.0))
 
     return {
-        "f1": joint.f1,
-        "precision": joint.precision,
-        "recall": joint.recall,
+        **_ranked(part["score"], labels),
         "f1_by_channel": " ".join(
             f"{best_f1(channel, labels).f1:.3f}" for channel in part["channel_scores"].T
         ),
@@ -101,6 +126,20 @@ def _judge(scored: Scored, labels: np.ndarray) -> dict[str, Any]:
         "f1_day": f1_at(scored.threshold("1/day")),
         "f1_rare": f1_at(RARE),
         "alarms_outside": int((severity >= RARE)[~labels].sum()),
+    }
+
+
+def _ranked(score: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """Returns the figures that need no threshold, beside those of a random score."""
+    top = int(score.argmax())
+    inside = np.flatnonzero(labels)
+    away = inside[np.abs(inside - top).argmin()] - top
+    joint = best_f1(score, labels)
+    noise = np.random.default_rng(0).random((20, len(labels)))
+    return {
+        "f1": joint.f1,
+        "precision": joint.precision,
+        "recall": joint.recall,
         "average_precision": average_precision_score(labels, score),
         "top_inside": bool(labels[top]),
         "top_rows_away": -int(away),

@@ -6,6 +6,7 @@ the file's own for a false-alarm budget. The weights of the preset `multichannel
 other pumps.
 """
 
+import io
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,10 @@ import pandas as pd
 from rich.console import Console
 
 from benchmarks.detection.judging import RANDOM, by_chance
+from benchmarks.protocol import cases
 from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session, Tables
 from benchmarks.protocol.exporting import ExportProcess
+from benchmarks.protocol.fingerprint import code_fingerprint
 from benchmarks.protocol.streaming import events_of, streamed
 from kad.data.frames import times_ns
 from kad.detectors import detector_names
@@ -25,6 +28,7 @@ from kad.metrics.points import precision_recall
 from kad.metrics.ranges import to_mask, windows_to_ranges
 from runtime.alarms.budget import event_threshold
 from runtime.alarms.events import Event
+from runtime.files import write_atomically
 
 if TYPE_CHECKING:
     from kad.pump import PumpData
@@ -52,14 +56,30 @@ def measure(one: Planned, session: Session) -> Rows:
     detector, seed = one.keys["detector"], one.keys["seed"]
     if detector == RANDOM:
         return {"faults": [{**one.keys, "budget": "none", **_chance(seed)}]}
-    return {"faults": [{**one.keys, **row} for row in _found(detector, seed, session.exporter)]}
+    rows = judged(detector, *pump_of(seed), seed=seed, exporter=session.exporter)
+    return {"faults": [{**one.keys, **row} for row in rows]}
 
 
-def _found(detector: str, seed: int, exporter: ExportProcess) -> list[dict[str, Any]]:
+def judged(
+    detector: str,
+    frame: pd.DataFrame,
+    faults: pd.DataFrame,
+    *,
+    seed: int,
+    exporter: ExportProcess,
+) -> list[dict[str, Any]]:
+    """Trains on the first two weeks, exports, and judges the other two: a row per budget.
+
+    Args:
+        detector: Its name.
+        frame: Readings, `2 * TRAINING_ROWS` rows.
+        faults: As `kad.pump.pump` returns them.
+        seed: Of the training.
+        exporter: Exports the run.
+    """
     from kad.config import build_config
     from kad.runs.train import train
 
-    frame, faults = pump_of(seed)
     config = build_config(detector=detector, overrides={"training": {"seed": seed}})
     with tempfile.TemporaryDirectory() as folder:
         trained = train(config, frame.iloc[:TRAINING_ROWS], out=Path(folder) / "run")
@@ -67,6 +87,7 @@ def _found(detector: str, seed: int, exporter: ExportProcess) -> list[dict[str, 
     labels = label_ranges(frame, faults)
     mask = to_mask(labels, len(frame))
     counted = np.arange(len(frame)) >= TRAINING_ROWS
+    keep(detector, seed, scores.severity, counted & ~mask)
     figures = evaluate(scores.score, labels, keep=counted, period_s=PERIOD_S)
     rows = []
     for budget in BUDGETS:
@@ -88,6 +109,40 @@ def _found(detector: str, seed: int, exporter: ExportProcess) -> list[dict[str, 
             }
         )
     return rows
+
+
+def kept_file(detector: str, seed: int) -> Path:
+    """Returns where the severity of a pump is kept, outside git."""
+    return cases.CACHE / "faults" / f"{detector}-{seed}.npz"
+
+
+def keep(detector: str, seed: int, severity: np.ndarray, normal: np.ndarray) -> None:
+    """Keeps the severity of a pump `(rows,)` and which rows are normal, bool `(rows,)`."""
+    blob, code = io.BytesIO(), code_fingerprint(detector)
+    np.savez_compressed(blob, severity=severity.astype("float32"), normal=normal, code=code)
+    file = kept_file(detector, seed)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(file, blob.getvalue())
+
+
+def kept(
+    detector: str, seed: int, *, stale: bool = False
+) -> tuple[np.ndarray, np.ndarray, str] | None:
+    """Returns severity, normal rows and the code that made them; `None` where there are none.
+
+    Args:
+        detector: Name.
+        seed: Of the pump.
+        stale: Take those of other code, too.
+    """
+    file = kept_file(detector, seed)
+    if not file.is_file():
+        return None
+    with np.load(file) as arrays:
+        code = str(arrays["code"])
+        if code != code_fingerprint(detector) and not stale:
+            return None
+        return arrays["severity"], arrays["normal"], code
 
 
 def found(events: list[Event], faults: pd.DataFrame, *, since: pd.Timestamp) -> dict[str, Any]:

@@ -52,6 +52,25 @@ def by_chance(
     )
 
 
+def without_threshold(
+    score: np.ndarray,
+    labels: Sequence[tuple[int, int]],
+    *,
+    keep: np.ndarray | None = None,
+    period_s: float = 1.0,
+) -> dict[str, Any]:
+    """Returns every metric of a score that has no threshold of its own; figures at one are NaN.
+
+    Args:
+        score: `(rows,)`.
+        labels: Half-open row ranges.
+        keep: Rows that count.
+        period_s: Seconds from one row to the next.
+    """
+    figures = evaluate(score, labels, keep=keep, period_s=period_s)
+    return {**dict.fromkeys(COMPARED, float("nan")), **figures}
+
+
 def evaluated(
     scored: Scored,
     labels: Sequence[tuple[int, int]],

@@ -13,7 +13,8 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.detection.alerts import alerts
-from benchmarks.detection.judging import RANDOM, by_chance, evaluated, means
+from benchmarks.detection.anchors import LEFT_PROFILE, left_profile
+from benchmarks.detection.judging import RANDOM, by_chance, evaluated, means, without_threshold
 from benchmarks.detection.nab_corpus import (
     POLICIES,
     POLICY,
@@ -29,6 +30,7 @@ from benchmarks.detection.nab_recipes import chosen_recipes
 from benchmarks.detection.rescoring import Recipe
 from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session, Tables
 from benchmarks.protocol.cases import Case, Scored, training_rows
+from benchmarks.protocol.processes import installed
 from datasets import Series, load
 from kad.metrics import (
     NAB_PROFILES,
@@ -114,6 +116,10 @@ def plan(session: Session) -> list[Planned]:
         rivals += [(name, 0) for name in PEERS]
     else:
         session.console.print("No peers: they need nab/peer_scores.npz in KAD_DATA_DIR.")
+    if installed("stumpy"):
+        rivals.append((LEFT_PROFILE, 0))
+    else:
+        session.console.print("No new left matrix profile: it needs stumpy (extra benchmarks).")
     series = [load(file.name) for file in files()]
     ours = [
         Planned(
@@ -177,6 +183,9 @@ def _subject(one: Planned, session: Session) -> Subject:
     if variant == RANDOM:
         rng = np.random.default_rng(seed)
         return Subject(variant, seed, "baseline", [rng.random(f.rows) for f in files()], [])
+    if variant == LEFT_PROFILE:
+        profiles = [left_profile(load(file.name).frame.to_numpy("float64")) for file in files()]
+        return Subject(variant, seed, "baseline", profiles, [])
     if not one.trained:
         with np.load(_peers()) as peers:
             stems = [f"{variant}/{file.name.removeprefix('nab/')}.csv" for file in files()]
@@ -310,6 +319,12 @@ def per_series(subject: Subject) -> Iterator[dict[str, Any]]:
         for file in files():
             keep, period_s = np.arange(file.rows) >= file.probation, file.period_s
             figures = by_chance(file.windows, keep, period_s=period_s, seed=subject.seed)
+            yield {"series": file.name, **figures}
+        return
+    if subject.kind == "baseline":
+        for file, score in zip(files(), subject.scores, strict=True):
+            keep = np.arange(file.rows) >= file.probation
+            figures = without_threshold(score, file.windows, keep=keep, period_s=file.period_s)
             yield {"series": file.name, **figures}
         return
     for (file, scored), score in zip(_pairs(subject), subject.scores, strict=True):

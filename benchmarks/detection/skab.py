@@ -16,7 +16,8 @@ from rich.console import Console
 
 from benchmarks.detection import nab
 from benchmarks.detection.alerts import event_ranges
-from benchmarks.detection.judging import RANDOM, by_chance, evaluated, means
+from benchmarks.detection.anchors import PCA, pca_error
+from benchmarks.detection.judging import RANDOM, by_chance, evaluated, means, without_threshold
 from benchmarks.detection.published import SKAB
 from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session, Tables
 from benchmarks.protocol.cases import Case, Scored, training_rows
@@ -56,7 +57,7 @@ WITH_LABELS = "best, chosen with the labels"
 OTHER_HALF = "one of these, chosen on the other half"
 LEADER = SKAB["Conv-AE"]
 EVERY_ROW = "every row"
-BASELINES = (RANDOM, EVERY_ROW)
+BASELINES = (RANDOM, EVERY_ROW, PCA)
 
 
 class Counts(NamedTuple):
@@ -107,7 +108,7 @@ def settings() -> dict[str, dict[str, dict[str, Any]]]:
 
 def plan(session: Session) -> list[Planned]:
     """Returns the baselines, then every variant with each seed, seed by seed."""
-    baselines = [(RANDOM, 0), (RANDOM, 1), (RANDOM, 2), (EVERY_ROW, 0)]
+    baselines = [(RANDOM, 0), (RANDOM, 1), (RANDOM, 2), (EVERY_ROW, 0), (PCA, 0)]
     ours = [
         Planned(
             keys={"variant": variant, "seed": seed},
@@ -137,8 +138,9 @@ def measure(one: Planned, session: Session) -> Rows:
         tables["skab_means"] = [means(tables["skab_metrics"])]
     else:
         tables["skab"] = [baseline(**one.keys)]
-        if one.keys == {"variant": RANDOM, "seed": 0}:
-            tables["skab_metrics"] = list(_chances())
+        variant, seed = one.keys["variant"], one.keys["seed"]
+        if variant != EVERY_ROW and seed == 0:
+            tables["skab_metrics"] = list(_chances() if variant == RANDOM else _pca())
             tables["skab_means"] = [means(tables["skab_metrics"])]
     return {name: [{**one.keys, **row} for row in part] for name, part in tables.items()}
 
@@ -149,12 +151,15 @@ def labels() -> list[np.ndarray]:
 
 
 def baseline(variant: str, seed: int) -> dict[str, Any]:
-    """Returns the figures of a random score or of an alarm in every row."""
+    """Returns the figures of a random score, of PCA, or of an alarm in every row."""
     real = labels()
     keys = {"calibration": "none", "threshold": WITH_LABELS, "outliers": "rows", "failed": 0}
     if variant == RANDOM:
         rng = np.random.default_rng(seed)
         return {**keys, **_best(real, [rng.random(len(part)) for part in real])}
+    if variant == PCA:
+        scores = [_reconstructed(series)[training_rows(series)[1] :] for series in experiments()]
+        return {**keys, **_best(real, scores)}
     keys["threshold"] = "none"
     return {**keys, **Counts.of(real, [np.ones_like(part) for part in real]).figures()}
 
@@ -164,6 +169,27 @@ def _chances() -> Iterator[dict[str, Any]]:
         counted = np.arange(len(series.frame)) >= training_rows(series)[1]
         figures = by_chance(to_ranges(series.labels()), counted, period_s=PERIOD_S)
         yield {"series": series.name, **figures}
+
+
+def _pca() -> Iterator[dict[str, Any]]:
+    for series in experiments():
+        counted = np.arange(len(series.frame)) >= training_rows(series)[1]
+        labelled = to_ranges(series.labels())
+        figures = without_threshold(
+            _reconstructed(series), labelled, keep=counted, period_s=PERIOD_S
+        )
+        yield {"series": series.name, **figures}
+
+
+def _reconstructed(series: Series) -> np.ndarray:
+    """Returns PCA's error as a multiple of what 1 % of the training rows exceed.
+
+    One threshold stands for all files, whose errors are of different size.
+    """
+    rows = training_rows(series)[1]
+    error = pca_error(series.frame.to_numpy("float64"), rows)
+    usual = float(np.quantile(error[:rows], 0.99))
+    return error / usual if usual else error
 
 
 class Rule(NamedTuple):

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from benchmarks.detection import published
+from benchmarks.detection.anchors import ANCHORS
 from benchmarks.detection.judging import RANDOM
 from benchmarks.detection.restarts import CUTS, LOST, NO_OUTAGE, OUTAGE, SOON, TRAINED, summary
 from benchmarks.detection.skab import BASELINES, EVERY_ROW, OTHER_HALF, WITH_LABELS
@@ -121,7 +122,7 @@ def skab(results: pd.DataFrame) -> Iterable[str]:
         cells = []
         for calibration, threshold, outliers in SKAB_RULES.values():
             kept = cases[(cases["calibration"] == calibration) & (cases["threshold"] == threshold)]
-            if variant != RANDOM:
+            if variant not in BASELINES:
                 kept = kept[kept["outliers"] == outliers]
             cells.append(_three(kept))
         if variant == EVERY_ROW:
@@ -148,13 +149,14 @@ def _three(cases: pd.DataFrame) -> str:
 
 
 def _name(variant: object) -> str:
-    return str(variant) if variant in BASELINES else f"**{variant}**"
+    is_ours = variant not in {*BASELINES, *ANCHORS}
+    return f"**{variant}**" if is_ours else str(variant)
 
 
 def _in_order(results: pd.DataFrame, column: str) -> list[tuple[str, pd.DataFrame]]:
     """Returns the rows of each detector, baselines last."""
     groups = [(str(name), cases) for name, cases in results.groupby(column, sort=False)]
-    return sorted(groups, key=lambda group: group[0] in BASELINES)
+    return sorted(groups, key=lambda group: group[0] in {*BASELINES, *ANCHORS})
 
 
 RESTARTS = {
@@ -255,7 +257,7 @@ def discords(results: pd.DataFrame, compensation: pd.DataFrame) -> Iterable[str]
         tops = seeds["top_inside"].agg(lambda inside: float(inside.astype(bool).sum()))
         means = seeds[["f1_default", "f1_day", "f1_rare", "f1", "average_precision"]].mean()
         cells = (spread(means[column], 3) for column in means)
-        rows.append((f"**{variant}**", spread(tops, 1), *cells, len(means)))
+        rows.append((_name(variant), spread(tops, 1), *cells, len(means)))
     first = found[found["variant"] == found["variant"].iloc[0]]
     noise = first.groupby("seed")[["random_f1", "random_average_precision"]].mean().mean()
     tops = first.groupby("seed")["random_top_inside"].sum().mean()

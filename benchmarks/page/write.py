@@ -1,6 +1,6 @@
 """The one page of figures, written from the tables in `results/`."""
 
-from benchmarks.page import budgets, cost, detection
+from benchmarks.page import budgets, cost, detection, shapes
 from benchmarks.protocol.results_file import RESULTS
 from runtime.files import write_atomically
 
@@ -28,10 +28,12 @@ def write() -> str:
     parts = (
         HEAD,
         detection.nab(),
+        shapes.ucr(),
         detection.faults(),
         detection.skab(),
         detection.metrics(),
         budgets.budgets(),
+        shapes.severity(),
         detection.restarts(),
         detection.discords(),
         detection.paper(),

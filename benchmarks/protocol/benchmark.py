@@ -34,6 +34,8 @@ class Options(Effort):
     """Of NAB: what the alarm policy thresholds, `score` or `severity`."""
     minutes: int = 0
     """Of the gateway: how long a run is; 0: half of one."""
+    families: str | None = None
+    """Of UCR: names with commas between; all where not given."""
     recipes: bool = False
     """Of NAB: let halves choose scoring options, too."""
 

@@ -31,6 +31,9 @@ NEW = 0.1
 """Share of the training rows, the newest, whose extremes the calibration does not know: there they
 are as remarkable as a new one will be in use, and as rare."""
 
+SAME = 1e-3
+"""Static scores, squares of standard deviations, that differ by less are the same."""
+
 
 class Calibrating(Running):
     """Adds what is learnt after the networks: statistics, ranges, severity, threshold."""
@@ -139,9 +142,10 @@ class Calibrating(Running):
         scores = [run["score"] for run in runs]
         masks = [mask for _, mask in prepared.calibrating]
         self.calibration_scores = np.concatenate([s[m] for s, m in zip(scores, masks, strict=True)])
-        calibration = self.calibration.fit(
-            self.calibration_scores, least_scale=self.scoring.least_scale
-        )
+        least_scale = self.scoring.least_scale
+        if np.ptp(self.calibration_scores) <= SAME:
+            least_scale = max(least_scale, SAME)
+        calibration = self.calibration.fit(self.calibration_scores, least_scale=least_scale)
         severity = [
             np.where(mask, self.calibration.severity(score), 0.0)
             for score, mask in zip(scores, masks, strict=True)

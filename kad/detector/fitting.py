@@ -100,10 +100,17 @@ class Fitting(Calibrating):
         self.scaler.fit(
             finite(np.concatenate([s.values for s in segments])),
             names=self.channels,
-            constant=self.scoring.is_adaptive,
         )
         validation = training.validation if isinstance(training, NetworkOptions) else 0.0
-        series = TrainingSeries(segments, self.scaler, validation=validation, context=self.context)
+        _, held_out = self.split_needed(training)
+        series = TrainingSeries(
+            segments,
+            self.scaler,
+            validation=validation,
+            context=self.context,
+            held_out=held_out,
+        )
+        constant = [n for n, is_it in zip(self.channels, series.constant, strict=True) if is_it]
         self.check_series(series, training)
         rows = self._calibration_row_count(series)
         calibrating = self._newest(segments, rows)
@@ -117,7 +124,11 @@ class Fitting(Calibrating):
             false_alarms,
             policy or AlarmPolicy(),
             reorder,
-            {**(about or {}), **({"absurd": absurd} if absurd else {})},
+            {
+                **(about or {}),
+                **({"absurd": absurd} if absurd else {}),
+                **({"constant": constant} if constant else {}),
+            },
         )
 
     def _check_rows(

@@ -108,6 +108,14 @@ class Own(keras.Model):
         """Returns how many training rows without long gaps `fit` needs at least."""
         raise NotImplementedError
 
+    def split_needed(self, options: FitOptions) -> tuple[int, int]:  # noqa: ARG002
+        """Returns how many rows its networks need at least to learn from, and how many held out.
+
+        Where the share that is held out is too small for the second, more is held out; see
+        `kad.training.examples.rows_to_split` for `rows_needed`.
+        """
+        return 0, 0
+
     def check_series(self, series: TrainingSeries, options: FitOptions) -> None:
         """Checks that the series has training and validation examples.
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from kad.data.frames import Segment
-from kad.graph.scaler import Scaler
+from kad.graph.scaler import VARIES, Scaler
 from kad.options import FitOptions
 from runtime.clock.context import context_columns
 from runtime.model.policy import AlarmPolicy
@@ -23,6 +23,7 @@ class TrainingSeries:
         scaler: A fitted scaler.
         validation: Share of the rows at the end that is held out.
         context: Names of context columns.
+        held_out: Rows that are held out at least.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class TrainingSeries:
         *,
         validation: float,
         context: Sequence[str] = (),
+        held_out: int = 0,
     ) -> None:
         mean = keras.ops.convert_to_numpy(scaler.mean.value).astype("float64")
         std = keras.ops.convert_to_numpy(scaler.std.value).astype("float64")
@@ -42,6 +44,8 @@ class TrainingSeries:
         """float32 `(rows, channels)`: 1 where a sample was measured."""
         self.values = np.concatenate([_interpolate(v) for v in z]).astype("float32")
         """float32 `(rows, channels)`: standardised, missing samples interpolated."""
+        self.constant = np.ptp(self.values, axis=0) < VARIES
+        """Boolean `(channels,)`: readings that teach nothing but that they do not change."""
         self.context = np.concatenate([context_columns(context, s.times_ns) for s in segments])
         """float32 `(rows, context)`."""
         self.segments = list(segments)
@@ -52,7 +56,8 @@ class TrainingSeries:
         """Half-open range of rows of each segment."""
         self.ends = np.repeat(np.cumsum(lengths), lengths)
         """int `(rows,)`: the row after the last one of the same segment."""
-        self.held_out_rows = max(int(validation > 0), round(validation * len(self.values)))
+        share = round(validation * len(self.values))
+        self.held_out_rows = max(int(validation > 0), share, held_out)
         """How many rows at the end are held out from training."""
 
     def starts(self, length: int) -> np.ndarray:

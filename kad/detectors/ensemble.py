@@ -17,6 +17,7 @@ from kad.graph.scoring import Measured, Samples
 from kad.networks.rnn.options import RNNTraining
 from kad.networks.vae_lstm.options import VAELSTMTraining
 from kad.options import Count, FitOptions, NetworkOptions, Options, Weight, arguments_model
+from kad.training.examples import rows_to_split
 from kad.training.session import TrainingSession
 from runtime.errors import ConfigError
 
@@ -285,7 +286,14 @@ class Ensemble(Detector):
     def rows_needed(self, options: FitOptions) -> int:
         """See `Detector.rows_needed`: what the most demanding member needs."""
         training = cast("EnsembleTraining", options)
-        return max(member.rows_needed(training.of(name)) for name, member in self._trained.items())
+        return rows_to_split(*self.split_needed(options), share=training.validation)
+
+    def split_needed(self, options: FitOptions) -> tuple[int, int]:
+        """See `Detector.split_needed`: what the most demanding member needs on each side."""
+        training = cast("EnsembleTraining", options)
+        needed = [m.split_needed(training.of(name)) for name, m in self._trained.items()]
+        learnt, held_out = zip(*needed, strict=True)
+        return max(learnt), max(held_out)
 
     def check_series(self, series: TrainingSeries, options: FitOptions) -> None:
         """See `Detector.check_series`."""

@@ -1,7 +1,6 @@
 """The RNN multi-step predictor with Gaussian error scores."""
 
 from collections.abc import Mapping, Sequence
-from math import ceil
 from typing import Annotated, Any, ClassVar, Literal, cast
 
 import keras
@@ -27,6 +26,7 @@ from kad.networks.rnn.recurrent import Activation, Cell
 from kad.networks.rnn.states import state_parts
 from kad.networks.rnn.usual_distance import UsualDistance
 from kad.options import Count, FitOptions
+from kad.training.examples import rows_to_split
 from kad.training.session import TrainingSession
 from runtime.errors import ConfigError, InputError
 
@@ -285,9 +285,12 @@ class RNNPredictor(Detector):
     def rows_needed(self, options: FitOptions) -> int:
         """See `Detector.rows_needed`: one chunk to learn from and one held-out, and some errors."""
         own = cast("RNNTraining", options)
-        chunk = own.chunk + self.predictor.ahead
-        learnt = max(chunk, self.warmup_steps + FEWEST_ERRORS)
-        return max(ceil(learnt / (1 - own.validation)), ceil(chunk / own.validation))
+        return rows_to_split(*self.split_needed(options), share=own.validation)
+
+    def split_needed(self, options: FitOptions) -> tuple[int, int]:
+        """See `Detector.split_needed`: a chunk on both sides, and some errors."""
+        chunk = cast("RNNTraining", options).chunk + self.predictor.ahead
+        return max(chunk, self.warmup_steps + FEWEST_ERRORS), chunk
 
     def check_series(self, series: TrainingSeries, _options: FitOptions) -> None:
         """See `Detector.check_series`: rows to predict on both sides of the split."""
@@ -305,8 +308,13 @@ class RNNPredictor(Detector):
         )
 
     def fit_statistics(self, series: TrainingSeries) -> None:
-        """Fits the error Gaussian, and the usual distance, on the rows before the held-out ones."""
-        self.error_gaussian.fit(*self.measured(series, "errors", "observed"))
+        """Fits the error Gaussian, and the usual distance, on the rows before the held-out ones.
+
+        Constant channels are left out of the network.
+        """
+        self.predictor.leave_out(series.constant)
+        errors, observed = self.measured(series, "errors", "observed")
+        self.error_gaussian.fit(errors, observed, constant=series.constant)
         if self.usual_distance is not None:
             self.usual_distance.reset()
             self.usual_distance.fit(*self.measured(series, "hidden", "distances", "observed"))

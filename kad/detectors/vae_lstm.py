@@ -1,7 +1,6 @@
 """The VAE-LSTM detector."""
 
 from collections.abc import Mapping, Sequence
-from math import ceil
 from typing import Annotated, Any, ClassVar, cast
 
 import keras
@@ -30,6 +29,7 @@ from kad.networks.vae_lstm.vae import (
     vae_encoder,
 )
 from kad.options import Count, FitOptions, Positive, Weight
+from kad.training.examples import rows_to_split
 from kad.training.session import TrainingSession
 from runtime.errors import ConfigError, InputError
 
@@ -337,11 +337,16 @@ class VAELSTM(Detector):
     def rows_needed(self, options: FitOptions) -> int:
         """See `Detector.rows_needed`: one sequence to learn from and one held-out window."""
         own = cast("VAELSTMTraining", options)
-        learnt = self.l_seq * self.l_win + self.l_win
+        learnt, held_out = self.split_needed(options)
         if own.split == "shuffled":
             return learnt
-        share = own.validation
-        return max(ceil(learnt / (1 - share)), ceil((self.l_win + 1) / share))
+        return rows_to_split(learnt, held_out, share=own.validation)
+
+    def split_needed(self, options: FitOptions) -> tuple[int, int]:
+        """See `Detector.split_needed`: a sequence, a window before the held-out ones, and these."""
+        own = cast("VAELSTMTraining", options)
+        learnt = self.l_seq * self.l_win + self.l_win
+        return learnt, 0 if own.split == "shuffled" else self.l_win + 1
 
     def check_series(self, series: TrainingSeries, options: FitOptions) -> None:
         """See `Detector.check_series`: windows and sequences on both sides of the split."""
@@ -361,6 +366,10 @@ class VAELSTM(Detector):
         options = cast("VAELSTMTraining", session.options)
         training.fit_vae(self._networks, series, session, options)
         training.fit_lstm(self._networks, series, session, options)
+
+    def fit_statistics(self, series: TrainingSeries) -> None:
+        """See `Detector.fit_statistics`: constant channels are left out of the networks."""
+        self._networks.leave_out(series.constant)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

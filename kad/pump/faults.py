@@ -23,7 +23,7 @@ class Fault:
     channel: str | None = None
     """The sensor, for the kinds that hit a single one."""
     magnitude: float | None = None
-    """See the kind's entry in `FAULT_KINDS`; negative turns spike, level_shift and drift round."""
+    """See the kind's entry in `FAULT_KINDS`; negative turns spikes, shifts and drifts round."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class _Kind:
     channels: tuple[str, ...]
     single: bool = True
     signed: bool = False
+    usual: bool = True
+    """Whether it is drawn where no kinds are chosen."""
 
 
 ALL = tuple(UNITS)
@@ -96,10 +98,30 @@ KINDS = {
         ("flow", "pressure", "current"),
         single=False,
     ),
+    "dead": _Kind(
+        "one sensor reads 0; magnitude has no effect",
+        (1.5, 6.0),
+        (1.0, 1.0),
+        ALL,
+        usual=False,
+    ),
+    "common_drift": _Kind(
+        "the reference of all sensors runs away linearly, and all readings with it, until it is "
+        "exchanged; magnitude = share of the readings at the end",
+        (14.0, 48.0),
+        (0.15, 0.3),
+        ALL,
+        single=False,
+        signed=True,
+        usual=False,
+    ),
 }
 
 FAULT_KINDS = {kind: facts.what for kind, facts in KINDS.items()}
 """Every kind of fault with what it does and what its magnitude means."""
+
+USUAL_KINDS = tuple(kind for kind, facts in KINDS.items() if facts.usual)
+"""Those that are drawn where none are chosen."""
 
 RECOVERY_S = 3 * 3600.0
 
@@ -228,6 +250,17 @@ def _leak(machine: Machine, values: Channels, fault: Placed) -> None:
         values[channel][_window(fault)] *= np.clip(1 + share * growth, 0, None)
 
 
+def _dead(machine: Machine, values: Channels, fault: Placed) -> None:
+    del machine
+    values[fault.channels[0]][_window(fault)] = 0.0
+
+
+def _common_drift(machine: Machine, values: Channels, fault: Placed) -> None:
+    del machine
+    for channel in fault.channels:
+        values[channel][_window(fault)] *= 1 + fault.magnitude * _rising(fault)
+
+
 _INJECT: dict[str, Callable[[Machine, Channels, Placed], None]] = {
     "spike": _spike,
     "level_shift": _level_shift,
@@ -237,4 +270,6 @@ _INJECT: dict[str, Callable[[Machine, Channels, Placed], None]] = {
     "broken_correlation": _broken_correlation,
     "cavitation": _cavitation,
     "leak": _leak,
+    "dead": _dead,
+    "common_drift": _common_drift,
 }

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from kad.pump.faults import ALL, FAULT_KINDS, Fault, check_kind, injected
+from kad.pump.faults import ALL, USUAL_KINDS, Fault, check_kind, injected
 from kad.pump.machine import UNITS, Machine
 from kad.pump.plan import drawn_plan, resolve
 from kad.pump.schedule import DAY_S
@@ -83,7 +83,7 @@ def pump(
         seed: 0 or more. Same seed, same frame: what platforms differ in, the last bit of their
             mathematics, disappears in the sensors' resolution.
         faults: True draws faults, False gives normal data, a list gives exactly those.
-        kinds: Which of `FAULT_KINDS` to draw; by default all, each at least once.
+        kinds: Which of `FAULT_KINDS` to draw, each at least once; `USUAL_KINDS` by default.
         fault_count: How many to draw; by default one per four days after the clean part, and at
             least one of each kind. They never overlap.
         severity: Factor on the drawn magnitudes; 0.5 makes faults half as large.
@@ -112,7 +112,7 @@ def pump(
     )
     times = _grid(start, days, period_s)
     rows = len(times)
-    kinds = tuple(FAULT_KINDS if kinds is None else kinds)
+    kinds = tuple(USUAL_KINDS if kinds is None else kinds)
     for kind in kinds:
         check_kind(kind)
     rng = {

@@ -110,6 +110,8 @@ def train(
         for name, found in prepared.about.get("absurd", {}).items():
             shown = ", ".join(f"{value:.6g}" for value in found["values"])
             say(f"{name}: {found['count']} impossible readings were not trained on: {shown}.")
+        if constant := prepared.about.get("constant"):
+            say(f"Constant in the training rows, only a change is scored: {', '.join(constant)}.")
     with claimed(folder):
         # Another training may have ended here while this one read its data.
         _check_folder(folder, resume=resume, overwrite=overwrite, pretrained=bool(pretrained))

@@ -1,9 +1,22 @@
 """Which examples an epoch has, and which are held out."""
 
+from math import ceil
+
 import numpy as np
 
 from kad.options import TrainingOptions
 from kad.training.session import STEPS_PER_CALL
+
+
+def rows_to_split(learnt: int, held_out: int, *, share: float) -> int:
+    """Returns how many rows a series needs at least, of which the last ones are held out.
+
+    Args:
+        learnt: Rows to learn from, at least.
+        held_out: Rows that are held out, at least.
+        share: Share of the rows that is held out where that is more.
+    """
+    return max(ceil(learnt / (1 - share)), learnt + held_out)
 
 
 def epoch_steps(wanted: int) -> int:

@@ -1,7 +1,8 @@
 """What a grid remembers of the rows that stand in its slots: when, and a checksum."""
 
+from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from zlib import crc32
 
 import numpy as np
@@ -15,7 +16,8 @@ class Remembered:
     """Stamps and checksums of the latest rows that were placed, in order of time.
 
     Restarts keep it: exports that overlap may have gaps. Where the clock goes back, what lies
-    after the new beginning is forgotten.
+    after the new beginning is forgotten. A row takes 16 bytes, and there are at most a quarter more
+    than it remembers: a gateway has one of each stream.
 
     Args:
         most: How many rows; earlier ones are forgotten.
@@ -23,22 +25,27 @@ class Remembered:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.stamps: list[int] = []
-        self.sums: list[int] = []
+        self._limit = most + most // 4 + 1
+        self.stamps = array("q")
+        self.sums = array("q")
 
     def add(self, stamp: int, checksum: int) -> None:
         """Takes note of a row that is later than all others."""
         self.stamps.append(stamp)
         self.sums.append(checksum)
-        if len(self.stamps) > 2 * self.most:
+        if len(self.stamps) > self._limit:
             self._forget()
 
-    def extend(self, stamps: Sequence[int], sums: Sequence[int]) -> None:
+    def extend(self, stamps: Iterable[int], sums: Iterable[int]) -> None:
         """Takes note of rows in order of time, later than all others."""
-        self.stamps += stamps
-        self.sums += sums
-        if len(self.stamps) > 2 * self.most:
+        self.stamps.extend(stamps)
+        self.sums.extend(sums)
+        if len(self.stamps) > self._limit:
             self._forget()
+
+    def replace(self, stamps: Iterable[int], sums: Iterable[int]) -> None:
+        """Remembers these rows, in order of time, and no others."""
+        self.stamps, self.sums = array("q", stamps), array("q", sums)
 
     def insert(self, stamp: int, checksum: int) -> None:
         """Takes note of a row for a slot that had none."""

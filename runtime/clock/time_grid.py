@@ -280,7 +280,7 @@ class TimeGrid:
             raise InputError("A time grid must continue from what `snapshot` returned.")
         self._counts = {**counts, "missing": 0}
         self._same, self._other = same, other
-        self._known.stamps, self._known.sums = stamps.tolist(), sums.tolist()
+        self._known.replace(stamps.tolist(), sums.tolist())
         self._waiting = None
         if kind >= 0:
             self._waiting = Waiting(kind, time, row, values, *checksums(values))

@@ -136,7 +136,8 @@ def concatenated(parts: Iterable[StepOutput], axis: int) -> StepOutput:
     return StepOutput(**joined, next_state=state)
 
 
-def of_first_step(outputs: StepOutput) -> StepOutput:
-    """Returns the outputs of one step per stream without the axis of the steps."""
-    first = {name: getattr(outputs, name)[:, 0] for name in PER_STEP}
-    return StepOutput(**first, next_state=outputs.next_state)
+def of_all_steps(outputs: StepOutput) -> StepOutput:
+    """Returns the outputs of the same steps of several streams, stream by stream, on one axis."""
+    each = {name: getattr(outputs, name) for name in PER_STEP}
+    flat = {name: array.reshape(-1, *array.shape[2:]) for name, array in each.items()}
+    return StepOutput(**flat, next_state=outputs.next_state)

@@ -11,10 +11,11 @@ from runtime.clock.remembered import checksums
 from runtime.clock.rows import TIME_LIMIT, Times, Values, check_arrays, check_times, copied
 from runtime.errors import InputError, shown
 from runtime.model.detector import Detector
-from runtime.model.outputs import of_first_step
+from runtime.model.outputs import of_all_steps
 from runtime.streams.batch_scores import BatchScores, merged
 from runtime.streams.names import Names
 from runtime.streams.rounds import Rounds
+from runtime.streams.runs import places_within, runs_of
 from runtime.streams.scores import Scores
 from runtime.streams.sealed import damaged, reading
 from runtime.streams.snapshot import open_streams, seal_streams
@@ -24,14 +25,16 @@ __all__ = ["BatchScores", "StreamBatch"]
 
 _NEVER = np.iinfo(np.int64).max
 _UNTOLD = 32
-"""So many rows on the fast path, the grids are told of them."""
+"""So many rows of a stream on the fast path at most, its grid is told of them."""
+_AT_ONCE = _UNTOLD // 2
+"""Rows of a stream in one call on the fast path; of more, its grid is faster."""
 
 
 class StreamBatch:
     """Scores many streams of one detector; each has its own grid and state.
 
-    The same rows give the same scores as one `Stream` each. The fast path is one row per stream,
-    just when it is due, fastest for all streams in their order.
+    The same rows give the same scores as one `Stream` each. The fast path is a few rows per stream,
+    each just when it is due, fastest for one row of all streams in their order.
 
     An index is a position in `names` as they are now: where streams are removed, those behind move
     up; new ones come last. Names always mean the same stream. Scores that were returned keep the
@@ -77,7 +80,7 @@ class StreamBatch:
         # the time and the checksum of each.
         self._live = np.zeros((3, 0), np.int64)
         self._untold = np.zeros((_UNTOLD, 2, 0), np.int64)
-        self._rounds_untold = 0  # no stream has more
+        self._rounds_untold = 0  # no stream has more that its grid was not told of
         self._each_row = np.array([[self._period], [1], [1]])
         self._latest = -TIME_LIMIT  # no row is due later
         self._who = Names(())
@@ -195,24 +198,26 @@ class StreamBatch:
                 f"{self._channels}), one row for each entry of `streams`. "
                 f"Received: {times_ns.shape} and {values.shape}."
             )
-        if self._latest > TIME_LIMIT - self._period:
+        if self._latest > TIME_LIMIT - _AT_ONCE * self._period:
             check_times(times_ns)
         if numbers is self._who.every:
             early = self._early(times_ns, self._live[0])
             if len(early) and (early < self._period).all():
-                return self._push_due(slice(None), times_ns, copied(values))
+                return self._push_due(slice(None), times_ns[:, None], copied(values))
         elif (numbers[1:] < numbers[:-1]).any():
             order = np.argsort(numbers, kind="stable")
             numbers, times_ns, values = numbers[order], times_ns[order], values[order]
-        due = self._is_due(numbers, times_ns)
+        within = places_within(numbers)
+        due = self._is_due(numbers, within, times_ns)
         if due.all() and len(due):
-            return self._push_due(numbers, times_ns, copied(values))
+            return self._push_runs(numbers, within, times_ns, copied(values))
         check_times(times_ns)
         rest = ~due
         slow = self._push_rest(numbers[rest], times_ns[rest], values[rest])
         if not due.any():
             return slow
-        return merged(self._push_due(numbers[due], times_ns[due], copied(values[due])), slow)
+        fast = self._push_runs(numbers[due], within[due], times_ns[due], copied(values[due]))
+        return merged([fast, slow])
 
     def flush(self, names: Sequence[str] | None = None) -> BatchScores:
         """Scores what is held for late rows or for the next one.
@@ -344,43 +349,79 @@ class StreamBatch:
         early += self._half
         return early.view(np.uint64)
 
-    def _is_due(self, numbers: npt.NDArray[np.intp], times_ns: Times) -> npt.NDArray[np.bool_]:
-        """Which of the rows, sorted by stream, are the only one of their stream and just due."""
-        found: npt.NDArray[np.bool_] = self._early(times_ns, self._live[0, numbers]) < self._period
-        again = numbers[1:] == numbers[:-1]
-        if again.any():
-            found[1:] &= ~again
-            found[:-1] &= ~again
-        return found
+    def _is_due(
+        self, numbers: npt.NDArray[np.intp], within: npt.NDArray[np.intp], times_ns: Times
+    ) -> npt.NDArray[np.bool_]:
+        """Which of the rows, sorted by stream, are just due, with all others of their stream."""
+        due = self._live[0, numbers]
+        if not within.any():
+            return self._early(times_ns, due) < self._period
+        odd = self._early(times_ns, due + self._period * within) >= self._period
+        odd |= within >= _AT_ONCE
+        return ~np.isin(numbers, numbers[odd]) if odd.any() else ~odd
+
+    def _push_runs(
+        self,
+        numbers: npt.NDArray[np.intp],
+        within: npt.NDArray[np.intp],
+        times_ns: Times,
+        values: Values,
+    ) -> BatchScores:
+        """Scores rows that are just due, sorted by stream: streams of as many rows together.
+
+        Args:
+            numbers: The streams' numbers.
+            within: Place of each row among those of its stream.
+            times_ns: Of the rows.
+            values: Of them, which nobody else has.
+        """
+        if not within.any():
+            return self._push_due(numbers, times_ns[:, None], values)
+        return merged(
+            [
+                self._push_due(numbers[rows[:, 0]], times_ns[rows], values[rows.ravel()])
+                for rows in runs_of(within)
+            ]
+        )
 
     def _push_due(
         self, at: slice | npt.NDArray[np.intp], times_ns: Times, values: Values
     ) -> BatchScores:
-        """Scores rows that are just due, one per stream, without asking each grid.
+        """Scores rows that are just due, the same number of each stream, without asking each grid.
 
         Args:
-            at: The streams' numbers, in order; or all, as a slice.
-            times_ns: Of the rows.
-            values: Of them, which nobody else has.
+            at: The streams' numbers, in order, each once; or all, as a slice.
+            times_ns: Of the rows: (streams, steps).
+            values: Of them, which nobody else has: (streams x steps, channels).
         """
-        due, rows, untold = self._live[:, at].copy()
+        steps = times_ns.shape[1]
+        order = np.arange(steps)
+        self._make_room(steps)
+        due, rows, untold = self._live[:, at, None].copy()
+        due, rows, untold = due + self._period * order, rows + order, untold + order
         numbers = self._who.every[at]
-        self._untold[untold, 0, numbers] = times_ns
-        self._untold[untold, 1, numbers] = checksums(values)
-        self._live[:, at] += self._each_row
-        self._latest += self._period
-        self._rounds_untold += 1
-        if self._rounds_untold == _UNTOLD:
-            for stream in self._who.every:
-                self._told(stream)
-            self._rounds_untold = 0
-        out = self._rounds.step(self._rounds.inputs(due, values)[:, None], at)
+        self._untold[untold, 0, numbers[:, None]] = times_ns
+        self._untold[untold, 1, numbers[:, None]] = np.reshape(checksums(values), times_ns.shape)
+        self._live[:, at] += steps * self._each_row
+        self._latest += steps * self._period
+        self._rounds_untold += steps
+        due, rows = due.ravel(), rows.ravel()
+        x = self._rounds.inputs(due, values).reshape(*times_ns.shape, -1)
         scores = Scores.of(
             Placed(due, values, np.zeros(len(rows), np.bool_), rows),
-            of_first_step(out),
+            of_all_steps(self._rounds.step(x, at)),
             self._threshold,
         )
-        return BatchScores(names=self.names, streams=numbers.copy(), scores=scores)
+        streams = numbers.copy() if steps == 1 else np.repeat(numbers, steps)
+        return BatchScores(names=self.names, streams=streams, scores=scores)
+
+    def _make_room(self, steps: int) -> None:
+        """Tells grids of their rows where `_untold` may have no room for so many more."""
+        if self._rounds_untold + steps > _UNTOLD:
+            # Streams come in turn: most have far fewer rows than there were calls.
+            for stream in np.flatnonzero(self._live[2] > _UNTOLD - _AT_ONCE):
+                self._told(stream)
+            self._rounds_untold = int(self._live[2].max())
 
     def _push_rest(
         self, numbers: npt.NDArray[np.intp], times_ns: Times, values: Values

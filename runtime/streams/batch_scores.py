@@ -1,5 +1,6 @@
 """Scored steps of many streams."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,9 +43,11 @@ class BatchScores:
         }
 
 
-def merged(a: BatchScores, b: BatchScores) -> BatchScores:
-    """Returns the steps of both, of the same streams, grouped again."""
-    streams = np.concatenate([a.streams, b.streams])
+def merged(parts: Sequence[BatchScores]) -> BatchScores:
+    """Returns the steps of all, of the same streams, grouped again; each stream is in one part."""
+    if len(parts) == 1:
+        return parts[0]
+    streams = np.concatenate([part.streams for part in parts])
     order = np.argsort(streams, kind="stable")
-    scores = Scores.joined([a.scores, b.scores]).taken(order)
-    return BatchScores(names=a.names, streams=streams[order], scores=scores)
+    scores = Scores.joined([part.scores for part in parts]).taken(order)
+    return BatchScores(names=parts[0].names, streams=streams[order], scores=scores)

@@ -15,6 +15,10 @@ __all__ = ["Rounds"]
 
 _ONLY = np.zeros(1, np.intp)
 _MOST = float(np.finfo(np.float32).max)
+_AT_ONCE_BYTES = 4 << 20
+"""Of the states of one call: more than that leaves the cache, and has its pages mapped anew."""
+_LEAST_AT_ONCE = 32
+"""Streams of one call, however large their states: a call has costs of its own."""
 
 
 class Rounds:
@@ -45,6 +49,8 @@ class Rounds:
         self._keeps = meta.restarts_keep
         self._warm = _warm_state(detector) if warm else None
         self._fits_one = detector.fixed_streams in (None, 1)
+        self._at_once = _at_once(meta.state_size, detector.fixed_streams or 1)
+        self._taken = np.empty((0, meta.state_size), np.float32)
         self._x = np.empty((1, 1, self._inputs), np.float32)
         self._x_values = self._x[0, 0, : self._channels]
         self._x_context = self._x[0, 0, self._channels :]
@@ -115,16 +121,34 @@ class Rounds:
             x: float32 (streams, steps, inputs).
             streams: Their numbers, each once; or all of them, as a slice.
         """
-        if isinstance(streams, slice) or (
-            len(streams) == len(self.state)
-            and (len(streams) == 1 or (streams[1:] > streams[:-1]).all())
-        ):
+        if isinstance(streams, slice):
+            streams = np.arange(len(self.state))
+        if len(x) > self._at_once:
+            return self._in_parts(x, streams)
+        if len(streams) == len(self.state) and (streams[1:] > streams[:-1]).all():
             out = self._call(x, self.state)
             self.state = out.next_state
         else:
-            out = self._call(x, self.state[streams])
+            out = self._call(x, self._states(streams))
             self.state[streams] = out.next_state
         return out
+
+    def _in_parts(self, x: Array, streams: npt.NDArray[np.intp]) -> StepOutput:
+        """Scores some streams after others; its outputs have no state."""
+        parts = []
+        for start in range(0, len(x), self._at_once):
+            some = slice(start, start + self._at_once)
+            out = self.step(x[some], streams[some])
+            parts.append(out._replace(next_state=self.none[1].next_state))
+        return concatenated(parts, axis=0)
+
+    def _states(self, streams: npt.NDArray[np.intp]) -> Array:
+        """Returns the states of some streams, in a buffer that the next call fills anew."""
+        if len(streams) > len(self._taken):
+            self._taken = np.empty((len(streams), self.state.shape[1]), np.float32)
+        out = self._taken[: len(streams)]
+        # Indices are right, which "clip" does not look at: "raise" copies twice.
+        return np.take(self.state, streams, axis=0, out=out, mode="clip")
 
     def restart(self, stream: int | np.intp) -> None:
         """Begins a stream anew, as its detector wants it.
@@ -189,7 +213,8 @@ class Rounds:
         """Calls the detector; groups and pads streams where their number is fixed."""
         fixed = self._detector.fixed_streams
         if fixed in (None, len(x)):
-            return self._detector.step(x, state)
+            # A single step needs no cutting, and its arrays are ours: a state that came out finite.
+            return (self._detector.call if x.shape[1] == 1 else self._detector.step)(x, state)
         parts = []
         for start in range(0, len(x), fixed or 1):
             group, states = x[start : start + (fixed or 1)], state[start : start + (fixed or 1)]
@@ -200,6 +225,12 @@ class Rounds:
             parts.append(self._detector.step(group, states))
         arrays = (np.concatenate(array)[: len(x)] for array in zip(*parts, strict=True))
         return StepOutput(*arrays)
+
+
+def _at_once(state_size: int, fixed_streams: int) -> int:
+    """Returns how many streams one call has at most: whole groups, where their number is fixed."""
+    most = max(_LEAST_AT_ONCE, _AT_ONCE_BYTES // (4 * max(1, state_size)))
+    return max(1, most // fixed_streams) * fixed_streams
 
 
 def _warm_state(detector: Detector) -> Array:

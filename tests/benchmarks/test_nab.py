@@ -1,8 +1,10 @@
 """NAB's corpus in the benchmark: the scorer's figures, halves, thresholds chosen on one half."""
 
 import io
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import pytest
 from rich.console import Console
 
@@ -11,6 +13,7 @@ from benchmarks.detection.alerts import alerts
 from benchmarks.detection.nab_corpus import POLICY, File, Sweep, corpus_score, cross_half, halves
 from benchmarks.detection.nab_recipes import chosen_recipes
 from benchmarks.detection.rescoring import Recipe, Rescorer
+from benchmarks.protocol.benchmark import Options, Planned, Session
 from benchmarks.protocol.cases import Scored
 from kad.graph.scoring import ErrorStream
 from kad.metrics import NAB_PROFILES, NABSeries, nab_scores, nab_worth
@@ -151,3 +154,30 @@ def test_all_series_are_in_one_half(data_dir):
     assert not set(first) & set(second)
     windows = [sum(len(nab_corpus.files()[n].windows) for n in half) for half in halves()]
     assert windows == [57, 59]
+
+
+def test_the_left_matrix_profile_is_a_baseline(corpus, scores, monkeypatch):
+    """Figures without a threshold of its own, in the same table; those at one are NaN."""
+    by_name = dict(zip((file.name for file in corpus), scores, strict=True))
+    monkeypatch.setattr(nab, "load", lambda name: Frame(by_name[name]))
+    monkeypatch.setattr(nab, "left_profile", lambda values: values[:, 0])
+    session = Session(Options(), Console(file=io.StringIO()))
+    keys = {"variant": nab.LEFT_PROFILE, "seed": 0, "column": "score"}
+    tables = nab.measure(Planned(keys=keys), session)
+    assert {row["kind"] for row in tables["nab"]} == {"baseline"}
+    (volume,) = (row["value"] for row in tables["nab"] if row["test"] == "VUS-PR")
+    assert volume == nab._volume(scores)
+    (means,) = tables["nab_means"]
+    assert means["series"] == len(corpus)
+    assert np.isnan(means["f1"])
+    assert "nab_windows" not in tables
+
+
+class Frame(NamedTuple):
+    """A series that has nothing but values."""
+
+    values: np.ndarray
+
+    @property
+    def frame(self):
+        return pd.DataFrame({"value": self.values})

@@ -8,7 +8,9 @@ import pytest
 from benchmarks import __main__ as command
 from benchmarks.budgets import nab as budget_nab
 from benchmarks.detection import judging
+from benchmarks.detection.anchors import LEFT_PROFILE
 from benchmarks.detection.nab_corpus import File
+from benchmarks.page import shapes
 from benchmarks.page import write as page
 from benchmarks.protocol import results_file
 from benchmarks.protocol.results_file import ResultsFile
@@ -27,7 +29,8 @@ def results(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("results")
 def test_missing_tables_are_said_to_be_missing():
     text = page.write()
-    for wanted in ("nab", "discords", "skab", "paper", "scoring", "budget --data nab", "memory"):
+    commands = ["nab", "ucr", "severity", "discords", "skab", "paper", "scoring", "memory"]
+    for wanted in (*commands, "budget --data nab"):
         assert f"Not measured yet: `python -m benchmarks {wanted}` does." in text
     assert page.PAGE.read_text(encoding="utf-8") == text
 
@@ -62,9 +65,9 @@ def test_a_random_score_stands_beside_every_table_of_detection():
     text = page.PAGE.read_text(encoding="utf-8")
     sections = text.split("## ")[1:]
     scored = [part for part in sections if "average precision" in part or "VUS-PR" in part]
-    assert len(scored) == 5
+    assert len(scored) == 6
     assert all("| uniform random |" in part for part in scored)
-    assert text.count("| uniform random |") == 10  # by data and start in `Restarts`
+    assert text.count("| uniform random |") == 11  # by data and start in `Restarts`
 
 
 def test_every_table_names_its_command():
@@ -73,7 +76,7 @@ def test_every_table_names_its_command():
     sections = dict(part.split("\n", 1) for part in text.split("## ")[1:])
     named = {title for title, part in sections.items() if "`python -m benchmarks " in part}
     assert named == {*sections} - {"Every series by itself"}
-    assert len(text.splitlines()) < 240
+    assert len(text.splitlines()) < 280
 
 
 @pytest.mark.parametrize(
@@ -145,3 +148,41 @@ def test_means_are_over_the_series_that_have_the_figure():
     rows[1]["delay_s"] = float("nan")
     found = judging.means(rows)
     assert (found["series"], found["f1"], found["delay_s"]) == (2, 1.5, 1.0)
+
+
+@pytest.mark.usefixtures("results")
+def test_shapes_stand_beside_their_anchors():
+    """Hits of how many, the mean over families, hits by family, and what was left out."""
+    common = {"family": "ecg", "vus_pr": 0.25}
+    ours = {**common, "variant": "memory", "hit_severity": 0.0, "above_3": 0.008}
+    profile = {**common, "variant": LEFT_PROFILE, "seed": 0}
+    ResultsFile("ucr", ("variant", "series", "seed")).replace(
+        [
+            {**ours, "series": "ucr/a", "seed": 0, "hit": 1.0},
+            {**ours, "series": "ucr/b", "seed": 0, "hit": 0.0},
+            {**ours, "series": "ucr/a", "seed": 1, "hit": 1.0},
+            {**ours, "series": "ucr/b", "seed": 1, "hit": 1.0},
+            {**profile, "series": "ucr/a", "hit": 1.0},
+            {**profile, "series": "ucr/b", "left_out": "longer than 9 rows"},
+        ]
+    )
+    text = shapes.ucr()
+    ours = "| **memory** | 1.5 (1 to 2) of 2 | 0.750 | 1.0 of 1 | 0.0 | 0.250 |"
+    assert f"{ours}  | 8 / 8 |  | 1.5 | 2 | 0 |" in text
+    assert f"| {LEFT_PROFILE} | 1.0 of 1 | 1.000 | 1.0 of 1 |  | 0.250 |" in text
+    assert "Families: ecg (2)." in text
+    assert f"{LEFT_PROFILE}, left out: 1 series: longer than 9 rows" in text
+
+
+@pytest.mark.usefixtures("results")
+def test_severity_before_and_after_stand_beside_each_other():
+    levels = {f"above_{level}_{kind}": 0.001 for level in (2, 3, 4) for kind in ("mean", "median")}
+    common = {"data": "ucr", "variant": "memory", "seed": 0, "series": 97, "failed": 0, **levels}
+    ResultsFile("severity", ("data", "variant", "seed", "code")).replace(
+        [
+            {**common, "missing": 1, "code": "aaaaaaaa-1", "scored": "2026-02-01"},
+            {**common, "missing": 0, "code": "bbbbbbbb-1", "scored": "2026-01-01"},
+        ]
+    )
+    (row,) = shapes.severity().splitlines()[-1:]
+    assert row == "| **memory** |  | 1 / 1 → 1 / 1 (1 without scores) |  |  |  |"

@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.detection import skab
 from benchmarks.detection.skab import Counts
+from benchmarks.protocol.benchmark import Planned
 from benchmarks.protocol.cases import Scored
 from datasets import Series
 
@@ -117,3 +118,28 @@ def test_rows_of_the_published_table(data_dir):
     assert len(labels) == 34
     assert sum(map(len, labels)) == 23_801
     assert sum(int(part.sum()) for part in labels) == 12_771
+
+
+def test_pca_is_an_anchor(monkeypatch):
+    """Two channels that move together; row 6 of the labelled two leaves their line: F1 is 1."""
+    index = pd.date_range("2025-01-01", periods=20, freq="s")
+    one = np.arange(20.0) % 5
+    values = np.stack([one, 2 * one], axis=1)
+    values[12:18, 1] = 30.0
+    series = Series(
+        name="skab/toy",
+        frame=pd.DataFrame(values, index=index, columns=["a", "b"]),
+        windows=((index[12], index[17]),),
+        train=(0, 10),
+        test=((10, 20),),
+        period_s=1.0,
+    )
+    monkeypatch.setattr(skab, "experiments", lambda: (series,))
+    row = skab.baseline(skab.PCA, 0)
+    assert (row["calibration"], row["threshold"]) == ("none", skab.WITH_LABELS)
+    assert row["mar"] == 0.0
+    rows = skab.measure(Planned(keys={"variant": skab.PCA, "seed": 0}), None)
+    (means,) = rows["skab_means"]
+    assert means["series"] == 1
+    assert means["vus_pr"] == rows["skab_metrics"][0]["vus_pr"] > 0.9
+    assert np.isnan(means["f1"])

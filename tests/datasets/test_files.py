@@ -93,11 +93,14 @@ def test_data_folder_is_checked(tmp_path, monkeypatch):
 
 
 def test_every_address_is_pinned():
-    """All addresses name a whole commit; the discords lie in `raw` folders."""
+    """All name a whole commit; the discords lie in `raw` folders, a UCR series is a folder."""
     for path in files.registry():
         address = files.url(path)
         assert any(len(part) == 40 for part in address.split("/"))
-        assert address.endswith(path.rsplit("/", 1)[1])
+        file = path.rsplit("/", 1)[1]
+        if path.startswith("ucr/"):
+            file = "UCR" if path == "ucr/index.csv" else file.removesuffix(".npz")
+        assert address.endswith(f"/{file}")
     assert files.url("discords/ecg/qtdbsel102.txt").endswith("/dataset/ecg/raw/qtdbsel102.txt")
     assert files.url("nab/labels/combined_windows.json").endswith("/labels/combined_windows.json")
     assert files.url("skab/data/valve1/0.csv").endswith("/data/valve1/0.csv")
@@ -105,5 +108,5 @@ def test_every_address_is_pinned():
 
 def test_names_need_no_data(monkeypatch):
     monkeypatch.setenv("KAD_DATA_DIR", "/nonexistent")
-    assert len(names()) == len(set(names())) == 1 + 5 + 58 + 19 + 35
+    assert len(names()) == len(set(names())) == 1 + 5 + 58 + 19 + 35 + 98
     assert names("vae_lstm/")[0] == "vae_lstm/ambient_temp"

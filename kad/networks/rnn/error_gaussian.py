@@ -50,21 +50,28 @@ class ErrorGaussian(layers.Layer):
         self.foreseen = weight("foreseen", (size, size)) if gaussian == "joint" else None
         self.built = True
 
-    def fit(self, errors: np.ndarray, observed: np.ndarray) -> None:
+    def fit(
+        self, errors: np.ndarray, observed: np.ndarray, *, constant: np.ndarray | None = None
+    ) -> None:
         """Sets mean and covariance.
 
         Args:
             errors: float32 `(rows, channels, horizon)` of normal rows.
             observed: `(rows, channels)`, not 0 where there was a sample: only these count.
+            constant: Boolean `(channels,)`: channels that had no errors to learn from; theirs
+                count in standardised units.
         """
         observed = observed.astype(bool)
         rows = [errors[observed[:, c], c].astype("float64") for c in range(self.channels)]
+        constant = np.zeros(self.channels, bool) if constant is None else constant
         self.mean.assign(np.stack([_mean(r, self.horizon) for r in rows]))
         if self.given_others is None or self.foreseen is None:
-            self.whiten.assign(np.stack([_whitening(r, self.horizon)[0] for r in rows]))
+            unknown = np.repeat(constant[:, None], self.horizon, axis=1)
+            pairs = zip(rows, unknown, strict=True)
+            self.whiten.assign(np.stack([_whitening(r, are)[0] for r, are in pairs]))
             return
         complete = errors[observed.all(axis=1)].astype("float64").reshape(-1, self.whiten.shape[-1])
-        whiten, precision = _whitening(complete, self.whiten.shape[-1])
+        whiten, precision = _whitening(complete, np.repeat(constant, self.horizon))
         self.whiten.assign(whiten[None])
         given, foreseen = np.zeros_like(precision), np.zeros_like(precision)
         for c in range(self.channels):
@@ -130,12 +137,22 @@ def _mean(errors: np.ndarray, size: int) -> np.ndarray:
     return errors.mean(axis=0) if len(errors) else np.zeros(size)
 
 
-def _whitening(errors: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns `W` with `‖eᵀW‖²` the squared Mahalanobis distance, and the precision matrix."""
-    if len(errors) < 2:
+def _whitening(errors: np.ndarray, unknown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns `W` with `‖eᵀW‖²` the squared Mahalanobis distance, and the precision matrix.
+
+    Args:
+        errors: `(rows, size)`.
+        unknown: Boolean `(size,)`: errors that have no spread to learn; 1 stands in for it.
+    """
+    size = len(unknown)
+    if len(errors) < 2 or unknown.all():
         return np.eye(size), np.eye(size)
-    covariance, _ = ledoit_wolf(errors)
-    covariance += (SMALLEST_ERROR**2 + 1e-6 * np.trace(covariance) / size) * np.eye(size)
+    known = ~unknown
+    learnt, _ = ledoit_wolf(errors if known.all() else errors[:, known])
+    number = len(learnt)
+    learnt += (SMALLEST_ERROR**2 + 1e-6 * np.trace(learnt) / number) * np.eye(number)
+    covariance = np.eye(size)
+    covariance[np.ix_(known, known)] = learnt
     lower = np.linalg.cholesky(covariance)
     whiten = np.linalg.solve(lower, np.eye(size)).T
     return whiten, whiten @ whiten.T

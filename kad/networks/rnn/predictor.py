@@ -120,6 +120,25 @@ class Predictor(layers.Layer):
         """Widths of the places where dropout acts: encoder and every recurrent layer."""
         return [int(self.encoder_bias.shape[0]), *(self.units for _ in self.recurrent)]
 
+    def leave_out(self, channels: np.ndarray) -> None:
+        """Makes the network blind to channels, which it has never seen change.
+
+        What its weights of such a channel are is chance: the first change would disturb what it
+        predicts of all others. What it predicts of the channel itself is 0, its mean, or with
+        `residual` the last sample.
+
+        Args:
+            channels: Boolean `(channels,)`.
+        """
+        if not channels.any():
+            return
+        kept = (~channels).astype("float32")
+        seen = np.concatenate([kept, np.ones(self.context, "float32")])[:, None]
+        self.encoder_kernel.assign(self.encoder_kernel * seen)
+        decoded = [self.decoder_bias] if self.tied else [self.decoder_bias, self.decoder_kernel]
+        for weight in decoded:
+            weight.assign(weight * np.tile(kept, self.ahead))
+
     def step(
         self, x: Any, context: Any, states: States, dropout: Sequence[Any] | None = None
     ) -> Step:

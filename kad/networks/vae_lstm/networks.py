@@ -49,6 +49,24 @@ class Networks:
         """Returns the mean embeddings `(batch, code_size)` of standardised windows."""
         return self.encoder(self.limit(windows))[0]
 
+    def leave_out(self, channels: np.ndarray) -> None:
+        """Makes encoder and decoder blind to channels, which they have never seen change.
+
+        What the encoder's first weights of such a channel are is chance: the first change would
+        disturb the embedding, and with it what is expected of all others. What is expected of the
+        channel itself is 0, its mean.
+
+        Args:
+            channels: Boolean `(channels,)`.
+        """
+        if not channels.any():
+            return
+        kept = ~channels
+        first, last = self.encoder.get_layer("conv_1"), self.decoder.get_layer("conv_4")
+        first.kernel.assign(first.kernel * kept.astype("float32")[:, None])
+        for weight in (last.kernel, last.bias):
+            weight.assign(weight * kept.astype("float32"))
+
     def embed_rolling(self, z: np.ndarray) -> np.ndarray:
         """Embeds every rolling window of a standardised series in bounded memory.
 

@@ -373,9 +373,11 @@ class Group:
     ) -> npt.NDArray[np.bool_]:
         """Says which steps lie behind a warm-up, and counts on."""
         warmup = self.detector.metadata.warmup_steps
-        if len(np.unique(streams)) == len(streams):
-            since = np.where(restart, 0, self._since[streams])
-            self._since[streams] = since + 1
+        if not restart.any():
+            firsts = np.flatnonzero(_firsts(streams))
+            counts = np.diff(firsts, append=len(streams))
+            since = self._since[streams] + np.arange(len(streams)) - np.repeat(firsts, counts)
+            self._since[streams[firsts]] += counts
             return np.asarray(since >= warmup)
         warm = np.zeros(len(streams), np.bool_)
         for step, (stream, anew) in enumerate(_pairs(streams, restart)):

@@ -89,7 +89,13 @@ class OwnClient(BatchClient):
                 return False
             reading = self._draining or not self._inbox.full
             timeout_s = self._ping(connection, reading=reading)
-        connection.wait(timeout_s, reading=reading)
+            # Acknowledgements are waited for: they open the window.
+            is_urgent = self._draining or self._outgoing.queued
+        gathers_s = connection.gathers_s if reading and not is_urgent else 0.0
+        if gathers_s > 0:
+            connection.wait(min(gathers_s, timeout_s), reading=False)
+        else:
+            connection.wait(timeout_s, reading=reading)
         with self._lock:
             try:
                 connection.flush()

@@ -18,6 +18,7 @@ from runtime.gateway.mqtt.opening import (
     words,
 )
 from runtime.gateway.mqtt.options import BrokerOptions
+from runtime.gateway.mqtt.pace import Pace
 from runtime.gateway.mqtt.packets import PacketError
 from runtime.gateway.mqtt.reasons import FROM_3, why_refused
 
@@ -53,6 +54,7 @@ class Connection:
         self._opening = Opening(options, wake, stop)
         self._selector = selectors.DefaultSelector()
         self._out = bytearray()
+        self._pace = Pace()
         self._sock: socket.socket | None = None
         self._decoder = Decoder(version=version, max_packet=options.max_packet)
         self.version = version
@@ -96,6 +98,11 @@ class Connection:
         """Bytes that the system did not take yet."""
         return len(self._out)
 
+    @property
+    def gathers_s(self) -> float:
+        """How long the next read may wait so that packets gather, seconds; see `Pace`."""
+        return self._pace.left_s(time.monotonic())
+
     def wait(self, timeout_s: float, *, reading: bool) -> None:
         """Waits until there is something to read or to write, or somebody wakes it."""
         sock = self._sock
@@ -119,6 +126,7 @@ class Connection:
         if not data:
             raise EndedError(f"{self._options.address} closed the connection")
         self.last_read = time.monotonic()
+        self._pace.was_read(len(data), self.last_read)
         try:
             return self._decoder.feed(data)
         except PacketError as error:

@@ -56,6 +56,8 @@ class Decoder:
         self._may_be_flat = options.shape in ("auto", "flat", "nested")
         self._plans: dict[tuple[str, ...], Plan] = {}
         self._streams: dict[str, Plan] = {}
+        self._plain: dict[str, Plan] = {}
+        """Those of streams whose messages `_plainly` may read."""
         self._bad: dict[str, tuple[int, str]] = {}
         self._unknown = 0
 
@@ -66,8 +68,9 @@ class Decoder:
 
         Args:
             message: As its source brought it.
-            now_ns: The time of arrival where the message does not say it; none arrived later.
-            ahead_ns: How far that is before the wall clock, by which messages say it.
+            now_ns: The time of arrival where the message does not say it.
+            ahead_ns: How far that is before the wall clock, by which messages say it; what is not 0
+                lets none have arrived later.
 
         Raises:
             BadInputError: Nothing in it is a reading; of one of `KINDS`. It is not in `take_bad`.
@@ -87,11 +90,16 @@ class Decoder:
                 )
             quality = _RETAINED
         route = self.routes.of(topic)
-        if message.arrived_ns:
+        if ahead_ns and message.arrived_ns:
             now_ns = min(message.arrived_ns + ahead_ns, now_ns)
+        else:
+            now_ns = message.arrived_ns or now_ns
         if self._may_be_flat and not route.channel and payload[:1] == b"{":
             tree = parse(payload, self.options.max_depth)
             if self.options.shape != "auto" or not is_special(tree):
+                plain = self._plainly(tree, route.stream, now_ns, quality)
+                if plain is not None:
+                    return [plain]
                 seen = self._unknown
                 part = Part(tree, self._context.keys.find(tree))
                 reading = self._reading(part, topic, route, now_ns, quality)
@@ -112,6 +120,18 @@ class Decoder:
         """Asks `channels_of` again for streams: they may not be let in any more."""
         for name in streams:
             self._streams.pop(name, None)
+            self._plain.pop(name, None)
+
+    def _plainly(
+        self, tree: dict[str, Any], stream: str, now_ns: int, quality: int
+    ) -> Reading | None:
+        """Reads the common object, its channels and a whole number for a time; None: another."""
+        plan = self._plain.get(stream)
+        values = None if plan is None else plan.numbers(tree)
+        if values is None or len(tree) != len(values) + 1:
+            return None
+        time_ns = self._context.times.plain(tree.get(self._context.keys.last), now_ns)
+        return None if time_ns is None else Reading(stream, time_ns, values, quality)
 
     def _parts(
         self, payload: bytes, topic: str, route: Route, now_ns: int, quality: int
@@ -244,8 +264,11 @@ class Decoder:
             self._plans[key] = Plan(key, self.options)
         if len(self._streams) >= _MOST_STREAMS:
             self._streams.clear()
-        self._streams[stream] = self._plans[key]
-        return self._plans[key]
+            self._plain.clear()
+        plan = self._streams[stream] = self._plans[key]
+        if not self.options.device and plan.is_apart(self._context.keys.lower):
+            self._plain[stream] = plan
+        return plan
 
     def _note(self, kind: str, example: str) -> None:
         count, first = self._bad.get(kind, (0, ""))

@@ -64,6 +64,10 @@ class Plan:
                 pass
         return None
 
+    def is_apart(self, times: Collection[str]) -> bool:
+        """Returns whether no channel has a name that could be that of the time, in lower case."""
+        return not any(name.lower() in times for name in self._known)
+
     def read(self, fields: Mapping[str, Any], units: Mapping[str, str]) -> Found:
         """Returns the channels that an object has.
 

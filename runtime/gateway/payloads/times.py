@@ -75,6 +75,13 @@ class TimeReader:
             return self._number(cast("float", time), self._unit)
         raise _unreadable(time)
 
+    def plain(self, time: object, now_ns: int) -> int | None:
+        """Returns what `read` returns for a whole number that is not absurd; None: for others."""
+        if type(time) is not int:
+            return None
+        time_ns = time * (self._unit or _unit_of(time))
+        return None if self.absurd(time_ns, now_ns) else time_ns
+
     def seconds(self, time: object) -> int:
         """Returns a number of seconds in nanoseconds, whatever its size.
 

@@ -12,7 +12,7 @@ from kad.runs.construct import build_detector
 from kad.runs.folder import load
 from kad.runs.train import train
 from kad.training.session import TrainingInterruptedError
-from runtime.errors import ConfigError
+from runtime.errors import ConfigError, InputError
 from toys.series import wave
 from toys.training import interrupted_in
 
@@ -120,3 +120,16 @@ def test_the_report_has_the_pictures_of_all_members(trained):
     assert names[0] == "reconstructions"
     assert names[-2:] == ["predictions", "nearest-windows"]
     assert trained.detector.lookback == trained.detector.memory.lookback
+
+
+@pytest.mark.parametrize(("channels", "rows"), [(1, 321), (2, 363)])
+def test_few_rows_hold_out_as_many_as_its_networks_need(channels, rows):
+    """It trains where its largest member does: more than the share `validation` is held out."""
+    config = build_config(detector="ensemble").for_channels(channels)
+    frame = wave(rows, channels=channels)
+    detector = build_detector(config, frame, tuple(frame))
+    series = detector.prepare(frame, training=config.training).series
+    _, held_out = detector.split_needed(config.training)
+    assert series.held_out_rows == held_out > round(0.1 * rows)
+    with pytest.raises(InputError, match=f"at least {rows} rows"):
+        detector.prepare(frame.iloc[1:], training=config.training)

@@ -151,3 +151,18 @@ def test_missing_samples_do_not_count_in_the_score():
     outputs, _ = chunked(detector, x, forever([6]))
     assert not outputs["score"][0, 46:].any()
     assert outputs["score"][0, 44] > 0
+
+
+def test_a_channel_that_is_left_out_disturbs_no_other():
+    """Whatever it reads, embeddings are the same, and what is drawn of it is 0."""
+    detector = VAELSTM(["a", "b"], period_s=60.0, **tiny().arguments)
+    networks = detector._networks
+    windows = np.random.default_rng(0).normal(size=(5, networks.l_win, 2)).astype("float32")
+    other = windows.copy()
+    other[..., 1] += 3
+    assert np.abs(np.asarray(networks.embed(windows) - networks.embed(other))).max() > 0.01
+    networks.leave_out(np.array([False, True]))
+    np.testing.assert_array_equal(networks.embed(windows), networks.embed(other))
+    drawn = np.asarray(networks.decoder(networks.embed(windows)))
+    assert not drawn[..., 1].any()
+    assert drawn[..., 0].any()

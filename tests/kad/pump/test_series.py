@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kad.pump import FAULT_KINDS, Fault, pump
+from kad.pump import USUAL_KINDS, Fault, pump
 from kad.pump.machine import NOMINAL, UNITS
 from runtime.errors import InputError
 
@@ -36,8 +36,8 @@ def test_shape():
     assert frame.dtypes.eq(float).all()
     assert frame.min().min() >= 0
     assert list(faults) == ["start", "end", "kind", "channels", "magnitude"]
-    assert set(faults["kind"]) == set(FAULT_KINDS)
-    assert len(FAULT_KINDS) >= 6
+    assert set(faults["kind"]) == set(USUAL_KINDS)
+    assert len(USUAL_KINDS) >= 6
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -93,6 +93,23 @@ def test_stuck():
     frame, normal = one("stuck", channel="current", hours=6)
     assert np.ptp(frame["current"]) == 0
     assert normal["current"].nunique() > 50
+
+
+def test_dead():
+    """It reads 0 while the others go on; like the common drift, it comes only when asked for."""
+    frame, normal = one("dead", channel="temperature", hours=3)
+    assert not frame["temperature"].any()
+    others = [name for name in UNITS if name != "temperature"]
+    pd.testing.assert_frame_equal(frame[others], normal[others])
+    assert "dead" not in USUAL_KINDS
+
+
+def test_common_drift():
+    """All readings rise by the same share, and keep their proportions."""
+    frame, normal = one("common_drift", magnitude=0.2, hours=20)
+    ratio = (frame / normal).iloc[-30:].mean()
+    assert np.allclose(ratio, 1.2, atol=0.02)
+    assert frame["flow"].corr(frame["pressure"]) > 0.95
 
 
 def test_lost_seasonality():
@@ -183,7 +200,7 @@ def test_long_series_repeats_kinds():
     """One fault per four days after the clean part, every kind once before any comes again."""
     faults = pump(days=90, period_s=600, seed=5).faults
     assert len(faults) == 11
-    assert set(faults["kind"][:8]) == set(FAULT_KINDS)
+    assert set(faults["kind"][:8]) == set(USUAL_KINDS)
     assert faults["start"].is_monotonic_increasing
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from kad.detectors.vae_lstm import VAELSTMTraining
-from kad.training.examples import epoch_batches, padded_batches, split_starts
+from kad.training.examples import epoch_batches, padded_batches, rows_to_split, split_starts
 from toys.series import TINY
 
 OPTIONS = VAELSTMTraining(**TINY["training"])
@@ -24,3 +24,11 @@ def test_batches_and_splits():
     )
     assert train_starts.max() + 18 <= 80 - 6
     assert held_out.min() + 18 - 6 == 80
+
+
+def test_rows_to_split_leave_both_sides_enough():
+    """The share is held out, or what has to be; two rows fewer would be too few."""
+    for learnt, held_out, share in ((320, 65, 0.1), (312, 25, 0.1), (9, 2, 0.5)):
+        needed = rows_to_split(learnt, held_out, share=share)
+        left = [rows - max(held_out, round(share * rows)) for rows in (needed - 2, needed)]
+        assert left[0] < learnt <= left[1]

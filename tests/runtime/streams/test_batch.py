@@ -75,6 +75,44 @@ def test_fast_and_slow_paths_of_a_batch_agree():
     assert batch.counts.received == 20 * 5 - 4 * 2
 
 
+def test_several_due_rows_of_a_stream_in_a_call_score_as_alone(monkeypatch):
+    """Streams that have gathered rows, each another number; one has too many, one a gap."""
+    names = [f"s{i}" for i in range(5)]
+    batch, alone = StreamBatch(DETECTOR, names), [Stream(DETECTOR) for _ in names]
+    asked = []
+    push_rest = StreamBatch._push_rest
+
+    def noted(self, numbers, *more):
+        asked.append(np.unique(numbers).tolist())
+        return push_rest(self, numbers, *more)
+
+    monkeypatch.setattr(StreamBatch, "_push_rest", noted)
+    rng = np.random.default_rng(0)
+    done = np.zeros(5, int)
+    many = [(15, 2, 1, 15, 2)] * 4
+    for number, counts in enumerate(
+        [(1,) * 5, (2,) * 5, (3, 1, 0, 2, 16), (1, 17, 2, 1, 1), *many]
+    ):
+        who = np.repeat(np.arange(5), counts)
+        if number == 5:
+            done[3] += 2
+        minutes = np.concatenate([done[i] + np.arange(count) for i, count in enumerate(counts)])
+        done += counts
+        times = ((minutes + rng.uniform(-0.2, 0.2, len(who))) * MINUTE).astype(np.int64)
+        values = rng.normal(20, 3, (len(who), 2))
+        # Grouped by stream, or interleaved.
+        order = np.argsort(minutes if number % 2 else who, kind="stable")
+        got = batch.push_many(who[order], times[order], values[order]).by_stream()
+        for i, name in enumerate(names):
+            expected = alone[i].push_many(times[who == i], values[who == i])
+            assert (name in got) == bool(len(expected))
+            if name in got:
+                same(got[name], expected)
+    assert asked == [[0, 1, 2, 3, 4], [1], [3]]
+    assert [batch.counts_of(n) for n in names] == [stream.counts for stream in alone]
+    assert StreamBatch.restore(DETECTOR, batch.snapshot()).snapshot() == batch.snapshot()
+
+
 def test_batch_arguments_are_checked():
     """Unknown names, indices and shapes are named; nothing is scored or lost."""
     batch = StreamBatch(DETECTOR, ["x", "y"])

@@ -168,3 +168,21 @@ def test_several_missing_channels_never_raise_the_score_much():
     observed[:, 0] = 1
     got = parts(layer, new, observed).sum(axis=1)
     assert np.median(got) < np.median(parts(layer, new).sum(axis=1))
+
+
+@pytest.mark.parametrize("gaussian", ["channel", "joint"])
+def test_errors_of_a_constant_channel_count_in_standardised_units(gaussian):
+    """They had none to learn from: 1 is 1, and not a thousand; the others stay as they are."""
+    errors = normal_errors()
+    errors[:, 1] = 1e-4 * errors[:, 1]
+    layer = ErrorGaussian(2, horizon=errors.shape[-1], gaussian=gaussian)
+    layer.fit(errors, np.ones(errors.shape[:2]), constant=np.array([False, True]))
+    new = np.zeros_like(errors[:3]) + np.asarray(layer.mean)
+    new[:, 1, 0] += np.array([1, 2, 3])
+    np.testing.assert_allclose(parts(layer, new)[:, 1], [1, 4, 9], rtol=1e-3)
+    alone = ErrorGaussian(1, horizon=errors.shape[-1])
+    alone.fit(errors[:, :1], np.ones((len(errors), 1)))
+    new = normal_errors(40, seed=1)
+    new[:, 1] = np.asarray(layer.mean)[1]
+    want = parts(alone, new[:, :1])[:, 0]
+    np.testing.assert_allclose(parts(layer, new)[:, 0], want, rtol=1e-3)

@@ -29,3 +29,29 @@ def test_encoder_and_decoder_are_matrix_products(tied, residual):
     assert relative_gap(out.predicted[:, 0], want) < 1e-5
     assert relative_gap(out.hidden, hidden) < 1e-6
     assert hasattr(predictor, "decoder_kernel") is not tied
+
+
+@pytest.mark.parametrize(
+    ("head", "tied"), [("recursive", False), ("recursive", True), ("direct", False)]
+)
+@pytest.mark.parametrize("residual", [False, True])
+def test_a_channel_that_is_left_out_disturbs_no_other(head, tied, residual):
+    """Whatever it reads; what is predicted of it is 0, or its last reading."""
+    detector = toy_rnn(tied=tied, residual=residual, head=head, context=CONTEXT_COLUMNS)
+    predictor = detector.predictor
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(5, 7, 2)).astype("float32")
+    other = x.copy()
+    other[..., 1] += 3
+    context = rng.normal(size=(5, 7, 4)).astype("float32")
+
+    def predicted(x):
+        states = [[np.zeros((5, 8), "float32")] * layer.states for layer in predictor.recurrent]
+        return np.array(predictor.read(x, context, states).predicted)
+
+    assert np.abs(predicted(x) - predicted(other))[..., 0].max() > 0.01
+    predictor.leave_out(np.array([False, True]))
+    one, two = predicted(x), predicted(other)
+    np.testing.assert_allclose(one[..., 0], two[..., 0], rtol=1e-5, atol=1e-6)
+    want = x[:, :, None, 1] if residual else np.zeros((5, 7, 1), "float32")
+    np.testing.assert_allclose(one[..., 1], np.broadcast_to(want, one.shape[:-1]), atol=1e-6)

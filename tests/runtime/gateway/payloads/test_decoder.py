@@ -263,3 +263,39 @@ def test_limits():
     ):
         with pytest.raises(ConfigError, match="Received"):
             decoder(**wrong)
+
+
+MS = THEN // 10**6
+
+
+@pytest.mark.parametrize(
+    "payloads",
+    [
+        [{"timestamp": MS, "flow": 1, "temp": 2.5}, {"timestamp": MS + 1, "temp": 3, "flow": 2}],
+        [{"ts": MS, "flow": 1, "temp": 2}, {"timestamp": MS, "ts": MS - 1, "flow": 1, "temp": 2}],
+        [{"ts": MS, "flow": 1, "temp": 2}, {"TS": MS, "flow": 1, "temp": 2}],
+        [{"ts": MS // 1000, "flow": 1, "temp": 2}, {"ts": MS / 1000, "flow": 1, "temp": 2}],
+        [{"ts": MS, "flow": 1, "temp": 2}, {"ts": MS, "flow": 1, "temp": 2, "other": 3}],
+        [{"ts": MS, "flow": 1, "temp": 2}, {"ts": MS, "flow": None, "temp": 2}],
+        [{"ts": MS, "flow": 1, "temp": 2}, {"ts": 10**400, "flow": 1, "temp": 2}],
+        [{"ts": MS, "flow": 1, "temp": 2}, {"ts": True, "flow": 1, "temp": 2}],
+        [{"ts": MS, "flow": 1, "temp": 2}, {"other": MS, "flow": 1, "temp": 2}],
+    ],
+)
+@pytest.mark.parametrize("names", [CHANNELS, ("time", "flow"), ("flow", "ts")])
+def test_the_common_object_is_read_as_any_other(payloads, names, monkeypatch):
+    """A short way for it changes nothing, whatever came before."""
+
+    def found():
+        made = decoder(names)
+        read = []
+        for payload in payloads:
+            try:
+                read.append(made.decode(message(payload, "p7"), NOW))
+            except BadInputError as error:
+                read.append(str(error))
+        return read, made.take_bad()
+
+    short = found()
+    monkeypatch.setattr(Decoder, "_plainly", lambda *_: None)
+    assert repr(short) == repr(found())

@@ -69,6 +69,7 @@ def test_a_life_that_ended_with_all_on_the_disk_says_so(tmp_path):
         put(source, range(3))
         whole.until(lambda: len(source.acknowledged) == 3)
     assert whole.gateway.is_kept
+    source = ToySource()
     with Whole(tmp_path / "a", source) as whole:
 
         def refuses(*_):
