@@ -22,13 +22,13 @@ def add_operators(commands: "argparse._SubParsersAction[Any]") -> None:
     """Adds `command` to the commands of the runtime."""
     command = commands.add_parser(
         "command",
-        help="ask a running gateway: mute, unmute, threshold, limits, running, swap, list",
+        help="ask a running gateway: mute, unmute, threshold, limits, running, ack, swap, list",
         description="Asks the gateway that uses a state folder, waits for its answer and prints "
         "it. Exit code 0: done; 1: refused, or no gateway answered; 2: no such command.",
     )
     command.add_argument("state", metavar="STATE", help="its state folder")
     words = command.add_subparsers(
-        required=True, dest="word", metavar="mute|unmute|threshold|limits|running|swap|list"
+        required=True, dest="word", metavar="mute|unmute|threshold|limits|running|ack|swap|list"
     )
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
@@ -69,6 +69,10 @@ def add_operators(commands: "argparse._SubParsersAction[Any]") -> None:
     _add_streams(running)
     running.add_argument("running", choices=("on", "off", "signal"))
 
+    ack = words.add_parser("ack", parents=[common], help="an event was seen; it goes on")
+    ack.add_argument("event", metavar="EVENT", help="its id, or a stream: all that go on")
+    ack.add_argument("--note", help="shown with it")
+
     swap = words.add_parser("swap", parents=[common], help="another file in a model's place")
     swap.add_argument("model", help="its key")
     swap.add_argument("file", metavar="FILE.onnx")
@@ -96,7 +100,12 @@ def _run(args: argparse.Namespace) -> int:
     wait_s = args.wait
     if wait_s is None:
         wait_s = 120.0 if args.word == "swap" else 10.0
-    answer = ask(args.state, _command(args), wait_s=wait_s)
+
+    def accepted(first: dict[str, Any]) -> None:
+        for line in () if args.json else answer_lines(first):
+            write(line)
+
+    answer = ask(args.state, _command(args), wait_s=wait_s, accepted=accepted)
     if args.json:
         write(json.dumps(answer))
     elif answer["ok"]:
@@ -119,6 +128,8 @@ def _command(args: argparse.Namespace) -> dict[str, Any]:
     match args.word:
         case "swap":
             return {**given, "model": args.model, "file": str(Path(args.file).absolute())}
+        case "ack":
+            return {**given, "event": args.event, **_but_none(note=args.note)}
         case "list":
             return {**given, "what": args.what}
         case "running":

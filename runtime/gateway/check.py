@@ -119,7 +119,7 @@ def _state(config: Config) -> Iterator[str]:
         for one in (snapshots, journal):
             yield from (f"warning: {note}" for note in (one.notes if one else ()))
         newest = snapshots.load() if snapshots else None
-        after = newest.after if newest else 0
+        after = newest.newest if newest else 0
         behind = journal.last - after if journal else 0
         yield f"State: {folder}, snapshot up to {after}, {max(0, behind)} records behind it."
     finally:

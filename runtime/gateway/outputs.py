@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from runtime.streams.scores import Scores
 
-__all__ = ["BlamedChannel", "EventKind", "EventNotice", "Outputs", "Phase", "ScoredRows"]
+__all__ = ["Ack", "BlamedChannel", "EventKind", "EventNotice", "Outputs", "Phase", "ScoredRows"]
 
 Phase = Literal["start", "update", "end"]
 EventKind = Literal["anomaly", "limit", "sensor", "silent", "flood", "swap", "hole"]
@@ -52,6 +52,17 @@ class BlamedChannel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ack:
+    """Somebody has seen an event; it goes on all the same."""
+
+    by: str
+    """Who, in their own words, or where it came from."""
+    time_ns: int
+    """When, by the wall clock of the gateway."""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventNotice:
     """One event of one stream, as it stands."""
 
@@ -75,6 +86,8 @@ class EventNotice:
     """One sentence for a person."""
     model: str = ""
     """The detector's `Metadata.identity`, where there is one."""
+    ack: Ack | None = None
+    """The last who has said that they have seen it; None: nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

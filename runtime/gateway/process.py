@@ -1,24 +1,17 @@
 """The process around the gateway: configuration, state folder, signals, reloads, HTTP server."""
 
-import hashlib
-import json
 import logging
 import signal
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Literal
 
-from runtime.errors import ConfigError, InputError, KadError
-from runtime.files import write_atomically
-from runtime.gateway.config.options import ModelOptions
-from runtime.gateway.config.read import Config, read_config
-from runtime.gateway.config.traps import traps
-from runtime.gateway.engine.settings import EngineSettings
+from runtime.errors import ConfigError
+from runtime.gateway.config.read import Config
 from runtime.gateway.journal.outbox import Outbox
 from runtime.gateway.mqtt.make import make_client
 from runtime.gateway.operate.clocks import Clocks, kernel_synchronised
@@ -30,25 +23,26 @@ from runtime.gateway.operate.server import Server
 from runtime.gateway.operate.status import Overview, StreamHistory
 from runtime.gateway.operate.systemd import Notifier
 from runtime.gateway.payloads.options import PayloadOptions
+from runtime.gateway.pipeline.changes import Changes, read, said_of
 from runtime.gateway.pipeline.commander import Commander
-from runtime.gateway.pipeline.gateway import Gateway, Setup
+from runtime.gateway.pipeline.gateway import Gateway
 from runtime.gateway.pipeline.kept import Kept
+from runtime.gateway.pipeline.memory import Memory
 from runtime.gateway.pipeline.passing import PassingSink, PassingSource
 from runtime.gateway.pipeline.setup import (
     LoadedModels,
     OwnedSource,
+    Setup,
     load_models,
     open_sinks,
     open_sources,
 )
 from runtime.gateway.protocols import Client, Sink, Source, Subscription
-from runtime.gateway.rules.commands import SwapCommand
 from runtime.gateway.sinks.line_protocol import LineProtocolSink
 from runtime.gateway.sources.stdin import StdinSource
 
 __all__ = ["run"]
 
-_SWAPPED, _FILTERS = "swapped.json", "filters.json"
 _OUTBOXES = {"lasting": "outbox", "scores": "outbox-scores"}
 
 
@@ -65,44 +59,13 @@ def run(path: str | Path) -> int:
         KadError: It cannot start.
     """
     notifier = Notifier()
-    config = _read(Path(path))
+    config = read(Path(path))
     while True:
         process = _Process(config, notifier)
         code = process.run()
         if process.next is None or code:
             return code
         config = process.next
-
-
-def _read(path: Path) -> Config:
-    """Reads a configuration and refuses what would lose or repeat messages.
-
-    Raises:
-        KadError: It cannot be used.
-    """
-    config = read_config(path)
-    wrong = [line.removeprefix("error: ") for line in traps(config) if line.startswith("error: ")]
-    if wrong:
-        raise ConfigError(wrong[0])
-    return replace(config, models=_swapped(config))
-
-
-def _swapped(config: Config) -> list[ModelOptions]:
-    """Returns the models, with files that a command put in their place.
-
-    Such a file holds as long as the configuration names the one that it took the place of.
-    """
-    try:
-        said = json.loads((config.gateway.state / _SWAPPED).read_bytes())
-        files = {str(key): (Path(new), str(old)) for key, (new, old) in said.items()}
-    except (OSError, ValueError, AttributeError, TypeError):
-        return list(config.models)
-    return [
-        replace(model, file=files[model.key][0])
-        if model.key in files and files[model.key][1] == str(model.file)
-        else model
-        for model in config.models
-    ]
 
 
 class _Process:
@@ -128,7 +91,6 @@ class _Process:
         self._clocks = Clocks(synchronised=kept_by, on_step=self._stepped)
         self._hang_up = threading.Event()
         self._next_look_s = time.monotonic() + config.gateway.reload_s
-        self._content = ""
         self._outboxes: list[Outbox] = []
 
     def run(self) -> int:
@@ -139,11 +101,12 @@ class _Process:
         """
         config, say = self._config, self._say
         models = load_models(config)
-        self._said_of(models)
-        self._content = _content_of(config)
+        said_of(models, say, self._families)
+        self._clocks.hold(_longest_gap_s(models))
         with ExitStack() as stack:
             kept = Kept.open(config.gateway.state, config.journal, journal=config.is_durable)
             stack.callback(kept.close)
+            self._memory = Memory(config.gateway.state, say)
             sources, sinks = _joined(
                 self._sources(),
                 open_sinks(config, lambda name, what: self._outbox(name, what, stack)),
@@ -163,6 +126,7 @@ class _Process:
                     sources=sources,
                     sinks=sinks,
                     is_durable=config.is_durable,
+                    may_repeat=not self._memory.before.ended,
                 ),
                 kept,
                 say=say,
@@ -170,11 +134,20 @@ class _Process:
                 clocks=self._clocks,
                 notifier=self._notifier,
             )
+            self._changes = Changes(
+                config,
+                self._gateway,
+                memory=self._memory,
+                anew=self._begin_anew,
+                notifier=self._notifier,
+                families=self._families,
+                say=say,
+            )
             self._commander = Commander(
                 folder=config.gateway.state if config.commands.folder else None,
                 client=self._command_client(),
                 controls=self._gateway.controls,
-                swap=self._swap,
+                swap=self._changes.swap,
                 clock_is_set=lambda: not self._clocks.trouble,
                 say=say,
             )
@@ -183,30 +156,34 @@ class _Process:
             self._gateway.every_second = self._every_second
             self._serve(stack)
             self._handle_signals(stack)
-            return self._gateway.run()
+            self._memory.begin()
+            code = self._gateway.run()
+            if self._gateway.is_kept:
+                self._memory.end()
+            return code
 
     def _sources(self) -> list[tuple[Source, PayloadOptions]]:
         """Opens the sources, and keeps what they ask for, for the next life."""
-        path = self._config.gateway.state / _FILTERS
-        try:
-            raw = json.loads(path.read_bytes())
-            former = {str(name): [str(one) for one in filters] for name, filters in raw.items()}
-        except (OSError, ValueError, AttributeError, TypeError):
-            former = {}
-        sources = open_sources(self._config, former)
+        before = self._memory.before
+        sources = open_sources(self._config, before.filters, before.sessions)
         self._owned = [one for one, _ in sources if isinstance(one, OwnedSource)]
         self._sessions_lost = {one.name: 0 for one in self._owned}
-        now = {one.name: list(one.filters) for one in self._owned}
-        try:
-            write_atomically(path, json.dumps({**former, **now}))
-        except InputError as error:
-            self._say.warning("state", str(error))
+        self._memory.sources(
+            {one.name: one.filters for one in self._owned},
+            {one.name: one.session for one in self._owned},
+        )
         return sources
 
-    def _look_for_holes(self) -> None:
+    def _look_at_sessions(self) -> None:
+        """Takes note of sessions at brokers, and says which were lost."""
         for source in self._owned:
+            if source.session is not None and source.is_ready:
+                self._memory.session(source.name, source.session)
             lost = source.sessions_lost
             if lost > self._sessions_lost[source.name]:
+                self._families.sessions_lost.of(source.name).inc(
+                    lost - self._sessions_lost[source.name]
+                )
                 self._sessions_lost[source.name] = lost
                 text = (
                     f"The broker of {source.name} had forgotten the session: what it had kept for "
@@ -214,12 +191,6 @@ class _Process:
                 )
                 self._say.error("hole", text)
                 self._gateway.controls.note("hole", text)
-
-    def _said_of(self, models: LoadedModels) -> None:
-        for note in models.notes:
-            self._say.info("budget", note)
-        for key, detector in models.detectors.items():
-            self._families.model_info.of(f"{key}:{detector.metadata.identity[:12]}").set(1)
 
     def _outbox(self, name: str, what: Literal["lasting", "scores"], stack: ExitStack) -> Outbox:
         # Half of the bound for each: scores never drive events out.
@@ -244,95 +215,20 @@ class _Process:
 
     def _every_second(self) -> None:
         self._commander.look()
-        self._look_for_holes()
+        self._look_at_sessions()
         now = time.monotonic()
         is_due = self._config.gateway.reload_s and now >= self._next_look_s
         if is_due:
             self._next_look_s = now + self._config.gateway.reload_s
-        if self._hang_up.is_set() or (is_due and _content_of(self._config) != self._content):
+        if self._hang_up.is_set():
             self._hang_up.clear()
-            self._reload()
+            self._changes.reload()
+        elif is_due:
+            self._changes.look()
 
-    def _reload(self) -> None:
-        """Takes a changed configuration; one that cannot be used changes nothing."""
-        if self._gateway.swapper.busy:
-            return
-        self._notifier.reloading()
-        try:
-            config = _read(self._config.path)
-            self._content = _content_of(config)
-            if _apart(config) != _apart(self._config):
-                self.next = config
-                self._say.info("reload", "The configuration has changed: the gateway begins anew.")
-                self._gateway.stop()
-            else:
-                self._config = config
-                self._gateway.swapper.take(lambda _: self._loaded(config))
-                self._say.info("reload", "The configuration was read again.")
-        except KadError as error:
-            self._content = _content_of(self._config)
-            self._families.reloads.of("refused").inc()
-            self._say.error("reload", f"The last configuration stays: {error}")
-        else:
-            self._families.reloads.of("taken").inc()
-        self._notifier.ready()
-
-    def _loaded(self, config: Config) -> EngineSettings:
-        """Loads and verifies the models of a configuration.
-
-        Raises:
-            KadError: One cannot be used.
-        """
-        models = load_models(config)
-        self._check_same_columns(models)
-        for model in config.models:
-            self._gateway.models.keep(models.detectors[model.key], model.file)
-        self._said_of(models)
-        return models.settings
-
-    def _check_same_columns(self, models: LoadedModels) -> None:
-        for key, columns in self._gateway.columns.items():
-            choice = next((one for one in models.choices if one.key == key), None)
-            if choice is not None and choice.columns != columns:
-                raise ConfigError(
-                    f"Another model of {key} must have the channels {', '.join(columns)}. "
-                    f"Received: {', '.join(choice.columns)}. Give it a [[model]] of its own."
-                )
-
-    def _swap(self, command: SwapCommand) -> None:
-        config, controls = self._config, self._gateway.controls
-
-        def refuse(text: str) -> None:
-            controls.command({"id": command.id, "refused": text})
-
-        options = next((model for model in config.models if model.key == command.model), None)
-        if options is None or self._gateway.swapper.busy:
-            known = ", ".join(model.key for model in config.models)
-            refuse(
-                f"A swap must name a model among {known}, while no other is under way. "
-                f"Received: {command.model}."
-            )
-            return
-        file = Path(command.file)
-        models = [
-            replace(model, file=file) if model.key == command.model else model
-            for model in config.models
-        ]
-        changed = replace(config, models=models)
-
-        def make(_before: EngineSettings) -> EngineSettings:
-            try:
-                settings = self._loaded(changed)
-            except (KadError, InputError) as error:
-                refuse(str(error))
-                raise
-            said = {command.model: [str(file), str(options.file)]}
-            write_atomically(config.gateway.state / _SWAPPED, json.dumps(said))
-            self._config, self._content = changed, _content_of(changed)
-            controls.command(command.to_json())
-            return settings
-
-        self._gateway.swapper.take(make)
+    def _begin_anew(self, config: Config) -> None:
+        self.next = config
+        self._gateway.stop()
 
     def _serve(self, stack: ExitStack) -> None:
         http = self._config.http
@@ -424,6 +320,16 @@ class _Status:
         self._commander.mute(stream, channel, until_ns, origin)
 
 
+def _longest_gap_s(models: LoadedModels) -> float:
+    """Returns the longest gap that a stream of any model goes on behind, seconds."""
+    gaps = [
+        detector.metadata.period_s * (detector.metadata.max_gap_steps if own is None else own)
+        for key, detector in models.detectors.items()
+        for own in [models.settings.models[key].max_gap]
+    ]
+    return max(gaps, default=0.0)
+
+
 def _secrets(config: Config) -> list[str]:
     """Returns what no line of the log may contain."""
     found = []
@@ -432,29 +338,6 @@ def _secrets(config: Config) -> list[str]:
         if password:
             found.append(password.decode(errors="replace"))
     return found
-
-
-def _content_of(config: Config) -> str:
-    """Returns what changes with the content of the configuration or a model's file."""
-    digest = hashlib.sha256()
-    for path in (config.path, *(model.file for model in config.models)):
-        try:
-            digest.update(path.read_bytes())
-        except OSError:
-            digest.update(b"missing")
-    return digest.hexdigest()
-
-
-def _apart(config: Config) -> Config:
-    """Returns a configuration without what changes while the gateway runs.
-
-    The names of the models and whom they score are the reader's, too.
-    """
-    models = [
-        ModelOptions(file=Path(), key=m.key, streams=m.streams, running=m.running)
-        for m in config.models
-    ]
-    return replace(config, models=models, floods=None)
 
 
 def _joined(

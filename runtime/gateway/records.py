@@ -86,6 +86,9 @@ class Record:
     """Streams to put aside, with their state, until they speak again."""
     acknowledged: Mapping[str, int] = field(default_factory=dict)
     """How far each sink is, by its name; see `Sink.acknowledged`."""
+    repeat: bool = False
+    """Its rows may have been scored in an earlier life without being kept: what they lead to may
+    have gone out."""
     time_ns: int = 0
     """When it was made, by the wall clock."""
     elapsed_s: float = 0.0
@@ -117,6 +120,7 @@ class Record:
         """Returns the record as bytes, the same for the same content."""
         header: dict[str, Any] = {"time_ns": self.time_ns, "elapsed_s": self.elapsed_s}
         header |= {"started": True} if self.started else {}
+        header |= {"repeat": True} if self.repeat else {}
         header |= {} if self.clock_is_set else {"clock_is_set": False}
         if self.settings is not None:
             header["settings"] = self.settings

@@ -18,6 +18,8 @@ class Message:
     """As it came."""
     retained: bool = False
     """The broker had kept it: it may be from last year."""
+    again: bool = False
+    """The broker may have brought it before, to this life or an earlier one."""
     token: int = 0
     """What its source needs to acknowledge it; 0: nothing."""
     arrived_ns: int = 0

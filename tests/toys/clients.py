@@ -25,13 +25,14 @@ def options_of(broker, client_id="kad", **more):
     )
 
 
-def client_of(broker, *filters, client_id="kad", will=None, former=(), **more):
+def client_of(broker, *filters, client_id="kad", will=None, former=(), known=False, **more):
     """A client that is connected, or about to be."""
     client = make_client(
         options_of(broker, client_id, **more),
         will,
         [Subscription(one) for one in filters],
         former=former,
+        known=known,
     )
     client.connect()
     return client

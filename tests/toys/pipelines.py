@@ -94,10 +94,10 @@ def worker(name="toy"):
     return Watchdog().worker(name)
 
 
-def roster(*, most=100, known=(), patterns=("*",), extras=(), more=()):
+def roster(*, most=100, known=(), patterns=("*",), extras=(), more=(), put_aside=()):
     """Of one model `m` with channels a and b, a row a second."""
     one = ModelChoice(key="m", patterns=patterns, channels=("a", "b"), extras=extras, period_s=1.0)
-    return Roster([one, *more], known=known, most=most)
+    return Roster([one, *more], known=known, most=most, put_aside=put_aside)
 
 
 def record(rows=0, stream=0, step=0, **entries):

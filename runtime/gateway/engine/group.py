@@ -229,8 +229,13 @@ class Group:
         """Scores what is held for late rows, at the end of the data."""
         return self._stepped(self.batch.flush())
 
-    def snapshot(self, names: Sequence[str]) -> bytes:
-        """Returns the whole state of some streams."""
+    def snapshot(self, names: Sequence[str], *, watched: bool = False) -> bytes:
+        """Returns the whole state of some streams.
+
+        Args:
+            names: Of the streams.
+            watched: Also what is known of them beside the score; without it, that begins anew.
+        """
         places = [self._places[name] for name in names]
         streams = self.batch.snapshot(list(names))
         events = [self.bank.snapshot(place) for place in places]
@@ -240,6 +245,8 @@ class Group:
             if place in places
         ]
         header = {
+            "names": list(names),
+            "watch": self.watch.state(names) if watched else {},
             "received": self._received[places].tolist(),
             "since": self._since[places].tolist(),
             "marked": marked,
@@ -261,6 +268,7 @@ class Group:
             header: dict[str, Any] = json.loads(blob[_LENGTHS.size : at])
             cuts = np.cumsum([at, header["streams"], *header["events"]]).tolist()
             parts = [blob[a:b] for a, b in pairwise(cuts)]
+            watched = header.get("watch", {})
             received, since = (np.array(header[n], np.int64) for n in ("received", "since"))
             marked = [(int(place), int(row), int(flags)) for place, row, flags in header["marked"]]
         except (ValueError, KeyError, TypeError, struct.error) as error:
@@ -275,7 +283,18 @@ class Group:
         self._grow(len(names))
         self._received[first:], self._since[first:] = received, since
         self._marked |= {(first + place, row): flags for place, row, flags in marked}
+        self.watch.restore(watched)
         return names
+
+    @staticmethod
+    def names_in(blob: bytes) -> list[str]:
+        """Returns whose states `snapshot` returned; none where that cannot be read."""
+        try:
+            (length,) = _LENGTHS.unpack_from(blob)
+            header = json.loads(blob[_LENGTHS.size : _LENGTHS.size + length])
+            return [str(name) for name in header.get("names", ())]
+        except (ValueError, TypeError, AttributeError, struct.error):
+            return []
 
     def _grow(self, more: int) -> None:
         self._received = np.concatenate([self._received, np.zeros(more, np.int64)])

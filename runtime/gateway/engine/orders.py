@@ -7,8 +7,9 @@ from typing import Any
 from runtime.alarms.budget import event_threshold
 from runtime.errors import InputError
 from runtime.gateway.engine.group import Group
-from runtime.gateway.rules.command_json import answer_to, refusal_of
+from runtime.gateway.rules.command_json import answer_to, answered, refusal_of
 from runtime.gateway.rules.commands import (
+    AckCommand,
     AnyCommand,
     LimitsCommand,
     ListCommand,
@@ -22,7 +23,10 @@ from runtime.gateway.rules.commands import (
 from runtime.gateway.rules.mutes import Mutes, matches
 from runtime.model.policy import AlarmPolicy
 
-__all__ = ["Orders"]
+__all__ = ["CHANGING", "Orders"]
+
+CHANGING = (ThresholdCommand.word, LimitsCommand.word, RunningCommand.word)
+"""Commands that change how streams are scored, or what is told of them."""
 
 
 class Orders:
@@ -42,6 +46,8 @@ class Orders:
         """Does what a command asks for, and returns its id and its answer as JSON."""
         if "refused" in raw:
             return refusal_of(str(raw["id"]), InputError(raw["refused"]))
+        if "swapped" in raw:
+            return self._swapped(str(raw["id"]), raw["swapped"])
         try:
             command = command_from_json(raw)
         except InputError as error:
@@ -111,12 +117,26 @@ class Orders:
                 for group in self._meant(command.streams):
                     group.watch.override_running(command.streams, command.state)
                 found = command.state
+            case AckCommand():
+                raise InputError("An ack must go to what tells events. Received: it is here.")
             case ListCommand():
                 found = self._listed(command.what)
             case SwapCommand():
-                # Who receives it verifies the file first, and makes new settings of it.
-                found = {"model": command.model, "file": command.file}
+                # Who receives it verifies the file and warms it up; then there is another answer.
+                found = {"model": command.model, "file": command.file, "state": "accepted"}
         return found
+
+    def _swapped(self, command_id: str, swapped: Mapping[str, str]) -> tuple[str, str]:
+        """Returns the answer to a swap once its model was to take over."""
+        key, file = swapped["model"], swapped["file"]
+        group = self._groups.get(key)
+        if group is None or group.detector.metadata.identity != swapped["identity"]:
+            error = InputError(
+                f"A model must work on the newest rows of its streams. Received: {file}, which "
+                f"does not; {key} stays as it is."
+            )
+            return refusal_of(command_id, error)
+        return answered(command_id, SwapCommand.word, {"model": key, "file": file, "state": "done"})
 
     def _set_thresholds(self, command: ThresholdCommand) -> dict[str, float]:
         raw = command.to_json()

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 __all__ = ["EngineSettings", "ModelSettings"]
@@ -52,6 +52,11 @@ class EngineSettings:
     1 is ten times rarer."""
     floods: Mapping[str, Any] | None = None
     """Fields of `FloodRules`; None: every event is told."""
+
+    def as_configured(self) -> Self:
+        """Returns them as a configuration gives them: it knows of no warm-up."""
+        models = {key: replace(one, warmed_from=0) for key, one in self.models.items()}
+        return replace(self, models=models)
 
     def to_json(self) -> dict[str, Any]:
         """Returns plain data."""

@@ -1,13 +1,17 @@
 """What is told of events: not what is muted, not more than a person can read; and states."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from runtime.errors import InputError
+from runtime.gateway.engine.acks import Acks
 from runtime.gateway.engine.group import Group
 from runtime.gateway.engine.made import Made
 from runtime.gateway.engine.notices import Notices, flood_notice
 from runtime.gateway.engine.settings import EngineSettings
 from runtime.gateway.outputs import EventNotice
+from runtime.gateway.rules.command_json import answer_to, refusal_of
+from runtime.gateway.rules.commands import AckCommand, command_from_json
 from runtime.gateway.rules.floods import FloodRules, Floods
 from runtime.gateway.rules.mutes import Mutes
 
@@ -29,6 +33,7 @@ class Telling:
         self.notices = Notices(
             settings.update_severity, may_tell=self._may_tell, ended=self._event_ended
         )
+        self._acks = Acks()
         self._open: dict[str, set[str]] = {}
         """Ids of the events that were told and go on, by stream."""
         self._summaries: list[EventNotice] = []
@@ -50,7 +55,7 @@ class Telling:
 
     def take(self, notices: Iterable[EventNotice], made: Made) -> None:
         """Takes notices, and notes where the state of a stream changes by them."""
-        for notice in notices:
+        for notice in map(self._acks.on, notices):
             made.events.append(notice)
             going = self._open.setdefault(notice.stream, set())
             was = bool(going)
@@ -64,6 +69,24 @@ class Telling:
                 del self._open[notice.stream]
         made.events += self._summaries
         self._summaries.clear()
+
+    def acknowledge(self, raw: Mapping[str, Any], made: Made) -> tuple[str, str]:
+        """Takes note that somebody has seen events; each is told again, and says so.
+
+        Args:
+            raw: The command, as the journal has it.
+            made: Takes what there is to say.
+
+        Returns:
+            The command's id and its answer as JSON.
+        """
+        try:
+            command = command_from_json(raw)
+            notices = self._acks.take(command) if isinstance(command, AckCommand) else ()
+        except InputError as error:
+            return refusal_of(str(raw.get("id", "")), error)
+        self.take(notices, made)
+        return answer_to(command, [notice.id for notice in notices])
 
     def advance(self, time_ns: int, made: Made) -> None:
         """Takes note of the time of most rows: a flood may be over."""
@@ -86,6 +109,7 @@ class Telling:
         return {
             "notices": self.notices.restore,
             "open": self._restore_open,
+            "acks": self._acks.restore,
             "floods": self._restore_floods,
         }
 
@@ -94,6 +118,7 @@ class Telling:
         return {
             "notices": self.notices.state(),
             "floods": None if self._floods is None else self._floods.state(),
+            "acks": self._acks.state(),
             "open": {name: sorted(ids) for name, ids in self._open.items()},
         }
 

@@ -45,10 +45,10 @@ class Watch:
             if one is not None:
                 one.forget(names)
 
-    def state(self) -> dict[str, Any]:
-        """Returns what is known of all streams, for JSON."""
+    def state(self, names: Sequence[str] | None = None) -> dict[str, Any]:
+        """Returns what is known of all streams, or of some, and what people said, for JSON."""
         parts = {"running": self.running, "sensors": self.sensors, "limits": self.limits}
-        return {name: one.state() for name, one in parts.items() if one is not None}
+        return {name: one.state(names) for name, one in parts.items() if one is not None}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continues from `state`; what the settings no longer have is let go of.

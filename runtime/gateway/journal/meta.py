@@ -1,4 +1,4 @@
-"""What a state folder is of: a small JSON file, so that another kad or model is known at once."""
+"""What one life of a gateway tells the next beside journal and snapshots: a small JSON file."""
 
 import hashlib
 import json
@@ -21,42 +21,28 @@ _MOST_BYTES = 2**22
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meta:
-    """What wrote a state folder."""
+    """What is known of the lives before."""
 
-    gateway: str
-    """Name of the gateway."""
-    kad: str
-    """Version of kad."""
-    models: Mapping[str, str] = field(default_factory=dict)
-    """Identity of the detector (`Metadata.identity`) by the model's key in the configuration."""
-
-    def differences(self, now: "Meta") -> list[str]:
-        """Returns in words what is not as it was, one line each; empty: all is."""
-        found = []
-        if self.gateway != now.gateway:
-            found.append(f"the gateway is {now.gateway}, it was {self.gateway}")
-        if self.kad != now.kad:
-            found.append(f"kad is {now.kad}, it was {self.kad}")
-        for key in sorted({*self.models, *now.models}):
-            was, became = self.models.get(key), now.models.get(key)
-            if was is None and became is not None:
-                found.append(f"the model {key} is new")
-            elif was is not None and became is None:
-                found.append(f"the model {key} is gone")
-            elif was is not None and became is not None and was != became:
-                found.append(f"the model {key} is {became[:12]}, it was {was[:12]}")
-        return found
+    filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Topic filters that each source may have asked for, by its name: its session has them."""
+    sessions: Mapping[str, str] = field(default_factory=dict)
+    """Where a broker has kept a session for a source, by its name: address and client id."""
+    swapped: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Files that a command put in the place of others, by the model's key: the file, and the one
+    that the configuration named then."""
+    ended: bool = False
+    """Whether the last life ended as asked, with all that it had scored in the journal."""
 
 
 def read_meta(path: str | os.PathLike[str], *, disk: Disk | None = None) -> tuple[Meta | None, str]:
-    """Reads the description of a state folder; it never raises for what the file holds.
+    """Reads what the lives before have told; it never raises for what the file holds.
 
     Args:
         path: The file.
         disk: The file system.
 
     Returns:
-        The description, or None; and why there is none, in one line, empty where there is no file.
+        That, or None; and why there is none, in one line, empty where there is no file.
     """
     place, system = Path(path), disk or Disk()
     try:
@@ -79,7 +65,7 @@ def read_meta(path: str | os.PathLike[str], *, disk: Disk | None = None) -> tupl
 
 
 def write_meta(path: str | os.PathLike[str], meta: Meta, *, disk: Disk | None = None) -> None:
-    """Writes the description of a state folder: the old one stays, or the new one is whole.
+    """Writes what the next life is to know: the old file stays, or the new one is whole.
 
     Raises:
         JournalError: The disk refuses.
@@ -87,9 +73,10 @@ def write_meta(path: str | os.PathLike[str], meta: Meta, *, disk: Disk | None = 
     place, system = Path(path), disk or Disk()
     content = {
         "format": FORMAT,
-        "gateway": meta.gateway,
-        "kad": meta.kad,
-        "models": dict(meta.models),
+        "filters": {name: list(some) for name, some in meta.filters.items()},
+        "sessions": dict(meta.sessions),
+        "swapped": {key: list(files) for key, files in meta.swapped.items()},
+        "ended": meta.ended,
     }
     text = json.dumps({**content, "checksum": _summed(content)}, indent=2) + "\n"
     part = place.with_name(place.name + ".part")
@@ -123,8 +110,12 @@ def _parsed(content: Any) -> Meta:
         raise _OtherFormatError(f"format {str(content['format'])[:20]}")
     if content.pop("checksum") != _summed(content):
         raise ValueError
-    models = {str(key): str(identity) for key, identity in content["models"].items()}
-    return Meta(gateway=str(content["gateway"]), kad=str(content["kad"]), models=models)
+    return Meta(
+        filters={str(n): tuple(map(str, some)) for n, some in content["filters"].items()},
+        sessions={str(n): str(where) for n, where in content["sessions"].items()},
+        swapped={str(k): (str(new), str(old)) for k, (new, old) in content["swapped"].items()},
+        ended=content["ended"] is True,
+    )
 
 
 def _summed(content: Mapping[str, Any]) -> str:
@@ -133,6 +124,7 @@ def _summed(content: Mapping[str, Any]) -> str:
 
 def _said(place: Path, received: str) -> str:
     return (
-        f"{place} must describe a state folder of format {FORMAT}. Received: {received}. "
-        "What it describes is not used: the streams start anew."
+        f"{place} must be what a gateway of format {FORMAT} wrote. Received: {received}. "
+        "What it said is not used: topics of former configurations stay subscribed, and files "
+        "that a command swapped in are those of the configuration again."
     )

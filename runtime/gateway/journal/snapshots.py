@@ -48,12 +48,12 @@ class Snapshot:
 
     @property
     def after(self) -> int:
-        """The journal is read behind this sequence: the least over its parts and `begun`."""
+        """All of it is behind this sequence: the least over its parts and `begun`."""
         return min([self.begun, *(part.sequence for part in self.parts)])
 
     @property
     def newest(self) -> int:
-        """The greatest sequence that it has seen: the journal's `start` is one more."""
+        """The greatest sequence that it has seen: the journal is read behind it."""
         return max([self.begun, *(part.sequence for part in self.parts)])
 
 

@@ -39,6 +39,8 @@ class BatchClient(ABC):
         options: The broker's.
         subscriptions: What it asks for.
         former: Filters that the session at the broker may have from an earlier life.
+        known: Whether the broker had a session of this client in an earlier life: it is lost where
+            the first connection finds none.
         repeated: Marks what goes out again after a lost connection; None: DUP alone says it, which
             no subscriber sees.
 
@@ -52,9 +54,10 @@ class BatchClient(ABC):
         *,
         subscriptions: Sequence[Subscription] = (),
         former: Sequence[str] = (),
+        known: bool = False,
         repeated: Repeated | None = None,
     ) -> None:
-        self._options = options
+        self._options, self._known = options, known
         self._lock = threading.Condition()
         self._inbox = Inbox(self._lock, options.most_unreceived, options.most_unreceived_bytes)
         self._owed = Owed()
@@ -258,7 +261,8 @@ class BatchClient(ABC):
         self._trouble = ""
         self._retry.connected()
         self._subscribed.begun()
-        if self._connections > 1 and self._options.persistent and not session_present:
+        is_known = self._known or self._connections > 1
+        if is_known and self._options.persistent and not session_present:
             self._counts["sessions_lost"] += 1
             _LOG.warning(
                 "mqtt: %s has forgotten the session: messages that it kept are lost",

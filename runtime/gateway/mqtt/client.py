@@ -160,9 +160,11 @@ class OwnClient(BatchClient):
                 self._lock.notify_all()
 
     def _message(self, packet: Publish, now: int) -> Message:
-        topic, payload, qos, retain, _, packet_id = packet
+        topic, payload, qos, retain, dup, packet_id = packet
         token = self._owed.came(packet_id if qos < 2 else packet_id | QOS_2) if qos else 0
-        return Message(topic=topic, payload=payload, retained=retain, token=token, arrived_ns=now)
+        return Message(
+            topic=topic, payload=payload, retained=retain, again=dup, token=token, arrived_ns=now
+        )
 
     def _other(self, packet: Packet) -> None:
         if isinstance(packet, Suback):

@@ -17,6 +17,7 @@ def make_client(
     subscriptions: Sequence[Subscription] = (),
     *,
     former: Sequence[str] = (),
+    known: bool = False,
     repeated: Repeated | None = None,
 ) -> BatchClient:
     """Returns a client that is not connected yet.
@@ -27,6 +28,7 @@ def make_client(
         subscriptions: What it asks for at each connect.
         former: Filters that an earlier life asked for, and that are given up unless they are
             among `subscriptions`: the session at the broker has them still.
+        known: Whether the broker had a session of this client in an earlier life.
         repeated: Marks what goes out again after a lost connection; paho's client keeps it as it
             was.
 
@@ -39,7 +41,9 @@ def make_client(
     if options.client == "own":
         from runtime.gateway.mqtt.client import OwnClient
 
-        return OwnClient(options, subscriptions=subscriptions, former=former, repeated=repeated)
+        return OwnClient(
+            options, subscriptions=subscriptions, former=former, known=known, repeated=repeated
+        )
     from runtime.gateway.mqtt.paho_client import PahoClient
 
-    return PahoClient(options, subscriptions=subscriptions, former=former)
+    return PahoClient(options, subscriptions=subscriptions, former=former, known=known)

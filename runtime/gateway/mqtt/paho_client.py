@@ -58,9 +58,10 @@ class PahoClient(BatchClient):
         *,
         subscriptions: Sequence[Subscription] = (),
         former: Sequence[str] = (),
+        known: bool = False,
     ) -> None:
         _paho()
-        super().__init__(options, subscriptions=subscriptions, former=former)
+        super().__init__(options, subscriptions=subscriptions, former=former, known=known)
         self._client: Client | None = None
         self._speaks = 0
         self._there = False
@@ -306,6 +307,7 @@ class PahoClient(BatchClient):
                 topic=message.topic,
                 payload=message.payload,
                 retained=bool(message.retain),
+                again=bool(message.dup),
                 token=token,
                 arrived_ns=now,
             )

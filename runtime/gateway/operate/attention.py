@@ -149,7 +149,10 @@ def _stream(group: str, stream: StreamSummary, events: Sequence[EventNotice]) ->
 
 
 def _event(notice: EventNotice) -> dict[str, Any]:
+    ack = notice.ack
+    seen = {} if ack is None else {"by": ack.by, "t": _ms(ack.time_ns), "note": ack.note}
     return {
+        **({"ack": seen} if seen else {}),
         "id": notice.id,
         "kind": notice.kind,
         "start": _ms(notice.start_ns),

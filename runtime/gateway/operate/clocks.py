@@ -98,6 +98,17 @@ class Clocks:
         self._tell(step)
         return stamp
 
+    def hold(self, max_gap_s: float) -> None:
+        """Lets stamps stand still for at most so long: the largest `max_gap` of the streams."""
+        with self._lock:
+            self._max_gap_ns = round(max_gap_s * 1e9)
+
+    @property
+    def ahead_ns(self) -> int:
+        """How far stamps are before the wall clock: they stand still until it has caught up."""
+        with self._lock:
+            return self._newest - self._seen[0] if self._stood_since is not None else 0
+
     def check(self) -> None:
         """Looks for a step where nothing arrives; call it every few seconds."""
         with self._lock:

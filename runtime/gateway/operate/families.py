@@ -5,6 +5,7 @@ from runtime.gateway.operate.metrics import Counter, Family, Gauge, Histogram, R
 __all__ = ["Families"]
 
 _FSYNC_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_SNAPSHOT_S = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 _MOST_STREAMS = 20_000
 
 
@@ -69,7 +70,14 @@ class Families:
             "kad_journal_bytes", "Size of the journal on disk."
         ).of()
         self.snapshot: Histogram = add.histogram(
-            "kad_snapshot_seconds", "Time that a part of a snapshot took.", edges=_FSYNC_S
+            "kad_snapshot_seconds",
+            "Time that a snapshot took, from its first part until it was on the disk.",
+            edges=_SNAPSHOT_S,
+        ).of()
+        self.snapshot_part: Histogram = add.histogram(
+            "kad_snapshot_part_seconds",
+            "Time that scoring waited for parts of a snapshot, each time.",
+            edges=_FSYNC_S,
         ).of()
         self.outbox_bytes: Gauge = add.gauge(
             "kad_outbox_bytes", "Size of the outputs that wait on disk for a sink."
@@ -82,6 +90,11 @@ class Families:
         )
         self.connected: Family[Gauge] = add.gauge(
             "kad_connected", "1 where a source or sink is connected, 0 where not.", ("peer",)
+        )
+        self.sessions_lost: Family[Counter] = add.counter(
+            "kad_sessions_lost_total",
+            "Sessions that the broker of a source had forgotten, with what it had kept.",
+            ("source",),
         )
         self.connects: Family[Counter] = add.counter(
             "kad_connects_total", "Connections that a source or sink has made.", ("peer",)

@@ -1,6 +1,6 @@
 """Messages to readings."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from runtime.errors import shown
@@ -61,7 +61,7 @@ class Decoder:
         self._bad: dict[str, tuple[int, str]] = {}
         self._unknown = 0
 
-    def decode(self, message: Message, now_ns: int) -> list[Reading]:
+    def decode(self, message: Message, now_ns: int, ahead_ns: int = 0) -> list[Reading]:
         """Returns the readings of a message; where it has no time of its own, that of arrival.
 
         What is bad in a message of which something is good is counted, see `take_bad`.
@@ -69,6 +69,8 @@ class Decoder:
         Args:
             message: As its source brought it.
             now_ns: The time of arrival where the message does not say it.
+            ahead_ns: How far that is before the wall clock, by which messages say it; what is not 0
+                lets none have arrived later.
 
         Raises:
             BadInputError: Nothing in it is a reading; of one of `KINDS`. It is not in `take_bad`.
@@ -88,7 +90,10 @@ class Decoder:
                 )
             quality = _RETAINED
         route = self.routes.of(topic)
-        now_ns = message.arrived_ns or now_ns
+        if ahead_ns and message.arrived_ns:
+            now_ns = min(message.arrived_ns + ahead_ns, now_ns)
+        else:
+            now_ns = message.arrived_ns or now_ns
         if self._may_be_flat and not route.channel and payload[:1] == b"{":
             tree = parse(payload, self.options.max_depth)
             if self.options.shape != "auto" or not is_special(tree):
@@ -111,10 +116,11 @@ class Decoder:
         bad, self._bad = self._bad, {}
         return bad
 
-    def forget(self) -> None:
-        """Asks `channels_of` again for every stream: models changed."""
-        self._streams.clear()
-        self._plain.clear()
+    def forget(self, streams: Iterable[str]) -> None:
+        """Asks `channels_of` again for streams: they may not be let in any more."""
+        for name in streams:
+            self._streams.pop(name, None)
+            self._plain.pop(name, None)
 
     def _plainly(
         self, tree: dict[str, Any], stream: str, now_ns: int, quality: int
@@ -182,7 +188,7 @@ class Decoder:
         else:
             keys = len(values)
         if len(fields) > keys + (self._context.keys.last in fields):
-            self._look_at_unknown(plan, fields, route.channel)
+            self._look_at_unknown(plan, fields, route.channel, topic or stream)
         if not values:
             if BARE in fields:
                 raise BadInputError(
@@ -214,10 +220,19 @@ class Decoder:
             )
         return {**names, "device": str(device)}
 
-    def _look_at_unknown(self, plan: Plan, fields: Mapping[str, Any], channel: str) -> None:
+    def _look_at_unknown(
+        self, plan: Plan, fields: Mapping[str, Any], channel: str, where: str
+    ) -> None:
         for name in plan.unknown(fields, self._context.keys.lower, channel):
             self._unknown += 1
-            self._note("channel_unknown", shown(name))
+            if "channel_unknown" in self._bad:
+                self._note("channel_unknown", "")
+                continue
+            self._note(
+                "channel_unknown",
+                f"Channels must be among {', '.join(plan.names)[:60]}. Received: "
+                f"{shown(name[:40])} on {shown(where[:60])}.",
+            )
 
     def _time(self, part: Part, now_ns: int, stream: str) -> int | None:
         """Returns the time; None: that of the arrival is to be taken."""
@@ -248,7 +263,8 @@ class Decoder:
         if key not in self._plans:
             self._plans[key] = Plan(key, self.options)
         if len(self._streams) >= _MOST_STREAMS:
-            self.forget()
+            self._streams.clear()
+            self._plain.clear()
         plan = self._streams[stream] = self._plans[key]
         if not self.options.device and plan.is_apart(self._context.keys.lower):
             self._plain[stream] = plan

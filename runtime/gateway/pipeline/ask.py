@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,13 @@ class NoAnswerError(KadError):
     """No gateway took the command, or none answered it in time."""
 
 
-def ask(folder: str | Path, command: Mapping[str, Any], *, wait_s: float = 10.0) -> dict[str, Any]:
+def ask(
+    folder: str | Path,
+    command: Mapping[str, Any],
+    *,
+    wait_s: float = 10.0,
+    accepted: Callable[[dict[str, Any]], None] = lambda _: None,
+) -> dict[str, Any]:
     """Gives a command to the gateway that uses a state folder, and waits for its answer.
 
     A command that no gateway takes is removed again: one that starts later does not find it.
@@ -29,9 +35,10 @@ def ask(folder: str | Path, command: Mapping[str, Any], *, wait_s: float = 10.0)
         folder: The gateway's state folder.
         command: As `rules.command_json` describes it, without an id.
         wait_s: Seconds to wait for the answer.
+        accepted: Is told the first answer to a command that takes its time.
 
     Returns:
-        The answer: `ok`, and `changed` or `error`.
+        The last answer: `ok`, and `changed` or `error`.
 
     Raises:
         InputError: No command, or no state folder that commands can be written to.
@@ -50,11 +57,14 @@ def ask(folder: str | Path, command: Mapping[str, Any], *, wait_s: float = 10.0)
     path = folder / COMMANDS / f"{stem}.json"
     answer = folder / ANSWERS / f"file-{stem}.json"
     _write(path, json.dumps(command).encode())
-    until = time.monotonic() + wait_s
+    until, is_accepted = time.monotonic() + wait_s, False
     try:
-        while (found := _read(answer)) is None:
+        while (found := _read(answer)) is None or _is_accepted(found):
+            if found is not None and not is_accepted:
+                is_accepted = True
+                accepted(found)
             if time.monotonic() >= until:
-                raise _silence(path, folder, wait_s)
+                raise _unfinished(wait_s) if is_accepted else _silence(path, folder, wait_s)
             time.sleep(_LOOK_S)
     finally:
         _remove(path)
@@ -97,6 +107,19 @@ def _read(path: Path) -> dict[str, Any] | None:
             "Be the user who runs the gateway."
         ) from error
     return dict(said)
+
+
+def _is_accepted(answer: Mapping[str, Any]) -> bool:
+    """Whether another answer comes when it is done."""
+    changed = answer.get("changed")
+    return isinstance(changed, dict) and changed.get("state") == "accepted"
+
+
+def _unfinished(wait_s: float) -> NoAnswerError:
+    return NoAnswerError(
+        f"The gateway accepted the command and was not done within {wait_s:g} s: it goes on. See "
+        "its log, or wait longer with --wait."
+    )
 
 
 def _silence(path: Path, folder: Path, wait_s: float) -> NoAnswerError:

@@ -3,14 +3,10 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-from runtime.alarms.budget import parse_false_alarms
-from runtime.gateway.config.options import GatewayOptions, JournalOptions
 from runtime.gateway.engine.engine import Engine
-from runtime.gateway.engine.settings import EngineSettings
 from runtime.gateway.operate.clocks import Clocks
 from runtime.gateway.operate.families import Families
 from runtime.gateway.operate.logs import Log
@@ -18,60 +14,36 @@ from runtime.gateway.operate.status import Overview, StreamHistory
 from runtime.gateway.operate.systemd import Notifier
 from runtime.gateway.operate.watchdog import Watchdog
 from runtime.gateway.outputs import Outputs
-from runtime.gateway.payloads.options import PayloadOptions
 from runtime.gateway.pipeline.board import Board
 from runtime.gateway.pipeline.committer import Committer
 from runtime.gateway.pipeline.controls import Controls
+from runtime.gateway.pipeline.figures import Figures
 from runtime.gateway.pipeline.intake import Intake
 from runtime.gateway.pipeline.keeper import Keeper
-from runtime.gateway.pipeline.kept import Kept, pending_parts
+from runtime.gateway.pipeline.kept import Kept
 from runtime.gateway.pipeline.library import Models
-from runtime.gateway.pipeline.models import ModelChoice, Roster
+from runtime.gateway.pipeline.models import Roster
 from runtime.gateway.pipeline.pasts import Pasts
 from runtime.gateway.pipeline.queues import Batches
 from runtime.gateway.pipeline.reader import Input, Reader
 from runtime.gateway.pipeline.scorer import Scorer
+from runtime.gateway.pipeline.setup import Setup, units_of
 from runtime.gateway.pipeline.silence import Speakers
+from runtime.gateway.pipeline.snapshotter import Snapshotter
 from runtime.gateway.pipeline.swapper import Swapper
 from runtime.gateway.pipeline.tick import Tick
-from runtime.gateway.protocols import Resuming, Sink, Source
+from runtime.gateway.protocols import Resuming
 from runtime.gateway.records import Record
 from runtime.gateway.sources.replay import ReplaySource
-from runtime.model.detector import Detector
 from runtime.version import __version__
 
-__all__ = ["Gateway", "Setup"]
+__all__ = ["Gateway"]
 
 _TICK_ROWS, _RECORD_ROWS = 20_000, 20_000
 _LOOK_S = 0.2
 _END_S = 4.5
 _DRAIN_S, _SNAPSHOT_S = 1.0, 1.0
 _EXTEND_S = 60.0
-_AGAIN_S = 15.0
-"""Behind a snapshot that failed, the next."""
-_WEEK_S = 604_800.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setup:
-    """Everything that a gateway is made of, built from the configuration."""
-
-    options: GatewayOptions
-    journal: JournalOptions
-    settings: EngineSettings
-    detectors: Mapping[str, Detector]
-    """By the models' keys."""
-    files: Mapping[str, Path]
-    """Of the detectors, by the models' keys."""
-    choices: Sequence[ModelChoice]
-    pasts: Mapping[str, str]
-    """Where history files of new streams lie, by the models' keys; see `Pasts`."""
-    budgets: Mapping[str, str]
-    """False-alarm budgets that are not the file's, by the models' keys."""
-    sources: Sequence[tuple[Source, PayloadOptions]]
-    sinks: Sequence[Sink]
-    is_durable: bool
-    """Whether there is a journal."""
 
 
 class Gateway:
@@ -108,7 +80,7 @@ class Gateway:
             __version__,
             channels={one.key: one.channels for one in setup.choices},
             periods_ns={one.key: round(one.period_s * 1e9) for one in setup.choices},
-            units=_units(setup.detectors),
+            units=units_of(setup.detectors),
             families=families,
         )
         self.models = Models(kept.folder / "models", threads=setup.options.threads, say=say)
@@ -137,8 +109,23 @@ class Gateway:
         self._keeper = Keeper(
             kept.snapshots, journal=kept.journal, aside=kept.aside, families=families, say=say
         )
-        self._next_snapshot_s = time.monotonic() + setup.journal.snapshot_s
-        self._snapshot_sequence = 0
+        self._snapshotter = Snapshotter(
+            self._keeper,
+            setup.sinks,
+            every_s=setup.journal.snapshot_s,
+            header={"gateway": setup.options.name, "version": __version__},
+            families=families,
+        )
+        self._figures = Figures(
+            sinks=setup.sinks,
+            detectors=setup.detectors,
+            budgets=setup.budgets,
+            board=self.board,
+            watchdog=self.watchdog,
+            clocks=clocks,
+            families=families,
+        )
+        self._is_whole = False
         self.started = False
         """The journal was replayed, and samples are taken."""
 
@@ -171,6 +158,11 @@ class Gateway:
         for name, error in self._failures:
             self._say.error("worker", f"The {name} failed: {type(error).__name__}: {error}")
         return 1 if self._failures else 0
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether all that was scored is on the disk, now that it has ended."""
+        return self._is_whole and not self._failures and not self._committer.trouble
 
     def healthy(self) -> Sequence[str]:
         """Returns why the process should be started again."""
@@ -230,7 +222,7 @@ class Gateway:
             },
             watch=self._see,
             look=self.board.look_at,
-            snapshot=self._snapshot_if_due,
+            snapshot=self._snapshotter.turn,
             worker=self.watchdog.worker("scorer"),
             families=families,
         )
@@ -256,10 +248,10 @@ class Gateway:
         if replayed:
             self._say.info("replay", "Rows were scored again from the journal.", rows=replayed)
             # Who falls again before the next one is due has no more to score than now.
-            self._next_snapshot_s = time.monotonic()
+            self._snapshotter.soon()
         self._make_reader()
         wanted = self._setup.settings
-        if _apart_from_warming(self.engine.settings).to_json() != wanted.to_json():
+        if self.engine.settings.as_configured().to_json() != wanted.to_json():
             # The configuration has changed while the process was away: it holds before any row.
             self._notifier.extend(_EXTEND_S)
             self.swapper.prepare(lambda _: wanted)
@@ -270,6 +262,7 @@ class Gateway:
             setup.choices,
             known=self.engine.registry.values(),
             most=setup.options.max_streams,
+            put_aside=self.engine.put_aside,
         )
         now_s = time.monotonic()
         self._speakers = Speakers(
@@ -306,7 +299,9 @@ class Gateway:
             durable=setup.is_durable,
             heard=self._speakers.heard,
             wall_ns=self._clocks.arrival_ns,
+            ahead_ns=lambda: self._clocks.ahead_ns,
             clock_is_set=lambda: not self._clocks.trouble,
+            may_repeat=setup.may_repeat,
             past_of=pasts.of,
             worker=self.watchdog.worker("reader"),
             families=families,
@@ -355,47 +350,9 @@ class Gateway:
             self._say.warning("silent", f"{len(silent)} streams fell silent, as {silent[0]}.")
         if evicted:
             self.controls.evict(evicted)
-        families = self._families
-        families.queue.of("records").set(self._records.weight)
-        for sink in self._setup.sinks:
-            families.sink_waiting.of(sink.name).set(sink.waiting)
-            families.connected.of(sink.name).set(not sink.trouble)
-            dropped = families.dropped.of(f"sink {sink.name}")
-            dropped.inc(max(0, sink.dropped - dropped.value))
-            lost = families.dropped.of(f"outbox {sink.name}")
-            lost.inc(max(0, getattr(sink, "lost", 0) - lost.value))
-        for worker in self.watchdog.workers:
-            families.standing.of(worker.name).set(worker.idle_s)
-        self._count_streams()
+        self._figures.look(records=self._records.weight)
         self._notifier.watchdog(progressed=not self.healthy())
         self._say.flush()
-
-    def _count_streams(self) -> None:
-        families, states = self._families, self.board.states()
-        for state in ("scored", "warming", "silent", "stopped", "muted"):
-            families.streams.of(state).set(states[state])
-        families.mutes.set(self.board.mutes)
-        families.clock_set.set(not self._clocks.trouble)
-        for key, streams in self.board.streams_of.items():
-            detector = self._setup.detectors.get(key)
-            budget = self._setup.budgets.get(key) or (detector and detector.metadata.false_alarms)
-            promised = streams * parse_false_alarms(budget) * _WEEK_S if budget else 0.0
-            families.events_budget.of(key).set(promised)
-
-    def _snapshot_if_due(self, engine: Engine) -> None:
-        now, every_s = time.monotonic(), self._setup.journal.snapshot_s
-        due_s = self._next_snapshot_s
-        if self._keeper.trouble:
-            due_s += min(0.0, _AGAIN_S - every_s)
-        if now >= due_s and not self._keeper.busy:
-            self._next_snapshot_s = now + every_s
-            self._keep(engine)
-
-    def _keep(self, engine: Engine) -> None:
-        self._snapshot_sequence = engine.sequence
-        header = {"gateway": self._setup.options.name, "version": __version__}
-        parts = [*engine.snapshot(), *pending_parts(self._setup.sinks)]
-        self._keeper.keep(engine.sequence, parts, dict(engine.put_aside), header)
 
     def _end(self, threads: Sequence[threading.Thread]) -> None:
         """Ends calmly: what was read is scored, the state kept, the sinks told."""
@@ -408,22 +365,23 @@ class Gateway:
             thread.join(max(0.0, until - time.monotonic()))
         is_over = self._reader.ended and not self._failures
         alive = [thread.name for thread in threads if thread.is_alive()]
+        self._is_whole = not alive
         if alive:
             self._say.error(
                 "end",
                 f"The {', '.join(alive)} did not end in time: what they had is in the journal, or "
                 "with the broker.",
             )
+            self._snapshotter.end(0.0)
         else:
             self._stopping.set()
-            self._keeper.finish(max(0.0, until - time.monotonic()))
+            self._snapshotter.end(max(0.0, until - time.monotonic()))
             if is_over:
                 self._scorer.flush()
-            is_new = is_over or self.engine.sequence != self._snapshot_sequence
+            is_new = is_over or self.engine.sequence != self._snapshotter.sequence
             if not self._failures and is_new:
                 self._drain(min(until - _SNAPSHOT_S, time.monotonic() + _DRAIN_S))
-                self._keep(self.engine)
-                self._keeper.finish(max(1.0, until - time.monotonic()))
+                self._snapshotter.whole(self.engine, max(1.0, until - time.monotonic()))
         for sink in self._setup.sinks:
             sink.close(max(0.5, (until - time.monotonic()) / max(1, len(self._setup.sinks))))
         for source, _ in self._setup.sources:
@@ -437,15 +395,3 @@ class Gateway:
             while sink.waiting and not sink.trouble and time.monotonic() < until:
                 time.sleep(0.02)
                 sink.tick()
-
-
-def _units(detectors: Mapping[str, Detector]) -> dict[str, str]:
-    metas = [detector.metadata for detector in detectors.values()]
-    pairs = [pair for meta in metas for pair in zip(meta.channels, meta.units, strict=True)]
-    return {channel: unit for channel, unit in pairs if unit}
-
-
-def _apart_from_warming(settings: EngineSettings) -> EngineSettings:
-    """Returns settings as a configuration gives them."""
-    models = {key: replace(one, warmed_from=0) for key, one in settings.models.items()}
-    return replace(settings, models=models)

@@ -114,7 +114,13 @@ class Intake:
         self._touched: dict[str, set[str]] = {key: set() for key in roster.models}
 
     def take(
-        self, messages: Sequence[Message], into: Gathered, *, now_s: float, now_ns: int
+        self,
+        messages: Sequence[Message],
+        into: Gathered,
+        *,
+        now_s: float,
+        now_ns: int,
+        ahead_ns: int = 0,
     ) -> int:
         """Reads messages; nothing in them stops it.
 
@@ -122,7 +128,8 @@ class Intake:
             messages: In order.
             into: Takes the rows.
             now_s: The monotonic clock.
-            now_ns: The wall clock, for messages without a time.
+            now_ns: The stamp of what arrives now.
+            ahead_ns: How far it is before the wall clock; see `Clocks`.
 
         Returns:
             How many of them were good.
@@ -131,7 +138,7 @@ class Intake:
         self._clock = 0 if self._clock_is_set() else int(Quality.CLOCK)
         for message in messages:
             try:
-                readings = self.decoder.decode(message, now_ns)
+                readings = self.decoder.decode(message, now_ns, ahead_ns)
             except BadInputError as error:
                 self._bad(error.kind, 1, str(error))
                 continue

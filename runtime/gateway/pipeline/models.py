@@ -34,11 +34,17 @@ class Roster:
     Args:
         choices: The models, in order: the first whose pattern fits takes a stream.
         known: Streams that have numbers already.
-        most: Streams beyond are refused.
+        most: Streams beyond are refused; those that are put aside do not count.
+        put_aside: Names of those.
     """
 
     def __init__(
-        self, choices: Sequence[ModelChoice], *, known: Iterable[NewStream], most: int
+        self,
+        choices: Sequence[ModelChoice],
+        *,
+        known: Iterable[NewStream],
+        most: int,
+        put_aside: Iterable[str] = (),
     ) -> None:
         self.models: Mapping[str, ModelChoice] = {one.key: one for one in choices}
         self._most = most
@@ -46,13 +52,14 @@ class Roster:
         self._chosen: dict[str, ModelChoice | None] = {}
         self._new: list[NewStream] = []
         self._admitted: set[str] = set()
-        """Streams without a number that were let in since `take_new`."""
+        """Streams that were let in since `take_new`: without a number, or put aside."""
         self._next = 0
         for stream in known:
             self._next = max(self._next, stream.number + 1)
             choice = self.choice(stream.name)
             if choice is not None and choice.key == stream.model:
                 self._known[stream.name] = stream
+        self._aside = {name for name in put_aside if name in self._known}
 
     def channels_of(self, name: str) -> Sequence[str] | None:
         """Returns the channels of the model that scores a stream; None: no model does.
@@ -63,8 +70,9 @@ class Roster:
         choice = self.choice(name)
         if choice is None:
             return None
-        if name not in self._known and name not in self._admitted:
-            if len(self._known) + len(self._admitted) >= self._most:
+        is_here = name in self._known and name not in self._aside
+        if not is_here and name not in self._admitted:
+            if len(self._known) - len(self._aside) + len(self._admitted) >= self._most:
                 raise BadInputError(
                     "stream_cap",
                     f"At most {self._most} streams are scored (`max_streams`). Received: {name!r}.",
@@ -95,6 +103,14 @@ class Roster:
             self._new.append(stream)
             self._admitted.discard(name)
         return stream.number
+
+    def put_aside(self, names: Iterable[str]) -> None:
+        """Takes note of streams that are put aside: others may have their places."""
+        self._aside.update(name for name in names if name in self._known)
+
+    def back(self, names: Iterable[str]) -> None:
+        """Takes note of streams that speak again."""
+        self._aside.difference_update(names)
 
     def take_new(self) -> list[NewStream]:
         """Returns the streams that got a number since the last call."""

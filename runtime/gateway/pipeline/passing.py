@@ -79,6 +79,14 @@ class PassingSink:
         self._sink.write_raw(self._source.take())
         self._sink.tick()
 
+    def pending(self) -> bytes:
+        """As the sink."""
+        return self._sink.pending()
+
+    def resume(self, pending: bytes) -> None:
+        """As the sink."""
+        self._sink.resume(pending)
+
     @property
     def fullness(self) -> float:
         """As the sink."""

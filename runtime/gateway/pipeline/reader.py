@@ -13,6 +13,7 @@ from runtime.gateway.pipeline.queues import Batches
 from runtime.gateway.pipeline.tick import Read, Tick
 from runtime.gateway.protocols import Source
 from runtime.gateway.records import NewStream, Record, Rows
+from runtime.gateway.samples import Message
 
 __all__ = ["Input", "Reader"]
 
@@ -45,7 +46,10 @@ class Reader:
         heard: Takes the streams of a tick and the monotonic clock; returns those of them that
             were put aside.
         wall_ns: The wall clock for arrivals: it never goes back.
+        ahead_ns: How far that one is before the wall clock that messages were stamped by.
         clock_is_set: Whether the wall clock can be believed.
+        may_repeat: Whether rows may have been scored in an earlier life that no journal has: those
+            of messages that brokers bring again at first.
         past_of: Returns the past of a new stream, see `Pasts`.
         worker: Where progress is said.
         families: The metrics.
@@ -62,7 +66,9 @@ class Reader:
         durable: bool,
         heard: Callable[[set[str], float], Sequence[str]],
         wall_ns: Callable[[], int],
+        ahead_ns: Callable[[], int] = lambda: 0,
         clock_is_set: Callable[[], bool],
+        may_repeat: bool = False,
         past_of: Callable[[NewStream], Rows | None],
         worker: Worker,
         families: Families,
@@ -70,7 +76,11 @@ class Reader:
         self._inputs, self._ticks, self._roster = inputs, ticks, roster
         self._controls, self._tick_s, self._durable = controls, tick_s, durable
         self._past_of = past_of
+        self._bring_again = {one.source.name for one in inputs} if may_repeat else set()
+        """Sources that have brought nothing yet but what they may have brought before."""
+        self._repeats = False
         self._heard, self._wall_ns, self._clock_is_set = heard, wall_ns, clock_is_set
+        self._ahead_ns = ahead_ns
         self._worker, self._families = worker, families
         self._gathered = Gathered(roster)
         self._messages: list[Read] = []
@@ -110,16 +120,39 @@ class Reader:
                 messages = one.source.receive(_MOST_MESSAGES, wait)
                 if messages:
                     now_s = time.monotonic()
-                    one.intake.take(messages, self._gathered, now_s=now_s, now_ns=self._wall_ns())
+                    if self._bring_again:
+                        self._note_repeats(one.source.name, messages)
+                    now_ns = self._wall_ns()
+                    one.intake.take(
+                        messages,
+                        self._gathered,
+                        now_s=now_s,
+                        now_ns=now_ns,
+                        ahead_ns=self._ahead_ns(),
+                    )
                     self._messages.append((one.source, messages))
         for one in self._inputs:
             one.intake.due(self._gathered, time.monotonic())
+
+    def _note_repeats(self, name: str, messages: Sequence[Message]) -> None:
+        """Takes note of messages that came before: they come first, then none does."""
+        for message in messages:
+            if name in self._bring_again and message.again:
+                self._repeats = True
+            elif not message.retained:
+                self._bring_again.discard(name)
 
     def _hand_on(self) -> None:
         """Makes a record of what has gathered, and hands it on; waits where there is no room."""
         wanted, now_s = self._controls.take(), time.monotonic()
         streams = set(self._gathered.streams())
         restored = self._heard(streams, now_s) if streams else ()
+        evicted = [name for name in wanted.evicted if name not in streams]
+        self._roster.put_aside(evicted)
+        if evicted:
+            for one in self._inputs:
+                one.intake.decoder.forget(evicted)
+        self._roster.back(restored)
         rows = self._gathered.take()
         new = self._roster.take_new()
         record = Record(
@@ -131,8 +164,9 @@ class Reader:
             rows=rows,
             parts=[part for one in self._inputs for part in one.intake.changed_parts()],
             silent=[name for name in wanted.silent if name not in streams],
-            evicted=[name for name in wanted.evicted if name not in streams],
+            evicted=evicted,
             acknowledged=wanted.acknowledged,
+            repeat=self._repeats,
             time_ns=time.time_ns(),
             elapsed_s=0.0 if self._last_s is None else round(now_s - self._last_s, 3),
             started=self._last_s is None,
@@ -140,7 +174,7 @@ class Reader:
         )
         if record.is_empty and not self._messages:
             return
-        self._last_s = now_s
+        self._last_s, self._repeats = now_s, False
         payload = record.encode() if self._durable else b""
         tick = Tick(record=record, payload=payload, messages=self._messages)
         self._messages = []

@@ -86,7 +86,7 @@ class Scorer:
             started = time.perf_counter()
             for outputs in self.engine.apply(some):
                 self._observe(outputs, time.perf_counter() - started)
-                self._publish(outputs)
+                self._publish(replace(outputs, repeat=True) if some[0][1].repeat else outputs)
                 started = time.perf_counter()
 
     def hurry(self) -> None:
@@ -118,9 +118,13 @@ class Scorer:
             sink.tick()
 
     def _cut(self, records: Sequence[tuple[int, Record]]) -> list[Sequence[tuple[int, Record]]]:
-        """Cuts where what goes out changes: where a sink was, and where repeats end."""
+        """Cuts where what goes out changes: where a sink was, and where repeats begin or end."""
         edges = {*self._said.values(), self._repeat_to}
-        cuts = [at + 1 for at, (sequence, _) in enumerate(records) if sequence in edges]
+        cuts = [
+            at
+            for at, ((sequence, one), (_, other)) in enumerate(pairwise(records), 1)
+            if sequence in edges or one.repeat != other.repeat
+        ]
         bounds = [0, *cuts, len(records)]
         return [records[a:b] for a, b in pairwise(bounds) if a < b]
 

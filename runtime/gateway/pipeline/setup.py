@@ -8,7 +8,7 @@ from typing import Literal
 
 from runtime.alarms.budget import event_threshold
 from runtime.errors import ConfigError, VerificationError
-from runtime.gateway.config.options import ModelOptions
+from runtime.gateway.config.options import GatewayOptions, JournalOptions, ModelOptions
 from runtime.gateway.config.read import Config, SinkConfig, SourceConfig
 from runtime.gateway.config.rule_options import check_channels, plain
 from runtime.gateway.engine.settings import EngineSettings, ModelSettings
@@ -40,15 +40,41 @@ __all__ = [
     "LoadedModels",
     "Outboxes",
     "OwnedSource",
+    "Setup",
     "load_models",
     "open_sinks",
     "open_sources",
+    "units_of",
 ]
 
 Outboxes = Callable[[str, Literal["lasting", "scores"]], Outbox]
 """Opens an outbox: by the sink's name, and by what lies in it."""
 
 _LIVE_REORDER, _LIVE_S = 3, 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """Everything that a gateway is made of, built from the configuration."""
+
+    options: GatewayOptions
+    journal: JournalOptions
+    settings: EngineSettings
+    detectors: Mapping[str, Detector]
+    """By the models' keys."""
+    files: Mapping[str, Path]
+    """Of the detectors, by the models' keys."""
+    choices: Sequence[ModelChoice]
+    pasts: Mapping[str, str]
+    """Where history files of new streams lie, by the models' keys; see `Pasts`."""
+    budgets: Mapping[str, str]
+    """False-alarm budgets that are not the file's, by the models' keys."""
+    sources: Sequence[tuple[Source, PayloadOptions]]
+    sinks: Sequence[Sink]
+    is_durable: bool
+    """Whether there is a journal."""
+    may_repeat: bool = False
+    """Whether an earlier life may have published what no journal has: it did not end well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +123,15 @@ def load_models(config: Config) -> LoadedModels:
     )
 
 
+def units_of(detectors: Mapping[str, Detector]) -> dict[str, str]:
+    """Returns the units of all channels that have one, by channel."""
+    metas = [detector.metadata for detector in detectors.values()]
+    pairs = [pair for meta in metas for pair in zip(meta.channels, meta.units, strict=True)]
+    return {channel: unit for channel, unit in pairs if unit}
+
+
 def open_sources(
-    config: Config, former: Mapping[str, Sequence[str]]
+    config: Config, former: Mapping[str, Sequence[str]], sessions: Mapping[str, str]
 ) -> list[tuple[Source, PayloadOptions]]:
     """Opens the sources of a configuration, each with how its messages are read.
 
@@ -106,8 +139,15 @@ def open_sources(
         config: The configuration.
         former: Topic filters that each source, by name, asked for in an earlier life: the broker's
             session still has them.
+        sessions: Where a broker had a session for a source, by name: see `OwnedSource.session`.
     """
-    return [(_source(config, one, former.get(one.name, ())), one.payload) for one in config.sources]
+    return [
+        (
+            _source(config, one, former.get(one.name, ()), sessions.get(one.name, "")),
+            one.payload,
+        )
+        for one in config.sources
+    ]
 
 
 def open_sinks(config: Config, outbox: Outboxes) -> list[Sink]:
@@ -179,7 +219,7 @@ def _settings(options: ModelOptions, detector: Detector, notes: list[str]) -> Mo
     )
 
 
-def _source(config: Config, one: SourceConfig, former: Sequence[str]) -> Source:
+def _source(config: Config, one: SourceConfig, former: Sequence[str], session: str) -> Source:
     keys, payload = one.keys, one.payload
     if keys.kind == "stdin":
         return StdinSource(one.name, line_bytes=payload.max_bytes)
@@ -201,11 +241,12 @@ def _source(config: Config, one: SourceConfig, former: Sequence[str]) -> Source:
         )
     given = {} if keys.persistent else {"session_expiry_s": 0}
     broker = config.broker(keys.broker, suffix=f"-{one.name}", **given)
-    client = make_client(broker, former=former)
+    where = f"{broker.address} {broker.client_id}" if broker.persistent else None
+    client = make_client(broker, former=former, known=session == where)
     filters = list(dict.fromkeys(TopicTemplate(topic).filter for topic in payload.topics))
     source = MQTTSource(one.name, Router(client), filters)
     client.connect()
-    return OwnedSource(source, client)
+    return OwnedSource(source, client, session=where)
 
 
 class OwnedSource:
@@ -214,12 +255,15 @@ class OwnedSource:
     Args:
         source: The source.
         client: Its client.
+        session: Where the broker keeps a session for it: address and client id; None: it is not
+            asked to.
     """
 
     ended = False
 
-    def __init__(self, source: MQTTSource, client: BatchClient) -> None:
+    def __init__(self, source: MQTTSource, client: BatchClient, *, session: str | None) -> None:
         self._source, self._client = source, client
+        self.session = session
         self.name = source.name
         self.receive, self.acknowledge = source.receive, source.acknowledge
 
@@ -227,6 +271,11 @@ class OwnedSource:
     def filters(self) -> Sequence[str]:
         """Topic filters that it asks for."""
         return self._source.filters
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it is connected, and has asked for all."""
+        return self._client.ready
 
     @property
     def sessions_lost(self) -> int:

@@ -17,6 +17,9 @@ from runtime.gateway.pipeline.library import Models
 
 __all__ = ["Swapper"]
 
+Make = Callable[[EngineSettings], EngineSettings]
+Then = Callable[[str], None]
+
 
 class Swapper:
     """Prepares settings with other models in a thread of its own, then lets them hold.
@@ -53,14 +56,16 @@ class Swapper:
         """Whether settings are being prepared."""
         return self._thread is not None and self._thread.is_alive()
 
-    def take(self, make: Callable[[EngineSettings], EngineSettings]) -> None:
+    def take(self, make: Make, then: Then = lambda _: None) -> None:
         """Prepares other settings, and lets them hold; what fails is said, and nothing changes.
 
         Args:
             make: Returns them from those that hold: loads and verifies what is new, and raises
                 KadError where it cannot be used.
+            then: Is told the end, in the thread of the swapper: why nothing changed, or an empty
+                text: they hold from one of the next records on.
         """
-        self._thread = threading.Thread(target=self.prepare, args=(make,), name="swapper")
+        self._thread = threading.Thread(target=self.prepare, args=(make, then), name="swapper")
         self._thread.daemon = True
         self._thread.start()
 
@@ -68,7 +73,7 @@ class Swapper:
         """Gives up what is being prepared."""
         self._stopped = True
 
-    def prepare(self, make: Callable[[EngineSettings], EngineSettings]) -> None:
+    def prepare(self, make: Make, then: Then = lambda _: None) -> None:
         """The same, at once: it has been done when this returns."""
         before = self._engine.settings
         try:
@@ -87,11 +92,15 @@ class Swapper:
             text = f"The models stay as they are: {error}"
             self._say.error("swap", text)
             self._controls.note("swap", text)
+            then(str(error))
             return
         made = replace(settings, models=models)
-        if not self._stopped and made.to_json() != before.to_json():
+        if self._stopped:
+            return
+        if made.to_json() != before.to_json():
             self._controls.settings(made)
             self._families.swaps.of("taken").inc()
+        then("")
 
     def _warmed(self, key: str, settings: ModelSettings) -> ModelSettings:
         """Warms a group up from the journal, beside the old one.

@@ -46,7 +46,15 @@ def _running(state: str) -> Iterator[str]:
 
 
 def _swapped(swap: Mapping[str, str]) -> Iterator[str]:
-    yield f"{swap['file']} is verified, and takes the place of the model {swap['model']}."
+    model, file = swap["model"], swap["file"]
+    if swap.get("state") == "accepted":
+        yield f"{file} is to take the place of the model {model}: it is verified now."
+    else:
+        yield f"{file} is verified and warm, and has the place of the model {model}."
+
+
+def _acknowledged(events: Sequence[str]) -> Iterator[str]:
+    yield from (f"Seen: {event}." for event in events)
 
 
 def _listing(listed: Mapping[str, Any]) -> Iterator[str]:
@@ -143,6 +151,7 @@ _ANSWERS: Mapping[str, Callable[[Any], Iterator[str]]] = {
     "threshold": _new_thresholds,
     "limits": _new_limits,
     "running": _running,
+    "ack": _acknowledged,
     "swap": _swapped,
     "list": _listing,
 }

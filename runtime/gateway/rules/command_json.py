@@ -6,6 +6,7 @@
     {"command": "threshold", "streams": "a/*", "false_alarms": "1/month"}
     {"command": "limits", "streams": "a/p7", "limits": {"flow": {"low": 2, "on_delay_s": 30}}}
     {"command": "running", "streams": "a/p7", "state": "off"}
+    {"command": "ack", "event": "a/p7-1772359140000", "note": "on my way"}
     {"command": "swap", "model": "pump", "file": "/models/pump-2.onnx"}
     {"command": "list", "what": "mutes"}
 
@@ -32,7 +33,7 @@ from runtime.gateway.rules.commands import (
 )
 from runtime.model.strict_json import read_json
 
-__all__ = ["answer_to", "id_of", "parse_command", "refusal_of"]
+__all__ = ["answer_to", "answered", "id_of", "parse_command", "refusal_of"]
 
 _MOST_BYTES = 65_536
 _MOST_TEXT = 1000
@@ -88,8 +89,19 @@ def answer_to(command: AnyCommand, changed: Any = None) -> tuple[str, str]:
         command: What was done.
         changed: What holds now, or was asked for; for JSON, without NaN.
     """
-    said = {"id": command.id, "ok": True, "command": command.word, "changed": changed}
-    return command.id, _json(said)
+    return answered(command.id, command.word, changed)
+
+
+def answered(command_id: str, word: str, changed: Any) -> tuple[str, str]:
+    """Returns an id and the answer to a command that was done, or is under way.
+
+    Args:
+        command_id: As it was sent.
+        word: Of the command.
+        changed: What holds now, or was asked for; for JSON, without NaN.
+    """
+    said = {"id": command_id, "ok": True, "command": word, "changed": changed}
+    return command_id, _json(said)
 
 
 def refusal_of(command_id: str, error: InputError) -> tuple[str, str]:

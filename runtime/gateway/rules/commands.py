@@ -13,6 +13,7 @@ from runtime.streams.threshold import as_threshold
 
 __all__ = [
     "KINDS",
+    "AckCommand",
     "AnyCommand",
     "Command",
     "LimitsCommand",
@@ -25,6 +26,7 @@ __all__ = [
     "command_from_json",
     "limits_by_channel",
     "made",
+    "swap_done",
 ]
 
 _MOST_TEXT = 1000
@@ -186,6 +188,22 @@ class RunningCommand(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AckCommand(Command):
+    """Somebody has seen an event; it goes on all the same."""
+
+    word: ClassVar[str] = "ack"
+    event: str
+    """Its id, or the name of a stream: all of its events that go on."""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        """Checks the values."""
+        Command.__post_init__(self)
+        _check_text("event", self.event, least=1)
+        _check_text("note", self.note)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SwapCommand(Command):
     """Another file takes a model's place, once it is verified and warm."""
 
@@ -223,14 +241,26 @@ AnyCommand = (
     | ThresholdCommand
     | LimitsCommand
     | RunningCommand
+    | AckCommand
     | SwapCommand
     | ListCommand
 )
 KINDS: dict[str, type[AnyCommand]] = {
     kind.word: kind
     for kind in (MuteCommand, UnmuteCommand, ThresholdCommand, LimitsCommand, RunningCommand,
-                 SwapCommand, ListCommand)
+                 AckCommand, SwapCommand, ListCommand)
 }  # fmt: skip
+
+
+def swap_done(command: SwapCommand, identity: str) -> dict[str, Any]:
+    """Returns the entry of the journal that says that a model was verified and is warm.
+
+    Args:
+        command: Who asked for it.
+        identity: Of the model.
+    """
+    swapped = {"model": command.model, "file": command.file, "identity": identity}
+    return {"id": command.id, "swapped": swapped}
 
 
 def command_from_json(raw: object) -> AnyCommand:
@@ -264,7 +294,7 @@ def made(kind: type[AnyCommand], values: Mapping[str, Any]) -> AnyCommand:
         InputError: A value that is missing or cannot be.
     """
     names = {f.name for f in fields(kind)}
-    required = [name for name in ("streams", "model", "file", "state") if name in names]
+    required = [name for name in ("streams", "model", "file", "state", "event") if name in names]
     missing = [name for name in required if name not in values]
     if missing:
         raise ConfigError(f"A {kind.word} command must have {missing[0]}. Received: none.")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from runtime.clock.rows import TIME_LIMIT, Times
 from runtime.errors import ConfigError, shown
 from runtime.gateway.rules.limit_tables import WORDS, ChannelLimits, LimitTable, LimitTables
-from runtime.gateway.rules.roster import Roster, rounds_of
+from runtime.gateway.rules.roster import Roster, Rostered, rounds_of
 
 __all__ = ["ChannelLimits", "LimitChange", "LimitEvents", "Limits"]
 
@@ -49,7 +49,7 @@ class _Found(NamedTuple):
     start_ns: int
 
 
-class Limits:
+class Limits(Rostered):
     """Watches the values of the streams of one model.
 
     By sample time alone, so that any split of the rows gives the same changes. A missing value
@@ -75,10 +75,11 @@ class Limits:
         self._channels = tuple(channels)
         self._tables = LimitTables(self._channels, limits)
         self.event = event
-        self._roster = Roster(
+        roster = Roster(
             {"level": ("i1", 0), "start": ("i8", 0), "next": ("i1", 0), "since": ("i8", _NEVER)},
             len(self._channels),
         )
+        super().__init__(roster, _is_sound)
 
     @property
     def event(self) -> LimitEvents:
@@ -178,20 +179,8 @@ class Limits:
 
     def forget(self, streams: Sequence[str]) -> None:
         """Lets go of streams; limits that were set for them stay."""
-        self._roster.forget(streams)
+        super().forget(streams)
         self._tables.forget(streams)
-
-    def state(self, streams: Sequence[str] | None = None) -> dict[str, Any]:
-        """Returns what is known, of all streams or of some, for JSON; without the limits."""
-        return self._roster.state(streams)
-
-    def restore(self, state: object) -> None:
-        """Takes in what `state` returned.
-
-        Raises:
-            InputError: Anything else; nothing has changed then.
-        """
-        self._roster.restore(state, _is_sound)
 
     def _step(
         self,

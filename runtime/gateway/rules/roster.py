@@ -10,7 +10,10 @@ import numpy.typing as npt
 
 from runtime.errors import InputError, shown
 
-__all__ = ["Roster", "is_number", "rounds_of", "unsound"]
+__all__ = ["Roster", "Rostered", "Sound", "is_number", "rounds_of", "unsound"]
+
+Sound = Callable[[Mapping[str, npt.NDArray[Any]]], bool]
+"""Whether arrays (streams, width) may be what they are named."""
 
 Numbers = npt.NDArray[np.intp]
 _FIRST = 64
@@ -73,9 +76,7 @@ class Roster:
             ).decode()
         return {"streams": names, **arrays}
 
-    def restore(
-        self, state: object, sound: Callable[[Mapping[str, npt.NDArray[Any]]], bool]
-    ) -> None:
+    def restore(self, state: object, sound: Sound) -> None:
         """Takes in what `state` returned; streams that have a row already get another.
 
         Args:
@@ -120,6 +121,34 @@ class Roster:
                 self._arrays[column] = np.concatenate([array, self._new(column, row)])
         self._index[name] = row
         return row
+
+
+class Rostered:
+    """A rule whose numbers of streams are in a `Roster`.
+
+    Args:
+        roster: The numbers.
+        sound: See `Roster.restore`.
+    """
+
+    def __init__(self, roster: Roster, sound: Sound) -> None:
+        self._roster, self._sound = roster, sound
+
+    def forget(self, streams: Sequence[str]) -> None:
+        """Lets go of streams."""
+        self._roster.forget(streams)
+
+    def state(self, streams: Sequence[str] | None = None) -> dict[str, Any]:
+        """Returns what is known, of all streams or of some, for JSON; without the rules."""
+        return self._roster.state(streams)
+
+    def restore(self, state: object) -> None:
+        """Takes in what `state` returned.
+
+        Raises:
+            InputError: Anything else; nothing has changed then.
+        """
+        self._roster.restore(state, self._sound)
 
 
 def rounds_of(numbers: Numbers) -> Iterator[Numbers | slice]:

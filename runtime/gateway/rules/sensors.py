@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from runtime.clock.rows import TIME_LIMIT, Times, Values
 from runtime.errors import ConfigError, shown
-from runtime.gateway.rules.roster import Roster, is_number, rounds_of
+from runtime.gateway.rules.roster import Roster, Rostered, is_number, rounds_of
 
 __all__ = ["FAULTS", "SensorChange", "SensorRules", "Sensors"]
 
@@ -94,7 +94,7 @@ class SensorChange(NamedTuple):
     """As it came; NaN: missing."""
 
 
-class Sensors:
+class Sensors(Rostered):
     """Watches the sensors of the streams of one model, by sample time alone.
 
     Any split of the rows gives the same. A row earlier than the one before begins what is counted
@@ -129,7 +129,7 @@ class Sensors:
             for name, unset in (("low", -math.inf), ("high", math.inf), ("rate_per_s", math.inf))
         )
         self._is_idle = all(one == SensorRules() for one in each)
-        self._roster = Roster(
+        roster = Roster(
             {
                 "last": ("f8", math.nan), "last_ns": ("i8", _NEVER),
                 "same": ("f8", math.nan), "same_ns": ("i8", _NEVER),
@@ -137,6 +137,7 @@ class Sensors:
             },
             len(self._channels),
         )  # fmt: skip
+        super().__init__(roster, _is_sound)
 
     def update(
         self, streams: Sequence[str], times_ns: Times, values: Values
@@ -201,22 +202,6 @@ class Sensors:
             ("good_ns", _NEVER),
         ):  # fmt: skip
             self._roster[column][rows] = first
-
-    def forget(self, streams: Sequence[str]) -> None:
-        """Lets go of streams."""
-        self._roster.forget(streams)
-
-    def state(self, streams: Sequence[str] | None = None) -> dict[str, Any]:
-        """Returns what is known, of all streams or of some, for JSON."""
-        return self._roster.state(streams)
-
-    def restore(self, state: object) -> None:
-        """Takes in what `state` returned.
-
-        Raises:
-            InputError: Anything else; nothing has changed then.
-        """
-        self._roster.restore(state, _is_sound)
 
     def _step(
         self, numbers: npt.NDArray[np.intp], times_ns: Times, values: Values

@@ -1,5 +1,6 @@
 """Scores as one CSV of all streams, and events as another."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,9 +12,10 @@ from runtime.gateway.outputs import EventNotice, Outputs, ScoredRows
 from runtime.gateway.samples import Quality
 from runtime.gateway.sinks.documents import MODEL_DIGITS
 from runtime.gateway.sinks.line_file import LineFile, LineFileOptions
+from runtime.gateway.sinks.line_sink import LineSink
 from runtime.gateway.sinks.options import Publishing
 from runtime.gateway.sinks.selection import Selection
-from runtime.gateway.sinks.sentences import sentence
+from runtime.gateway.sinks.sentences import seen, sentence
 from runtime.tables.formulas import as_text
 from runtime.tables.writers import csv_line, number_texts
 
@@ -29,6 +31,8 @@ _EVENT_COLUMNS = (
 )
 _STYLE = TimeStyle("aware", "T")
 _YES = ("0", "1")
+_REPEAT = re.compile(rb",0,([^,\"\n]*)$", re.MULTILINE)
+"""The end of a row that says that it was not written before, and its model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +47,8 @@ class CSVOptions:
     """Which scores; `array` is as `every`."""
 
 
-class CSVSink:
-    """Writes outputs; see `Sink`. Names that a spreadsheet would run are written as text.
+class CSVSink(LineSink):
+    """Writes outputs; see `LineSink`. Names that a spreadsheet would run are written as text.
 
     Scores have one row a step, missing numbers are empty; quality has its reasons, joined by `;`.
 
@@ -57,7 +61,6 @@ class CSVSink:
     """
 
     def __init__(self, name: str, options: CSVOptions) -> None:
-        self.name = name
         self._selection = Selection(options.publishing)
         self._file = LineFile(options.file, header=lambda: _header(_SCORE_COLUMNS))
         self._events = (
@@ -65,6 +68,8 @@ class CSVSink:
             if options.events is None
             else LineFile(options.events, header=lambda: _header(_EVENT_COLUMNS))
         )
+        files = [self._file] if self._events is None else [self._file, self._events]
+        super().__init__(name, files, marked=_marked)
         self._skipped = 0
 
     def write(self, outputs: Outputs) -> None:
@@ -79,49 +84,10 @@ class CSVSink:
         for stream in outputs.gone:
             self._selection.forget(stream)
 
-    def tick(self) -> None:
-        """Tries again to write what is kept."""
-        for file in self._files:
-            file.tick()
-
-    @property
-    def acknowledged(self) -> int:
-        """All outputs up to this sequence number were written, or dropped."""
-        return min(one.acknowledged for one in self._files)
-
-    @property
-    def waiting(self) -> int:
-        """Rows that are kept."""
-        return sum(one.waiting for one in self._files)
-
-    @property
-    def fullness(self) -> float:
-        """Share of `kept_bytes` in use; who would rather wait than drop stops below 1."""
-        return max(one.fullness for one in self._files)
-
-    @property
-    def dropped(self) -> int:
-        """Rows that were dropped."""
-        return sum(one.dropped for one in self._files)
-
     @property
     def skipped(self) -> int:
         """Events that have no file."""
         return self._skipped
-
-    @property
-    def trouble(self) -> str:
-        """Why nothing is written; empty: all is well."""
-        return "; ".join(filter(None, (one.trouble for one in self._files)))
-
-    def close(self, timeout_s: float) -> None:  # noqa: ARG002 - of the protocol
-        """Writes what is kept, where it can, and closes the files."""
-        for one in self._files:
-            one.close()
-
-    @property
-    def _files(self) -> list[LineFile]:
-        return [self._file] if self._events is None else [self._file, self._events]
 
     def _rows(self, scored: ScoredRows, *, repeat: bool) -> bytes:
         at = self._selection.chosen(scored)
@@ -142,6 +108,11 @@ class CSVSink:
         )
         end = f",{_YES[repeat]},{model}\n"
         return "".join(",".join(row) + end for row in rows).encode()
+
+
+def _marked(rows: bytes) -> bytes:
+    """Returns rows that say that they may have been written before."""
+    return _REPEAT.sub(rb",1,\1", rows)
 
 
 def _header(columns: Sequence[Sequence[str]]) -> bytes:
@@ -172,7 +143,7 @@ def _event_row(notice: EventNotice, *, repeat: bool) -> bytes:
         severity,
         duration,
         ";".join(_text(one.name) for one in notice.channels),
-        _text(notice.text or sentence(notice)),
+        _text(" ".join(filter(None, (notice.text or sentence(notice), seen(notice.ack))))),
         _YES[repeat],
         _text(notice.model[:MODEL_DIGITS]),
     ]

@@ -33,6 +33,7 @@ __all__ = [
     "numbers",
     "quality_of",
     "repeated",
+    "repeated_text",
     "rounded",
     "score_documents",
     "text",
@@ -146,9 +147,13 @@ def score_documents(
 
 def repeated(publication: Publication) -> Publication:
     """Returns a publication that says that it may have gone out before, where it can say so."""
+    return replace(publication, payload=repeated_text(publication.payload))
+
+
+def repeated_text(documents: bytes) -> bytes:
+    """Returns documents that say that they may have gone out before, where they can say so."""
     # Within a text of JSON the quotes would be escaped.
-    payload = publication.payload.replace(b'"repeat":false', b'"repeat":true')
-    return replace(publication, payload=payload)
+    return documents.replace(b'"repeat":false', b'"repeat":true')
 
 
 def arrays(documents: Sequence[bytes], most_bytes: int) -> list[bytes]:
@@ -209,6 +214,9 @@ def event_document(notice: EventNotice, *, repeat: bool = False, words: str = ""
         document["duration_s"] = rounded(notice.duration_s)
     if notice.text or words:
         document["text"] = notice.text or words
+    if notice.ack is not None:
+        ack = notice.ack
+        document["ack"] = {"by": ack.by, "t": milliseconds(ack.time_ns), "note": ack.note}
     document["repeat"] = repeat
     if notice.model:
         document["model"] = notice.model[:MODEL_DIGITS]

@@ -10,9 +10,11 @@ from runtime.gateway.sinks.documents import (
     compact,
     event_document,
     milliseconds,
+    repeated_text,
     score_documents,
 )
 from runtime.gateway.sinks.line_file import LineFile, LineFileOptions
+from runtime.gateway.sinks.line_sink import LineSink
 from runtime.gateway.sinks.options import Publishing
 from runtime.gateway.sinks.selection import Selection
 from runtime.gateway.sinks.sentences import sentence
@@ -31,8 +33,10 @@ class JSONLinesOptions:
     """Of channels, for sentences."""
 
 
-class JSONLinesSink:
-    """Writes outputs; see `Sink`. Types of lines: `score`, `event`, `state`, `online`, `answer`.
+class JSONLinesSink(LineSink):
+    """Writes outputs; see `LineSink`.
+
+    Types of lines are `score`, `event`, `state`, `online` and `answer`.
 
     Args:
         name: As in the configuration.
@@ -43,10 +47,10 @@ class JSONLinesSink:
     """
 
     def __init__(self, name: str, options: JSONLinesOptions) -> None:
-        self.name = name
+        self._file = LineFile(options.file)
+        super().__init__(name, [self._file], marked=repeated_text)
         self._options = options
         self._selection = Selection(options.publishing)
-        self._file = LineFile(options.file)
 
     def write(self, outputs: Outputs) -> None:
         """Writes outputs and flushes them, or keeps them."""
@@ -80,36 +84,3 @@ class JSONLinesSink:
         self._file.write(outputs.sequence, b"".join(line + b"\n" for line in lines))
         for stream in outputs.gone:
             self._selection.forget(stream)
-
-    def tick(self) -> None:
-        """Tries again to write what is kept."""
-        self._file.tick()
-
-    @property
-    def acknowledged(self) -> int:
-        """All outputs up to this sequence number were written, or dropped."""
-        return self._file.acknowledged
-
-    @property
-    def waiting(self) -> int:
-        """Lines that are kept."""
-        return self._file.waiting
-
-    @property
-    def fullness(self) -> float:
-        """Share of `kept_bytes` in use; who would rather wait than drop stops below 1."""
-        return self._file.fullness
-
-    @property
-    def dropped(self) -> int:
-        """Lines that were dropped."""
-        return self._file.dropped
-
-    @property
-    def trouble(self) -> str:
-        """Why nothing is written; empty: all is well."""
-        return self._file.trouble
-
-    def close(self, timeout_s: float) -> None:  # noqa: ARG002 - of the protocol
-        """Writes what is kept, where it can, and closes the file."""
-        self._file.close()

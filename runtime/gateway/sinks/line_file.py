@@ -61,6 +61,10 @@ class _Batch(NamedTuple):
     sequence: int
     lines: int
     content: bytes
+    is_own: bool = True
+    """Not passed on as it came."""
+    lead: bytes = b""
+    """What is written of the line with which `content` goes on."""
 
 
 class LineFile:
@@ -103,16 +107,17 @@ class LineFile:
                 f"Received: {options.path}: {reason}. Name another."
             ) from error
 
-    def write(self, sequence: int, content: bytes) -> None:
+    def write(self, sequence: int, content: bytes, *, is_own: bool = True) -> None:
         """Writes whole lines, or keeps them.
 
         Args:
             sequence: Of the outputs that they are of.
             content: Lines, each with its end; none: the outputs had nothing to say here.
+            is_own: Whether they are made here: others are passed on as they came.
         """
         self._written = max(self._written, sequence)
         if content:
-            self._kept.append(_Batch(sequence, content.count(b"\n"), content))
+            self._kept.append(_Batch(sequence, content.count(b"\n"), content, is_own))
             self._kept_bytes += len(content)
         self._pass_on()
         while self._kept_bytes > self._options.kept_bytes and len(self._kept) > 1:
@@ -124,6 +129,19 @@ class LineFile:
         """Tries again to write what is kept."""
         if self._kept:
             self.write(self._written, b"")
+
+    def pending(self, marked: Callable[[bytes], bytes]) -> bytes:
+        """Returns the lines that are kept, whole.
+
+        Args:
+            marked: Returns lines of our own as they are where they may have been written before.
+        """
+        every = [(batch.is_own, batch.lead + batch.content) for batch in self._kept]
+        return b"".join(marked(lines) if is_own else lines for is_own, lines in every)
+
+    def resume(self, lines: bytes) -> None:
+        """Takes what `pending` returned in an earlier life; before all others."""
+        self.write(0, lines)
 
     @property
     def acknowledged(self) -> int:
@@ -207,8 +225,13 @@ class LineFile:
                 done += os.write(self._descriptor, view[done:])
         except OSError:
             if done:
-                rest = bytes(view[done:])
-                self._kept[0] = batch._replace(content=rest, lines=rest.count(b"\n"))
+                rest, passed = bytes(view[done:]), bytes(view[:done])
+                _, end, line = passed.rpartition(b"\n")
+                self._kept[0] = batch._replace(
+                    content=rest,
+                    lines=rest.count(b"\n"),
+                    lead=line if end else batch.lead + line,
+                )
                 self._kept_bytes += len(rest) - len(batch.content)
                 self._begun, self._torn, self._fresh = True, False, False
             raise
@@ -238,7 +261,7 @@ class LineFile:
         """Drops the rest of a line whose beginning is in another file."""
         first = self._kept[0]
         rest = first.content.partition(b"\n")[2]
-        self._kept[0] = first._replace(content=rest, lines=rest.count(b"\n"))
+        self._kept[0] = first._replace(content=rest, lines=rest.count(b"\n"), lead=b"")
         self._kept_bytes += len(rest) - len(first.content)
         self._dropped += 1
         self._begun = False

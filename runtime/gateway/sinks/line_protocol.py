@@ -12,6 +12,7 @@ from runtime.gateway.payloads.line_protocol import write_point
 from runtime.gateway.samples import Quality
 from runtime.gateway.sinks.documents import MODEL_DIGITS, quality_of
 from runtime.gateway.sinks.line_file import LineFile, LineFileOptions
+from runtime.gateway.sinks.line_sink import LineSink
 from runtime.gateway.sinks.options import Publishing
 from runtime.gateway.sinks.selection import Selection
 from runtime.gateway.sinks.sentences import sentence
@@ -23,6 +24,9 @@ Field = float | int | bool | str
 
 _DIGITS = 6
 _BACKSLASHES = re.compile(r"\\+$")
+_FIELDS = re.compile(rb"((?:\\.|[^ \\\n])* )(.*\n?)")
+"""A line: up to its fields, and these."""
+_TEXT_OR_REPEAT = re.compile(rb'"(?:\\.|[^"\\])*"|\brepeat=false\b')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +65,8 @@ class LineProtocolOptions:
             )
 
 
-class LineProtocolSink:
-    """Writes outputs; see `Sink`. Times are nanoseconds.
+class LineProtocolSink(LineSink):
+    """Writes outputs; see `LineSink`. Times are nanoseconds.
 
     Args:
         name: As in the configuration.
@@ -73,10 +77,10 @@ class LineProtocolSink:
     """
 
     def __init__(self, name: str, options: LineProtocolOptions) -> None:
-        self.name = name
+        self._file = LineFile(options.file)
+        super().__init__(name, [self._file], marked=_marked)
         self._options = options
         self._selection = Selection(options.publishing)
-        self._file = LineFile(options.file)
         self._heads: dict[str, str] = {}
         self._sequence = 0
 
@@ -93,7 +97,8 @@ class LineProtocolSink:
         """
         if lines:
             # Not yet acknowledged: the outputs of these lines are still to come.
-            self._file.write(self._sequence, lines if lines.endswith(b"\n") else lines + b"\n")
+            whole = lines if lines.endswith(b"\n") else lines + b"\n"
+            self._file.write(self._sequence, whole, is_own=False)
 
     def write(self, outputs: Outputs) -> None:
         """Writes outputs and flushes them, or keeps them."""
@@ -107,39 +112,6 @@ class LineProtocolSink:
         for stream in outputs.gone:
             self._selection.forget(stream)
             self._heads.pop(stream, None)
-
-    def tick(self) -> None:
-        """Tries again to write what is kept."""
-        self._file.tick()
-
-    @property
-    def acknowledged(self) -> int:
-        """All outputs up to this sequence number were written, or dropped."""
-        return self._file.acknowledged
-
-    @property
-    def waiting(self) -> int:
-        """Lines that are kept."""
-        return self._file.waiting
-
-    @property
-    def fullness(self) -> float:
-        """Share of `kept_bytes` in use; who would rather wait than drop stops below 1."""
-        return self._file.fullness
-
-    @property
-    def dropped(self) -> int:
-        """Lines that were dropped."""
-        return self._file.dropped
-
-    @property
-    def trouble(self) -> str:
-        """Why nothing is written; empty: all is well."""
-        return self._file.trouble
-
-    def close(self, timeout_s: float) -> None:  # noqa: ARG002 - of the protocol
-        """Writes what is kept, where it can, and closes the file."""
-        self._file.close()
 
     def _tags(self, stream: str) -> dict[str, str]:
         if not stream:
@@ -184,10 +156,22 @@ class LineProtocolSink:
             "duration_s": notice.duration_s,
             "text": notice.text or sentence(notice, units=options.units),
             "channels": ";".join(one.name for one in notice.channels),
+            "ack_by": notice.ack.by if notice.ack else "",
+            "ack_note": notice.ack.note if notice.ack else "",
             "repeat": repeat,
         }
         tags = {**self._tags(notice.stream), "kind": notice.kind}
         return point(f"{options.measurement}_event", tags, fields, notice.time_ns)
+
+
+def _marked(lines: bytes) -> bytes:
+    """Returns points that say that they may have been written before."""
+
+    def fields(found: re.Match[bytes]) -> bytes:
+        word = found[0]
+        return b"repeat=true" if word == b"repeat=false" else word
+
+    return _FIELDS.sub(lambda line: line[1] + _TEXT_OR_REPEAT.sub(fields, line[2]), lines)
 
 
 def point(

@@ -10,6 +10,7 @@ from runtime.gateway.outputs import EventNotice, Outputs, ScoredRows
 from runtime.gateway.protocols import Client, Publication, Subscription
 from runtime.gateway.samples import Message
 from runtime.gateway.sinks.delivery import Delivery, Outbox
+from runtime.gateway.sinks.delivery_sink import DeliverySink
 from runtime.gateway.sinks.documents import (
     OFFLINE,
     ONLINE,
@@ -86,8 +87,8 @@ class Addition(Protocol):
         ...
 
 
-class MQTTSink:
-    """Publishes outputs; see `Sink`.
+class MQTTSink(DeliverySink):
+    """Publishes outputs; see `DeliverySink`.
 
     Status is `online` after each new connection, and all that is retained goes out again. What the
     client does not take waits here, see `Delivery`.
@@ -118,7 +119,12 @@ class MQTTSink:
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.name = name
+        super().__init__(
+            name,
+            Delivery(
+                client, most_bytes=options.kept_bytes, outbox=outbox, score_outbox=score_outbox
+            ),
+        )
         self._client = client
         self._options = options
         self._topics = options.topics
@@ -127,9 +133,6 @@ class MQTTSink:
         self._monotonic = monotonic
         self._sleep = sleep
         self._selection = Selection(options.publishing)
-        self._delivery = Delivery(
-            client, most_bytes=options.kept_bytes, outbox=outbox, score_outbox=score_outbox
-        )
         self._states: dict[str, bool] = {}
         self._streams: set[str] = set()
         self._score_topics: dict[str, str] = {}
@@ -168,44 +171,6 @@ class MQTTSink:
         for message in messages:
             for addition in self._additions:
                 addition.received(message)
-
-    def pending(self) -> bytes:
-        """Returns what has not arrived and is nowhere on the disk, for a snapshot."""
-        return self._delivery.pending()
-
-    def resume(self, pending: bytes) -> None:
-        """Takes what `pending` returned in an earlier life; before all outputs."""
-        self._delivery.resume(pending)
-
-    @property
-    def acknowledged(self) -> int:
-        """All outputs up to this sequence number are with the broker, or were dropped."""
-        return self._delivery.acknowledged
-
-    @property
-    def waiting(self) -> int:
-        """Publications that have not arrived."""
-        return self._delivery.waiting
-
-    @property
-    def fullness(self) -> float:
-        """Share of `kept_bytes` in use; who would rather wait than drop stops below 1."""
-        return self._delivery.fullness
-
-    @property
-    def dropped(self) -> int:
-        """Scores that were dropped."""
-        return self._delivery.dropped
-
-    @property
-    def lost(self) -> int:
-        """Events, states and answers that the outbox dropped for its bound, or could not read."""
-        return self._delivery.lost
-
-    @property
-    def trouble(self) -> str:
-        """Why nothing goes out now; empty: all is well."""
-        return self._delivery.trouble
 
     def close(self, timeout_s: float) -> None:
         """Hands over what it can, then `offline`, whose PUBACK it waits for; ends its client.

@@ -6,9 +6,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from runtime.gateway.outputs import BlamedChannel, EventKind, EventNotice
+from runtime.gateway.outputs import Ack, BlamedChannel, EventKind, EventNotice
 
-__all__ = ["sentence", "utc"]
+__all__ = ["seen", "sentence", "utc"]
 
 _NO_UNITS: Mapping[str, str] = MappingProxyType({})
 _LISTED = 3
@@ -25,6 +25,14 @@ _CLAIMS: Mapping[EventKind, tuple[str, str]] = {
 """Of an event that goes on, and of one that has ended."""
 _NAMED: frozenset[EventKind] = frozenset({"limit", "sensor"})
 """Kinds that are of channels more than of their stream."""
+
+
+def seen(ack: Ack | None) -> str:
+    """Says who has seen an event, and when; nothing where nobody has."""
+    if ack is None:
+        return ""
+    note = f": {ack.note}" if ack.note else ""
+    return f"Seen by {ack.by}, {utc(ack.time_ns)}{note}."
 
 
 def sentence(

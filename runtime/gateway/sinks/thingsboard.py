@@ -19,6 +19,7 @@ from runtime.gateway.outputs import Outputs, ScoredRows
 from runtime.gateway.protocols import Client, Publication
 from runtime.gateway.samples import Quality
 from runtime.gateway.sinks.delivery import Delivery, Outbox
+from runtime.gateway.sinks.delivery_sink import DeliverySink
 from runtime.gateway.sinks.documents import (
     MODEL_DIGITS,
     compact,
@@ -30,7 +31,7 @@ from runtime.gateway.sinks.documents import (
 )
 from runtime.gateway.sinks.options import Publishing
 from runtime.gateway.sinks.selection import Selection
-from runtime.gateway.sinks.sentences import sentence
+from runtime.gateway.sinks.sentences import seen, sentence
 
 __all__ = ["ThingsBoardOptions", "ThingsBoardSink"]
 
@@ -87,8 +88,8 @@ class ThingsBoardOptions:
             )
 
 
-class ThingsBoardSink:
-    """Publishes outputs; see `Sink`.
+class ThingsBoardSink(DeliverySink):
+    """Publishes outputs; see `DeliverySink`.
 
     As a gateway it connects a device before it says anything of it, and again on each new
     connection. Telemetry has no nulls: what is missing is left out.
@@ -114,7 +115,12 @@ class ThingsBoardSink:
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.name = name
+        super().__init__(
+            name,
+            Delivery(
+                client, most_bytes=options.kept_bytes, outbox=outbox, score_outbox=score_outbox
+            ),
+        )
         self._client = client
         self._options = options
         self._is_gateway = options.shape == "gateway"
@@ -122,9 +128,6 @@ class ThingsBoardSink:
         self._monotonic = monotonic
         self._sleep = sleep
         self._selection = Selection(options.publishing)
-        self._delivery = Delivery(
-            client, most_bytes=options.kept_bytes, outbox=outbox, score_outbox=score_outbox
-        )
         self._alarms: dict[str, bool] = {}
         self._models: dict[str, str] = {}
         self._devices: dict[str, None] = {}
@@ -148,39 +151,6 @@ class ThingsBoardSink:
             self._connections = connections
             self._delivery.first([self._greeting(stream) for stream in self._devices])
         self._delivery.pump()
-
-    def pending(self) -> bytes:
-        """Returns what has not arrived and is nowhere on the disk, for a snapshot."""
-        return self._delivery.pending()
-
-    def resume(self, pending: bytes) -> None:
-        """Takes what `pending` returned in an earlier life; before all outputs."""
-        self._delivery.resume(pending)
-
-    @property
-    def acknowledged(self) -> int:
-        """All outputs up to this sequence number are with the broker, or were dropped."""
-        return self._delivery.acknowledged
-
-    @property
-    def waiting(self) -> int:
-        """Publications that have not arrived."""
-        return self._delivery.waiting
-
-    @property
-    def fullness(self) -> float:
-        """Share of `kept_bytes` in use; who would rather wait than drop stops below 1."""
-        return self._delivery.fullness
-
-    @property
-    def dropped(self) -> int:
-        """Messages with scores that were dropped."""
-        return self._delivery.dropped
-
-    @property
-    def lost(self) -> int:
-        """Alarms and events that the outbox dropped for its bound, or could not read."""
-        return self._delivery.lost
 
     @property
     def skipped(self) -> int:
@@ -281,6 +251,7 @@ class ThingsBoardSink:
                     "kad_event_severity": rounded(notice.severity),
                     "kad_event_channels": ", ".join(one.name for one in notice.channels) or None,
                     "kad_event_id": notice.id,
+                    "kad_event_ack": seen(notice.ack) or None,
                 }
                 entries[notice.stream].append(_entry(notice.time_ns, values))
             else:

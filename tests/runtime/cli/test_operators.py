@@ -16,7 +16,15 @@ def asked(monkeypatch):
         commands = ()
         answer = {"ok": True, "command": "running", "changed": "off"}  # noqa: RUF012
 
-        def ask(self, _folder, command, *, wait_s):
+        def ask(self, _folder, command, *, wait_s, accepted):
+            if command["command"] == "swap":
+                accepted(
+                    {
+                        "ok": True,
+                        "command": "swap",
+                        "changed": {"model": "m", "file": "f", "state": "accepted"},
+                    }
+                )
             self.commands = (*self.commands, (command, wait_s))
             return self.answer
 
@@ -45,6 +53,8 @@ def asked(monkeypatch):
           "limits": {"flow": {"low": 2.0, "high": 9.0}, "x.y": {"low": 0.0}}}),
         (["limits", "a/p7"], {"command": "limits", "streams": "a/p7", "limits": None}),
         (["running", "a/p7", "off"], {"command": "running", "streams": "a/p7", "state": "off"}),
+        (["ack", "a/p7", "--note", "on my way"],
+         {"command": "ack", "event": "a/p7", "note": "on my way"}),
         (["swap", "pump", "/new.onnx"],
          {"command": "swap", "model": "pump", "file": "/new.onnx"}),
         (["list", "mutes"], {"command": "list", "what": "mutes"}),
@@ -54,6 +64,17 @@ def test_commands(asked, words, command):
     """Each as `rules.command_json` has it."""
     assert main(["command", "STATE", *words, "--wait", "1min"]) == 0
     assert asked.commands == ((command, 60.0),)
+
+
+def test_a_swap_is_said_to_be_under_way(asked, capsys):
+    """And then what became of it; as JSON the last answer alone."""
+    asked.answer = {"ok": False, "error": "no model"}
+    assert main(["command", "STATE", "swap", "m", "f"]) == 1
+    out, err = capsys.readouterr()
+    assert "verified now" in out
+    assert "no model" in err
+    assert main(["command", "STATE", "swap", "m", "f", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out) == asked.answer
 
 
 def test_answers(asked, capsys):

@@ -148,7 +148,7 @@ def test_commands(monkeypatch):
     """The commands of the page are commands, and each word of them is there."""
     given = []
 
-    def ask(_folder, command, *, wait_s):
+    def ask(_folder, command, *, wait_s, accepted):
         given.append(command)
         return {"ok": True, "command": "other", "changed": None}
 

@@ -57,6 +57,7 @@ function eventBlock(event, goesOn) {
   const length = goesOn ? `for ${duration(page.now - event.start)}` : `${duration((event.duration ?? 0) * 1000)} long`;
   line.append(make("strong", "", KINDS[event.kind] ?? event.kind), make("span", "", `${moment(event.start, page.now)}, ${length}${event.severity == null ? "" : `, severity ${figure(event.severity)}`}`));
   block.append(line, make("p", "", sentence(event)));
+  if (event.ack) block.append(make("p", "facts", seen(event.ack)));
   if (!event.channels.length) return block;
   const table = make("table");
   const head = make("tr");

@@ -123,6 +123,7 @@ function what(stream) {
   if (stream.group === "muted") parts.push(stream.muted < 0 ? "Out of service." : `Muted ${until(stream.muted, page.now)}.`);
   const events = (stream.events ?? []).filter((event) => event.kind !== "silent");
   if (events.length) parts.push(sentence(events[0]) + (events.length > 1 ? ` (${events.length - 1} more)` : ""));
+  if (events[0]?.ack) parts.push(`${seen(events[0].ack)}.`);
   if (stream.group === "silent") parts.push(stream.newest ? `Last heard ${moment(stream.newest, page.now)}.` : "Never heard.");
   if (stream.faults && !events.some((event) => event.kind === "sensor")) parts.push(`${stream.faults.join(", ")}.`.replace(/^./, (letter) => letter.toUpperCase()));
   if (stream.group === "warming") parts.push("Too few rows yet to score.");

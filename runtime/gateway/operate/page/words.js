@@ -47,6 +47,10 @@ function count(value) {
   return value < 1e6 ? `${whole.format(value / 1e3)}k` : `${(value / 1e6).toPrecision(3)}M`;
 }
 
+function seen(ack) {
+  return `Seen by ${ack.by}, ${moment(ack.t, page.now)}${ack.note ? `: ${ack.note}` : ""}`;
+}
+
 function sentence(event) {
   if (event.text) return event.text;
   const blamed = event.channels.slice(0, 2).map((c) =>

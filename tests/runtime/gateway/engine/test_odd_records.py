@@ -61,7 +61,7 @@ def test_streams_of_a_model_that_is_not_there_are_left_out(tmp_path):
     assert {name for name, _ in found.scores} == {"plant/gaussian0"}
     assert said
     both = engine(tmp_path / "other", "gaussian", "memory")
-    running._library = both._library
+    running._library.update(both._library)
     settings = both.settings.to_json()
     found = took(running, Record(settings=settings, rows=[at(2, stream=1, model="memory")]))
     assert [Quality(v[2]) for v in found.scores.values()] == [Quality.RESTART]
@@ -171,11 +171,45 @@ def test_what_is_known_beside_the_scores_is_lost_alone(tmp_path, name, content):
 
 
 def test_a_stream_twice_in_a_snapshot_is_no_end(tmp_path):
-    """The first counts."""
+    """The last counts: it came and went while the snapshot was cut."""
     parts = parts_of(engine(tmp_path))
     said = []
     again = engine(tmp_path, said=said)
-    twice = {**parts, "streams/64/gaussian": parts["streams/0/gaussian"]}
+    (first,) = [name for name in parts if name.startswith("streams/0@")]
+    twice = {**parts, first.replace("/0@", "/64@"): parts[first]}
     again.restore(twice.items())
-    assert [kind for kind, _ in said] == ["state"]
+    assert said == []
     assert len(took(again, Record(rows=[at(5)])).scores) == 1
+
+
+@pytest.mark.parametrize("name", ["rows/7", "rows/x", "rows", "streams/1@x/gaussian", "other/1"])
+def test_parts_of_another_version_are_said_and_cost_nobody_else(tmp_path, name):
+    """Whatever they are called, and whatever is in them."""
+    parts = parts_of(engine(tmp_path))
+    said = []
+    again = engine(tmp_path, said=said)
+    again.restore({**parts, name: b"something else"}.items())
+    assert [kind for kind, _ in said] == ["state"]
+    found = took(again, Record(rows=[at(5)]))
+    assert [Quality(v[2]) for v in found.scores.values()] == [Quality(0)]
+
+
+def test_a_snapshot_of_the_version_before_is_read(tmp_path):
+    """All of it was cut at one record; what is known beside the scores was with all the rest."""
+    sensors = {"a": {"high": 45.0}}
+    running = engine(tmp_path, sensors=sensors)
+    high = rows("gaussian", [(0, step, np.full(CHANNELS, 50.0)) for step in range(5)])
+    took(running, Record(new=streams("gaussian", 1)), Record(rows=[high]))
+    group = running.groups["gaussian"]
+    state = json.loads(dict(running.snapshot())["engine"])
+    state["watch"] = {"gaussian": group.watch.state()}
+    old = [
+        ("engine", json.dumps(state).encode()),
+        ("streams/0/gaussian", group.snapshot(group.names)),
+    ]
+    said = []
+    again = engine(tmp_path, said=said, sensors=sensors)
+    again.restore(old)
+    assert said == []
+    assert again.groups["gaussian"].watch.sensors.open() == group.watch.sensors.open() != []
+    assert took(again, Record(rows=[at(5)])).equals(took(running, Record(rows=[at(5)])))

@@ -231,6 +231,18 @@ def test_a_session_that_the_broker_forgot_is_counted(opened, tmp_path):
         assert numbers(gather(client, 1)) == [0]
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_a_session_of_an_earlier_life_that_the_broker_forgot_is_counted(opened, broker, known):
+    """Before its first connection nobody else can know that there was one."""
+    client = opened(broker, "x/#", known=known)
+    up(client)
+    assert client.counts["sessions_lost"] == int(known)
+    client.close(5)
+    again = opened(broker, "x/#", known=known)
+    up(again)
+    assert again.counts["sessions_lost"] == 0
+
+
 class Mute:
     """Lets nothing of the broker through, once it is told to."""
 

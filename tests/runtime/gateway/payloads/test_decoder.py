@@ -86,7 +86,9 @@ def test_missing_and_bad_channels():
     (reading,) = made.decode(message(payload), NOW)
     assert str(reading.values) == "{'flow': nan, 'temp': nan, 'run': 7.0}"
     assert reading.quality == Quality.MISSING
-    assert made.take_bad() == {"channel_unknown": (1, "'more'")}
+    ((count, example),) = made.take_bad().values()
+    assert count == 1
+    assert example == "Channels must be among flow, temp, run. Received: 'more' on 'main'."
     (reading,) = made.decode(message({"flow": "12,5", "run": 1}), NOW)
     assert math.isnan(reading.values["flow"])
     assert reading.quality == Quality.MISSING | Quality.ARRIVAL
@@ -101,7 +103,7 @@ def test_unknown_channels_are_counted_and_no_error():
     made = decoder()
     assert made.decode(message({"pressure": 1.0, "level": 2}), NOW) == []
     assert made.decode(message({"pressure": 1.0, "flow": 2, "temp": 1}), NOW) != []
-    assert made.take_bad() == {"channel_unknown": (3, "'pressure'")}
+    assert made.take_bad()["channel_unknown"][0] == 3
     assert made.take_bad() == {}
 
 
@@ -135,13 +137,28 @@ def test_a_topic_may_name_the_channel(payload, expected):
     assert reading.quality == Quality.ARRIVAL | (Quality.MISSING if math.isnan(expected) else 0)
 
 
+def test_the_example_of_an_unknown_channel_is_bounded():
+    """Whatever the device calls it, and wherever it comes from."""
+    made = decoder([f"channel {n}" for n in range(50)], topics=("{a}/{b}",))
+    made.decode(message({"x" * 5000: 1.0}, f"{'t' * 200}/b"), NOW)
+    ((_, example),) = made.take_bad().values()
+    assert len(example) <= 200
+    assert "x" * 30 in example
+    assert "t" * 50 in example
+
+
 def test_bad_numbers_alone():
     made = decoder(topics=("plant/{line}/{device}/{channel}",))
     assert kind_of(made, "12,5", "plant/a/p7/flow") == "value"
     assert kind_of(made, "ON", "plant/a/p7/flow") == "value"
     assert kind_of(made, "", "plant/a/p7") == "topic"
     assert made.decode(message("5", "plant/a/p7/pressure"), NOW) == []
-    assert made.take_bad() == {"channel_unknown": (1, "'pressure'")}
+    assert made.take_bad() == {
+        "channel_unknown": (
+            1,
+            "Channels must be among flow, temp. Received: 'pressure' on 'plant/a/p7/pressure'.",
+        )
+    }
     assert kind_of(decoder(), "12.5") == "shape"
     assert decoder(("only",)).decode(message("12.5"), NOW)[0].values == {"only": 12.5}
     assert kind_of(decoder(("only",)), "hello there = no") == "line_protocol"
@@ -194,7 +211,7 @@ def test_streams_without_a_model():
     made = Decoder(PayloadOptions(), channels_of)
     assert kind_of(made, {"flow": 1}, "p7") == "stream_unknown"
     assert [len(made.decode(message({"flow": 1}, "p7"), NOW)) for _ in range(2)] == [1, 1]
-    made.forget()
+    made.forget(["p7", "nobody"])
     made.decode(message({"flow": 1}, "p7"), NOW)
     assert asked == ["p7"] * 3
 

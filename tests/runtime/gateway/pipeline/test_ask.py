@@ -76,6 +76,42 @@ def test_no_answer(tmp_path, commander):
     thread.join()
 
 
+def test_a_command_that_takes_its_time_is_answered_twice(tmp_path, commander):
+    """Accepted at once, and when it is done; who does not wait so long is told that it goes on."""
+    taker, controls = commander
+    orders, first = Orders({}), []
+
+    def swapped(raw):
+        controls.take()
+        name, answer = orders.take({**raw, "id": next(iter(ids))})
+        taker.answer([(name, answer)])
+
+    ids = []
+    taker._swap = lambda command: ids.append(command.id) or swapped(command.to_json())
+
+    def work():
+        while not ids:
+            taker.look()
+
+    swap = {"command": "swap", "model": "m", "file": "/m.onnx"}
+    thread = threading.Thread(target=work)
+    thread.start()
+    with pytest.raises(NoAnswerError, match="accepted"):
+        ask(tmp_path, swap, wait_s=2.0, accepted=first.append)
+    thread.join()
+    assert [one["changed"]["state"] for one in first] == ["accepted"]
+
+    def refused(answer):
+        taker.answer([orders.take({"id": answer["id"], "refused": "no model"})])
+
+    ids.clear()
+    thread = threading.Thread(target=work)
+    thread.start()
+    last = ask(tmp_path, swap, wait_s=20.0, accepted=refused)
+    thread.join()
+    assert last["error"] == "no model"
+
+
 def test_no_command(tmp_path, commander):
     """What no gateway would take is refused before it is written; so is another folder."""
     with pytest.raises(InputError, match="must be one of"):

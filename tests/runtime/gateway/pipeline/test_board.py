@@ -8,7 +8,7 @@ from runtime.gateway.outputs import Outputs
 from runtime.gateway.pipeline import board as module
 from runtime.gateway.pipeline.board import Board
 from runtime.gateway.samples import Quality
-from toys.gateway_outputs import SECOND, T0, scored
+from toys.gateway_outputs import SECOND, T0, notice, scored
 
 
 @pytest.fixture
@@ -58,3 +58,32 @@ def test_the_rate_is_of_the_last_minute_and_forgets_the_rest(board, monkeypatch)
         see(board, ["a", "b"], [second, second], 0)
     assert len(board._rates) <= 62
     assert board.overview().rate == pytest.approx(2.0, rel=0.05)
+
+
+def test_streams_are_counted_by_what_they_are(board):
+    """Silent ones, those that warm up, and those that are gone for good."""
+    see(board, ["a", "b"], [1, 1], 0)
+    rows = scored(["c"], times=T0, warm=False)
+    board.see(Outputs(sequence=2, scored=(rows,), online=[("b", False)]))
+    states = board.states()
+    assert (states["scored"], states["silent"], states["warming"]) == (1, 1, 1)
+    board.see(Outputs(sequence=3, gone=["b", "c"]))
+    assert sum(board.states().values()) == 1
+    assert board.stream("c") is None
+    see(board, ["b"], [2], 0)
+    assert board.states()["scored"] == 2
+
+
+def test_an_event_is_open_until_it_ends_and_counted_once(board, families):
+    """Repeats of a start are not counted again; one without words gets a sentence."""
+    start = notice("a", text="", model="9f2c41d07a3e")
+    board.see(Outputs(sequence=1, events=[start]))
+    board.see(Outputs(sequence=1, events=[start], repeat=True))
+    (found,) = board.overview().events
+    assert found.id == start.id
+    assert "flow" in found.text
+    assert families.events.of("9f2c41d07a3e", "anomaly").value == 1
+    see(board, ["a"], [1], 0)
+    board.see(Outputs(sequence=2, events=[notice("a", phase="end")]))
+    assert board.overview().events == []
+    assert [one.id for one in board.stream("a").ended] == [start.id]

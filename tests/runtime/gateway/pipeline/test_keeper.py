@@ -7,6 +7,7 @@ import pytest
 from runtime.gateway.engine.aside import Aside
 from runtime.gateway.journal.journal import Journal
 from runtime.gateway.journal.snapshots import Snapshots
+from runtime.gateway.pipeline import keeper as subject
 from runtime.gateway.pipeline.keeper import Keeper
 from toys.disks import FaultyDisk
 from toys.pipelines import Said, families
@@ -31,8 +32,11 @@ def rig(tmp_path):
 
 
 def keep(keeper, sequence, put_aside=()):
-    keeper.keep(sequence, [("engine", b"x")], dict(put_aside), {"version": "0"})
+    keeper.begin(sequence)
+    keeper.add([("engine", sequence, b"x")])
+    keeper.commit({"version": "0"}, dict(put_aside))
     keeper.finish(10)
+    assert not keeper.busy
 
 
 def test_the_journal_forgets_what_two_snapshots_have_seen(rig):
@@ -71,3 +75,32 @@ def test_a_disk_that_refuses_is_said_and_the_next_one_is_written(rig):
     assert keeper.trouble == ""
     assert keeper.written == 2
     assert said.kinds() == ["snapshot"]
+
+
+def test_one_that_is_given_up_is_nowhere(rig, tmp_path):
+    """The one before it stays, and another can begin."""
+    keeper, journal, _, _, said = rig
+    keep(keeper, 10)
+    keeper.begin(20)
+    keeper.add([("streams/0@20/m", 20, b"half")])
+    keeper.abandon()
+    keeper.finish(10)
+    assert not keeper.busy
+    assert keeper.written == 1
+    assert len(list((tmp_path / "snapshots").glob("*.snapshot*"))) == 1
+    assert journal.first == 1
+    keep(keeper, 30)
+    assert keeper.written == 2
+    assert said.lines == []
+
+
+def test_parts_that_the_disk_does_not_take_are_bounded(rig, monkeypatch):
+    """Who cuts them is told to wait, and goes on when they are written."""
+    keeper, *_ = rig
+    monkeypatch.setattr(subject, "_MOST_BYTES", 1000)
+    keeper.add([("a", 1, bytes(600))])
+    assert not keeper.is_full
+    keeper.add([("b", 1, bytes(600))])
+    assert keeper.is_full
+    keep(keeper, 10)
+    assert not keeper.is_full

@@ -40,6 +40,20 @@ def test_a_stream_goes_to_the_model_that_fits_it_now():
     assert some.take_new() == [new(2, "b/1", "n")]
 
 
+def test_streams_that_are_put_aside_do_not_count():
+    """After a restart too; those of other models are not known."""
+    some = roster(most=2, known=[new(0, "p0"), new(1, "p1")], put_aside=["p0", "other"])
+    assert some.channels_of("p2")
+    with pytest.raises(BadInputError):
+        some.channels_of("p0")
+    some.number("p2")
+    some.put_aside(["p1"])
+    assert some.channels_of("p0")
+    some.back(["p0"])
+    with pytest.raises(BadInputError):
+        some.channels_of("p1")
+
+
 def test_streams_beyond_the_cap_are_bad_input_also_within_a_tick():
     """Those that are known go on."""
     some = roster(most=3, known=[new(0, "p0")])

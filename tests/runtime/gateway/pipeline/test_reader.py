@@ -1,5 +1,8 @@
 """The reader and its intakes: messages of sources to one record a tick."""
 
+import time
+from dataclasses import replace
+
 import pytest
 
 from runtime.gateway.config.options import GatewayOptions
@@ -9,6 +12,7 @@ from runtime.gateway.pipeline.intake import Intake
 from runtime.gateway.pipeline.queues import Batches
 from runtime.gateway.pipeline.reader import Input, Reader
 from runtime.gateway.pipeline.silence import Speakers
+from runtime.gateway.records import Record
 from toys.pipelines import Said, ToySource, families, new, roster, worker
 
 NOW = 1_709_287_200
@@ -19,7 +23,7 @@ def sample(stream, second, **channels):
 
 
 class Rig:
-    def __init__(self, *sources, known=(), most=100, parts=(), **options):
+    def __init__(self, *sources, known=(), most=100, parts=(), may_repeat=False, **options):
         self.families, self.said, self.controls = families(), Said(), Controls()
         self.roster = roster(known=known, most=most)
         self.ticks = Batches(10**6)
@@ -44,6 +48,7 @@ class Rig:
             wall_ns=lambda: NOW * 10**9,
             clock_is_set=lambda: True,
             past_of=lambda _: None,
+            may_repeat=may_repeat,
             worker=worker(),
             families=self.families,
         )
@@ -124,6 +129,32 @@ def test_the_cap_holds_for_streams_that_wait_for_their_first_row():
     assert rig.families.bad_messages.of("stream_cap").value == 7
 
 
+def test_streams_that_are_put_aside_leave_their_places_to_others():
+    """And come back where there is room: beyond the cap they are turned away as any other."""
+    source = ToySource(ended=True)
+    rig = Rig(source, most=2)
+
+    def tick(*names):
+        source.put(*(sample(name, rig.reader._gathered.count, a=1, b=1) for name in names))
+        made = rig.tick()
+        return [] if made is None else [stream.name for stream in made.record.new]
+
+    refused = rig.families.bad_messages.of("stream_cap")
+    assert tick("p", "q", "r") == ["p", "q"]
+    rig.controls.evict(["p"])
+    assert tick("q", "r") == []
+    assert refused.value == 2
+    assert tick("r", "p") == ["r"]
+    assert refused.value == 3
+    rig.controls.evict(["q"])
+    tick("r")
+    rig.reader._heard = lambda streams, _: streams & {"p"}
+    assert tick("p") == []
+    assert refused.value == 3
+    assert tick("q") == []
+    assert refused.value == 4
+
+
 def test_a_stream_that_speaks_is_not_silent_in_the_same_record():
     """Nor put aside."""
     source = ToySource(ended=True)
@@ -133,6 +164,32 @@ def test_a_stream_that_speaks_is_not_silent_in_the_same_record():
     rig.controls.evict(["p", "x"])
     record = rig.tick().record
     assert (list(record.silent), list(record.evicted)) == (["x"], ["x"])
+
+
+def brought(source, *messages):
+    """Messages of a broker: a step, whether it brought it before, whether it had kept it."""
+    for step, again, retained in messages:
+        source.put(sample("p", step, a=1, b=1))
+        source.waiting[-1] = replace(source.waiting[-1], again=again, retained=retained)
+
+
+@pytest.mark.parametrize("may_repeat", [False, True])
+def test_what_a_broker_brings_again_at_first_may_have_gone_out(may_repeat):
+    """Where the life before did not end well: up to the first message that is new."""
+    source = ToySource()
+    rig = Rig(source, may_repeat=may_repeat)
+    found = []
+    for messages in (
+        [(0, False, True)], [(1, True, False)], [(2, True, False), (3, False, False)],
+        [(4, False, False)], [(5, True, False)],
+    ):  # fmt: skip
+        brought(source, *messages)
+        rig.reader._gather(time.monotonic() + 0.05)
+        rig.reader._hand_on()
+        found.append(rig.ticks.take(10**6, timeout_s=0)[-1].record.repeat)
+    assert found == [False, may_repeat, may_repeat, False, False]
+    record = Record.decode(Record(repeat=True).encode())
+    assert record.repeat
 
 
 @pytest.fixture

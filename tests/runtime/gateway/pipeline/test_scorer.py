@@ -73,6 +73,15 @@ def test_what_is_held_goes_out_at_the_end_also_where_all_was_acknowledged():
     assert isinstance(sink.written[0].scored[0], ScoredRows)
 
 
+def test_what_may_have_gone_out_in_an_earlier_life_is_marked():
+    """Record by record: the journal of that life did not have it."""
+    sink = ToySink()
+    rig = Rig(sink, repeat_to=1)
+    rig.scorer.take([(n, record(1, repeat=n in (3, 4))) for n in range(1, 7)])
+    assert rig.engine.calls == [[1], [2], [3, 4], [5, 6]]
+    assert [outputs.repeat for outputs in sink.written] == [True, False, True, False]
+
+
 @pytest.fixture
 def every_time(monkeypatch):
     monkeypatch.setattr(subject, "_ACKNOWLEDGED_S", 0.0)

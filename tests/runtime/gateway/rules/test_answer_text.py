@@ -31,8 +31,11 @@ DATED = {**MUTE, "until_ns": 1_772_359_200 * 10**9}
         ("limits", {"flow": {"low": 0.0, "high": None, "deadband": 0.0}},
          ["Limits of flow: low 0."]),
         ("running", "off", ["The machines count as standing still."]),
+        ("ack", ["a-17", "a-18"], ["Seen: a-17.", "Seen: a-18."]),
         ("swap", {"model": "pump", "file": "/m.onnx"},
-         ["/m.onnx is verified, and takes the place of the model pump."]),
+         ["/m.onnx is verified and warm, and has the place of the model pump."]),
+        ("swap", {"model": "pump", "file": "/m.onnx", "state": "accepted"},
+         ["/m.onnx is to take the place of the model pump: it is verified now."]),
         (
             "list",
             {"mutes": [], "streams": {"pump": ["a/p7"]}, "models": {"pump": "9f2c"},

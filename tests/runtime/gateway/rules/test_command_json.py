@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from runtime.errors import InputError
 from runtime.gateway.rules.command_json import answer_to, id_of, parse_command, refusal_of
 from runtime.gateway.rules.commands import (
+    AckCommand,
     ListCommand,
     MuteCommand,
     RunningCommand,
@@ -50,6 +51,8 @@ def parsed(clock_is_set=True, **raw):
         ({"command": "threshold", "streams": "*"}, ThresholdCommand(streams="*", **HEAD)),
         ({"command": "running", "streams": "a", "state": "off"},
          RunningCommand(streams="a", state="off", **HEAD)),
+        ({"command": "ack", "event": "a-17", "note": "x"},
+         AckCommand(event="a-17", note="x", **HEAD)),
         ({"command": "swap", "model": "pump", "file": "/m.onnx"},
          SwapCommand(model="pump", file="/m.onnx", **HEAD)),
         ({"command": "list"}, ListCommand(**HEAD)),
@@ -80,7 +83,7 @@ def test_without_a_clock_mutes_last_but_end_at_no_time():
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
-        ({}, "one of mute, unmute, threshold, limits, running, swap, list. Received: None"),
+        ({}, "one of mute, unmute, threshold, limits, running, ack, swap, list. Received: None"),
         ({"command": "shelve"}, "'shelve'"),
         ({"command": ["mute"]}, "one of"),
         ({"command": "mute"}, "must have streams"),
@@ -111,6 +114,9 @@ def test_without_a_clock_mutes_last_but_end_at_no_time():
         ({"command": "running", "streams": "p", "state": "up"}, "on, off, signal"),
         ({"command": "running", "streams": "p", "state": ["on"]}, "on, off, signal"),
         ({"command": "running", "streams": "p"}, "must have state"),
+        ({"command": "ack"}, "must have event"),
+        ({"command": "ack", "event": ""}, "`event`"),
+        ({"command": "ack", "event": "a", "note": 5}, "`note`"),
         ({"command": "swap", "model": "pump"}, "must have file"),
         ({"command": "swap", "model": "", "file": "x"}, "`model`"),
         ({"command": "swap", "model": "m", "file": "a\0"}, "a path"),

@@ -73,8 +73,9 @@ def test_other_entries_are_refused(word, change):
         "limits": {"limits": None},
         "running": {"state": "on"},
         "swap": {"model": "m", "file": "f"},
+        "ack": {"event": "a"},
     }
-    streams = {} if word in ("swap", "list") else {"streams": "p"}
+    streams = {} if word in ("swap", "list", "ack") else {"streams": "p"}
     raw = KINDS[word](**head, **streams, **own.get(word, {})).to_json()
     assert command_from_json(raw).to_json() == raw
     with pytest.raises(InputError, match="Received"):

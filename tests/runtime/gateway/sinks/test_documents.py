@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from runtime.gateway.outputs import Ack
 from runtime.gateway.samples import Quality
 from runtime.gateway.sinks.documents import (
     answer_document,
@@ -103,6 +104,14 @@ def test_an_event_byte_by_byte():
         b'"channels":[{"name":"flow","share":0.81,"value":3.1,"expected":12.4}],'
         b'"kind":"anomaly","repeat":false}'
     )
+
+
+def test_who_has_seen_an_event_is_in_it():
+    """And in no other."""
+    ack = Ack(by="eva", time_ns=T0, note="on my way")
+    document = event_document(notice(ack=ack))
+    assert document["ack"] == {"by": "eva", "t": T0 // 10**6, "note": "on my way"}
+    assert "ack" not in event_document(notice())
 
 
 def test_an_end_repeats_start_peak_and_duration():
