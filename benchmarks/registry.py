@@ -104,6 +104,10 @@ BENCHMARKS = {
         "benchmarks.cost.predictor",
         "The RNN predictor: seconds per epoch, µs per sample, beside the original's loops.",
     ),
+    "cells": Entry(
+        "benchmarks.cost.cells",
+        "The RNN predictor's cells beside the LSTM: seconds per epoch, µs per sample.",
+    ),
     "footprint": Entry(
         "benchmarks.cost.footprint",
         "Size, import time and memory of a gateway's installation.",

@@ -133,6 +133,36 @@ def training(vae_lstm: pd.DataFrame, predictor: pd.DataFrame) -> Iterable[str]:
     )
 
 
+@section("Cells of the RNN predictor", cells_training="python -m benchmarks cells",
+         cells_scoring="python -m benchmarks cells")  # fmt: skip
+def cells(training: pd.DataFrame, scoring: pd.DataFrame) -> Iterable[str]:
+    """Training and scoring of every cell beside the LSTM."""
+    names = list(training["cell"].unique())
+    rows = [
+        (f"epoch, {losses} losses: {backend}", *_by_cell(cases, "epoch_s", names))
+        for (losses, backend), cases in training.groupby(["losses", "backend"], sort=False)
+    ]
+    rows += [
+        (f"sample, {head}: ({streams}, {steps})", *_by_cell(cases, "us_per_sample", names))
+        for (head, streams, steps), cases in scoring.groupby(
+            ["head", "streams", "steps"], sort=False
+        )
+    ]
+    return (
+        (
+            "`python -m benchmarks cells`, one thread, CPU time: seconds per epoch on nyc_taxi, µs "
+            "a sample of the exported files by (streams, steps), single steps with a step file; in "
+            "brackets as a multiple of the LSTM's in the same rounds."
+        ),
+        table(("", *names), rows),
+    )
+
+
+def _by_cell(cases: pd.DataFrame, column: str, names: list[str]) -> list[str]:
+    by = cases.set_index("cell")
+    return [f"{by.loc[name, column]:.3g} ({by.loc[name, 'by_lstm']:.2f})" for name in names]
+
+
 @section("Many channels", memory_wide="python -m benchmarks memory")
 def channels(wide: pd.DataFrame) -> Iterable[str]:
     """Peak memory of every step, by detector and channels."""

@@ -40,6 +40,7 @@ def write() -> str:
         cost.samples(),
         cost.single_step(),
         cost.training(),
+        cost.cells(),
         cost.channels(),
         cost.rest(),
     )

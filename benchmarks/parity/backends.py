@@ -63,7 +63,8 @@ def detectors() -> dict[str, Callable[[], Any]]:
     for units, channels in ((512, 1), (128, 5)):
         name = f"vae-lstm, {units} units, {channels} channels"
         found[name] = partial(fitted, hidden_units=units, channels=channels)
-    cells = (("lstm", "tanh"), ("gru", "tanh"), ("simple_rnn", "tanh"), ("simple_rnn", "relu"))
+    cells = [(cell, "tanh") for cell in ("lstm", "gru", "simple_rnn", "sru")]
+    cells.append(("simple_rnn", "relu"))
     for (cell, activation), head in itertools.product(cells, ("recursive", "direct")):
         options = {"cell": cell, "activation": activation, "head": head}
         found[f"rnn, {cell} {activation}, {head}"] = partial(fitted_rnn, channels=2, **options)

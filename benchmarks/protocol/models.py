@@ -56,9 +56,9 @@ def noisy_sine(rows: int, names: list[str], *, period_s: float = 60.0) -> pd.Dat
     return pd.DataFrame(values, index=index, columns=names)
 
 
-def export_fitted(detector: "Detector", folder: Path) -> Path:
-    """Exports a detector and returns the file."""
+def export_fitted(detector: "Detector", folder: Path, *, step: bool = False) -> Path:
+    """Exports a detector, and its file of single steps if asked to, and returns the file."""
     from export import export
 
     detector.save(folder / "model.keras")
-    return export(folder / "model.keras", folder / "detector.onnx").path
+    return export(folder / "model.keras", folder / "detector.onnx", step=step).path

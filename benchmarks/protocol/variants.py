@@ -33,6 +33,8 @@ VARIANTS = {
     "rnn-original-score": Variant("rnn", {"detector": ORIGINAL_SCORE}),
     "rnn-uncompensated": Variant("rnn", {"detector": {"compensate": False}}),
     "rnn-direct": Variant("rnn", {"detector": {"head": "direct"}}),
+    "rnn-gru": Variant("rnn", {"detector": {"cell": "gru"}}),
+    "rnn-sru": Variant("rnn", {"detector": {"cell": "sru"}}),
     "rnn-joint": Variant("rnn", {"detector": {"gaussian": "joint"}}),
     "vae-lstm": Variant("vae-lstm"),
     "vae-lstm-paper": Variant("vae-lstm", preset="paper"),

@@ -14,15 +14,17 @@ from kad.detector import Detector, TrainingSeries
 from kad.detector.diagnostics import Diagnostic
 from kad.detector.footprint import chunk_steps
 from kad.graph.missing import trust
+from kad.graph.recurrence import LONGEST_CHUNK
 from kad.graph.rolling import extended, newest_sum
 from kad.graph.scoring import ErrorStream, Measured, Samples
 from kad.networks.rnn import pictures, training
+from kad.networks.rnn.cells import Cell
 from kad.networks.rnn.error_gaussian import ErrorGaussian, Gaussian
 from kad.networks.rnn.error_rows import FEWEST_ERRORS, error_rows
 from kad.networks.rnn.forecasts import predict
 from kad.networks.rnn.options import RNNTraining
 from kad.networks.rnn.predictor import Head, Predictor
-from kad.networks.rnn.recurrent import Activation, Cell
+from kad.networks.rnn.recurrent import Activation
 from kad.networks.rnn.states import state_parts
 from kad.networks.rnn.usual_distance import UsualDistance
 from kad.options import Count, FitOptions
@@ -31,8 +33,6 @@ from kad.training.session import TrainingSession
 from runtime.errors import ConfigError, InputError
 
 __all__ = ["RNNPredictor", "RNNTraining"]
-
-LONGEST_CHUNK = 256
 
 
 @keras.saving.register_keras_serializable("kad")
@@ -46,7 +46,7 @@ class RNNPredictor(Detector):
 
     Args:
         channels: Names of the columns it watches.
-        cell: `lstm`, `gru` or `simple_rnn`.
+        cell: `lstm`, `gru`, `simple_rnn` or `sru`.
         activation: `tanh` or `relu`.
         embedding: Size of the encoder's output.
         units: Size of each recurrent layer.

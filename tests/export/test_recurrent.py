@@ -62,6 +62,36 @@ def test_every_cell_and_head_is_free_of_loops(cell, head):
     assert verify(done.content).passed
 
 
+SRU = {"cell": "sru", "embedding": 6}
+"""As wide as its input in the second layer, projected in the first."""
+
+
+@pytest.mark.parametrize("head", ["recursive", "direct"])
+def test_an_sru_is_no_loop_and_no_recurrent_operator(head, tmp_path):
+    """A chunk of any length at once, and single steps in a step file: the numbers of Keras."""
+    toy_rnn(head=head, **SRU).save(tmp_path / "toy.keras")
+    done = export(tmp_path / "toy.keras", tmp_path / "toy.onnx", step=True)
+    for path in (done.path, done.step):
+        assert not {*CONTROL_FLOW, *OPERATORS.values()} & set(operators(path.read_bytes()))
+    assert set(done.gaps) == {"stream", "chunks", "whole", "step"}
+    assert max(gap for gaps in done.gaps.values() for gap in gaps.values()) <= 1e-5
+    assert verify(done.path).passed
+
+
+def test_an_sru_frozen_to_few_steps(tmp_path):
+    """Frozen to three steps, a chunk takes two rounds, and gives the numbers of the free file."""
+    toy_rnn(**SRU).save(tmp_path / "toy.keras")
+    free = export(tmp_path / "toy.keras", tmp_path / "toy.onnx")
+    fixed = export(tmp_path / "toy.keras", tmp_path / "fixed.onnx", streams=2, steps=3)
+    counts, fewer = (operators(one.path.read_bytes()) for one in (free, fixed))
+    assert fewer["Pad"] < counts["Pad"]
+    large, small = Detector(free.path), Detector(fixed.path)
+    x = replay_series(load(tmp_path / "toy.keras"), streams=2, steps=60)
+    want, got = (one.step(x, one.initial_state(2))._asdict() for one in (large, small))
+    for name in OUTPUTS:
+        assert relative_gap(got[name], want[name], output=name) < 1e-5, name
+
+
 def test_imputing_with_its_own_forecast_is_one_loop():
     """With static scores, the detector's own recurrence is the only Loop; the same numbers."""
     arguments = {"cell": "gru", "layers": 1, "horizon": 2, "context": CONTEXT_COLUMNS}
@@ -86,6 +116,7 @@ def test_imputing_with_its_own_forecast_is_one_loop():
         {"channels": 1, "layers": 1, "smooth": 3, "compensate": True},
         {"channels": 1, "layers": 1, "cell": "gru", "impute": "forecast", "gaussian": "joint"},
         {"layers": 1, "cell": "gru", "scoring": {}},
+        {"layers": 1, "cell": "sru", "impute": "forecast", "horizon": 2},
     ],
     ids=[
         "joint and smooth",
@@ -93,6 +124,7 @@ def test_imputing_with_its_own_forecast_is_one_loop():
         "one channel",
         "one channel, joint, forecast",
         "adaptive",
+        "sru, forecast",
     ],
 )
 def test_options_export(arguments):

@@ -35,6 +35,7 @@ VARIANTS = {
         "rnn",
         {**STATIC, "detector": {"cell": "gru", "head": "direct", "gaussian": "joint"}},
     ),
+    "rnn, sru": ("rnn", {**STATIC, "detector": {"cell": "sru", "embedding": 6, "layers": 2}}),
     "rnn, tied residual": (
         "rnn",
         {

@@ -119,12 +119,12 @@ def scan_numbers():
     return numbers
 
 
-def training_numbers():
+def training_numbers(**arguments):
     """Losses and weights after two epochs from the same weights, noise and masks."""
     from kad.detectors.rnn import RNNPredictor, RNNTraining
     from runtime.clock.context import CONTEXT_COLUMNS
 
-    size = {**SIZE, "cell": "gru", "layers": 1, "horizon": 2}
+    size = {**SIZE, "cell": "gru", "layers": 1, "horizon": 2, **arguments}
     detector = RNNPredictor(["a", "b"], period_s=60.0, context=CONTEXT_COLUMNS, **size)
     randomise(detector.predictor)
     options = RNNTraining(epochs=2, batch_size=4, chunk=5, examples_per_epoch=200, validation=0.25)
@@ -182,6 +182,7 @@ def backend_numbers(folder):
     return {
         "scan": scan_numbers(),
         "training": training_numbers(),
+        "sru": training_numbers(cell="sru", layers=2, embedding=6),
         "dropout": dropout_numbers(),
         "score": score_numbers(Path(folder)),
     }

@@ -1,6 +1,6 @@
 """The loss of the predictor over a chunk of rows, fed these or its own predictions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from keras import ops
@@ -19,7 +19,8 @@ KEEP = 256
 def chunk_loss(predictor: Predictor, options: RNNTraining) -> Loss:
     """Returns the loss of one chunk.
 
-    Both runs, fed the rows and fed its own predictions, go through the network as one batch.
+    Both runs, fed the rows and fed its own predictions, go through the network step by step as one
+    batch; where a network takes all steps at once, it does so with the rows.
 
     Args:
         predictor: The network.
@@ -36,10 +37,7 @@ def chunk_loss(predictor: Predictor, options: RNNTraining) -> Loss:
     def loss(data: Any, batch: Any, carry: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         rows = _rows_of(data, batch, chunk=chunk, ahead=predictor.ahead)
         keep = 1.0 - batch["fresh"][:, None]
-        states = [
-            [_doubled(part * keep, two=two) for part in layer]
-            for layer in states_of(carry, predictor)
-        ]
+        states = [[part * keep for part in layer] for layer in states_of(carry, predictor)]
         states, predicted, hidden = _run(predictor, rows, batch, states, options=options, two=two)
         streams = ops.shape(rows.z)[0]
         z, mask = steps_first(rows.z), steps_first(rows.mask)
@@ -119,28 +117,61 @@ def _run(
     batch.
     """
     kept = max(1, round((1 - options.dropout) * KEEP))
-    places = range(1 + len(predictor.recurrent))
-    fed = {"x": steps_first(rows.z[:, : options.chunk]), "context": steps_first(rows.context)}
-    for i in places:
-        if f"dropout{i}" in batch:
-            fed[f"dropout{i}"] = steps_first(batch[f"dropout{i}"])
+    if not predictor.is_parallel:
+        runs = ("forced", "free") if two else ("forced",)
+        return _step_by_step(predictor, rows, batch, states, options.chunk, kept=kept, runs=runs)
+    masks = [batch[name] for name in _dropouts(predictor, batch)]
+    dropout = [_factors(mask, kept) for mask in masks] or None
+    run = predictor.run(rows.z[:, : options.chunk], rows.context, states, dropout)
+    shape = (-1, options.chunk, predictor.ahead, predictor.channels)
+    predicted, hidden = steps_first(ops.reshape(run.predicted, shape)), steps_first(run.hidden)
+    if two:
+        _, *free = _step_by_step(
+            predictor, rows, batch, states, options.chunk, kept=kept, runs=("free",)
+        )
+        predicted, hidden = (
+            ops.concatenate(pair, axis=1) for pair in zip((predicted, hidden), free, strict=True)
+        )
+    return run.states, predicted, hidden
+
+
+def _step_by_step(
+    predictor: Predictor,
+    rows: _Rows,
+    batch: Mapping[str, Any],
+    states: States,
+    chunk: int,
+    *,
+    kept: int,
+    runs: Sequence[str],
+) -> tuple[States, Any, Any]:
+    """Runs as one batch, `forced` fed the rows and `free` its own predictions."""
+    names = _dropouts(predictor, batch)
+    fed = {"x": steps_first(rows.z[:, :chunk]), "context": steps_first(rows.context)}
+    fed |= {name: steps_first(batch[name]) for name in names}
+
+    def all_of(x: Any) -> Any:
+        return x if len(runs) == 1 else ops.concatenate([x] * len(runs), axis=0)
 
     def advance(past: Any, now: Any) -> tuple[Any, Any]:
         states, own = past
-        dropout = None
-        if "dropout0" in now:
-            masks = [ops.cast(now[f"dropout{i}"], "int32") < kept for i in places]
-            dropout = [
-                _doubled(ops.cast(mask, "float32"), two=two) * (KEEP / kept) for mask in masks
-            ]
-        x = ops.concatenate([now["x"], own], axis=0) if two else now["x"]
-        out = predictor.step(x, _doubled(now["context"], two=two), states, dropout)
+        dropout = [all_of(_factors(now[name], kept)) for name in names] or None
+        inputs = {"forced": now["x"], "free": own}
+        x = ops.concatenate([inputs[run] for run in runs], axis=0)
+        out = predictor.step(x, all_of(now["context"]), states, dropout)
         own = out.predicted[-ops.shape(own)[0] :, 0]
         return (out.states, own), (out.predicted, out.hidden)
 
-    (states, _), (predicted, hidden) = scan(advance, (states, rows.z[:, 0]), fed)
+    first = [[all_of(part) for part in layer] for layer in states]
+    (states, _), (predicted, hidden) = scan(advance, (first, rows.z[:, 0]), fed)
     return states, predicted, hidden
 
 
-def _doubled(x: Any, *, two: bool) -> Any:
-    return ops.concatenate([x, x], axis=0) if two else x
+def _dropouts(predictor: Predictor, batch: Mapping[str, Any]) -> list[str]:
+    """Returns the names of the masks that a batch has, by place of the network."""
+    names = [f"dropout{i}" for i in range(1 + len(predictor.recurrent))]
+    return [name for name in names if name in batch]
+
+
+def _factors(mask: Any, kept: int) -> Any:
+    return ops.cast(ops.cast(mask, "int32") < kept, "float32") * (KEEP / kept)

@@ -8,7 +8,8 @@ import numpy as np
 from keras import layers, ops
 
 from kad.graph.rolling import is_one_step
-from kad.networks.rnn.recurrent import Activation, Cell, Recurrent, kernel_initializers
+from kad.networks.rnn.cells import Cell, recurrent_layer
+from kad.networks.rnn.recurrent import Activation, kernel_initializers
 
 Head = Literal["recursive", "direct"]
 _DAY_S, _WEEK_S = 86_400.0, 604_800.0
@@ -26,6 +27,19 @@ class Step(NamedTuple):
     """`(batch, units)`: the last recurrent layer's output."""
     states: States
     """The next states."""
+
+
+class Run(NamedTuple):
+    """What the network makes of a sequence that it is fed."""
+
+    predicted: Any
+    """`(batch · steps, ahead, channels)`, see `Step`."""
+    hidden: Any
+    """`(batch, steps, units)`: the last recurrent layer's output."""
+    states: States
+    """The states after the last step."""
+    every: States
+    """Those after every step, each `(batch · steps, units)`, where asked for."""
 
 
 class Reading(NamedTuple):
@@ -50,7 +64,7 @@ class Predictor(layers.Layer):
         embedding: Size of the encoder's output.
         units: Size of each recurrent layer.
         depth: Recurrent layers.
-        cell: `lstm`, `gru` or `simple_rnn`.
+        cell: `lstm`, `gru`, `simple_rnn` or `sru`.
         activation: `tanh` or `relu`.
         horizon: Steps predicted.
         head: `recursive`: one step, fed back; `direct`: the decoder gives all of them.
@@ -58,7 +72,7 @@ class Predictor(layers.Layer):
         tied: The decoder uses the encoder's weights; needs `embedding == units` and the
             recursive head.
         clip: Inputs are limited to ± this; 0 for no limit.
-        uniform: See `Recurrent`.
+        uniform: See `Recurrent` and `SRU`.
     """
 
     def __init__(
@@ -96,10 +110,10 @@ class Predictor(layers.Layer):
             name="encoder_bias", shape=(embedding,), initializer="zeros"
         )
         self.recurrent = [
-            Recurrent(
+            recurrent_layer(
+                cell,
                 units,
                 inputs=units if i else embedding,
-                cell=cell,
                 activation=activation,
                 uniform=uniform,
                 name=f"recurrent_{i + 1}",
@@ -119,6 +133,11 @@ class Predictor(layers.Layer):
     def dropout_widths(self) -> list[int]:
         """Widths of the places where dropout acts: encoder and every recurrent layer."""
         return [int(self.encoder_bias.shape[0]), *(self.units for _ in self.recurrent)]
+
+    @property
+    def is_parallel(self) -> bool:
+        """Whether all steps of a sequence are computed at once: recurrences are linear."""
+        return self.cell == "sru"
 
     def leave_out(self, channels: np.ndarray) -> None:
         """Makes the network blind to channels, which it has never seen change.
@@ -166,6 +185,37 @@ class Predictor(layers.Layer):
             y = now[0] * factor if dropout else now[0]
         return Step(self._decode(y, seen), following[-1][0], following)
 
+    def run(
+        self,
+        x: Any,
+        context: Any,
+        states: States,
+        dropout: Sequence[Any] | None = None,
+        *,
+        every: bool = False,
+    ) -> Run:
+        """Runs over a sequence, layer by layer.
+
+        Args:
+            x: `(batch, steps, channels)`, standardised.
+            context: `(batch, steps, context)`.
+            states: Before the first step.
+            dropout: Factors per place of `dropout_widths`, each `(batch, steps, width)`.
+            every: Whether the states after every step are needed.
+        """
+        seen, last, passed = self._limited(x), [], []
+        hidden = self._encode(seen, context)
+        y = hidden * dropout[0] if dropout else hidden
+        for i, (layer, past) in enumerate(zip(self.recurrent, states, strict=True)):
+            run = layer(y, past, every=every)
+            hidden = run.output
+            y = hidden * dropout[i + 1] if dropout else hidden
+            last.append(list(run.last))
+            if run.every is not None:
+                passed.append([self._flat(part, self.units) for part in run.every])
+        predicted = self._decode(self._flat(y, self.units), self._flat(seen, self.channels))
+        return Run(predicted, hidden, last, passed)
+
     def read(self, x: Any, context: Any, states: States) -> Reading:
         """Runs over a sequence and predicts `horizon` steps from each of its steps.
 
@@ -175,27 +225,16 @@ class Predictor(layers.Layer):
             states: Before the first step.
         """
         recursive = self.head == "recursive" and self.horizon > 1
-        seen, steps = self._limited(x), ops.shape(x)[1]
         if is_one_step(x):
-            flat = self._flat(seen, self.channels)
-            first = self._advance(flat, self._encode(flat, context[:, 0]), states)
-            hidden, last, every = first.hidden[:, None], first.states, first.states
-            predicted = first.predicted
+            first = self.step(self._flat(x, self.channels), context[:, 0], states)
+            run = Run(first.predicted, first.hidden[:, None], first.states, first.states)
         else:
-            y, last, every = self._encode(seen, context), [], []
-            for layer, past in zip(self.recurrent, states, strict=True):
-                run = layer(y, past, every=recursive)
-                y = run.output
-                last.append(list(run.last))
-                if run.every is not None:
-                    every.append([self._flat(part, self.units) for part in run.every])
-            hidden = y
-            flat = self._flat(seen, self.channels)
-            predicted = self._decode(self._flat(y, self.units), flat)
+            run = self.run(x, context, states, every=recursive)
+        predicted = run.predicted
         if recursive:
-            predicted = self._roll_out(predicted, context, every)
-        shape = (-1, steps, self.horizon, self.channels)
-        return Reading(ops.reshape(predicted, shape), hidden, last)
+            predicted = self._roll_out(predicted, context, run.every)
+        shape = (-1, ops.shape(x)[1], self.horizon, self.channels)
+        return Reading(ops.reshape(predicted, shape), run.hidden, run.states)
 
     def _roll_out(self, predicted: Any, context: Any, states: States) -> Any:
         """Feeds predictions back: `(batch · steps, horizon · channels)`.

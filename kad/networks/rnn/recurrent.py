@@ -9,10 +9,10 @@ from keras import layers, ops
 from kad.backend.scan import scan
 from kad.graph.lowering import RecurrentWeights, Unrolled, lowering
 
-Cell = Literal["lstm", "gru", "simple_rnn"]
+Gated = Literal["lstm", "gru", "simple_rnn"]
 Activation = Literal["tanh", "relu"]
 
-GATES: dict[Cell, int] = {"lstm": 4, "gru": 3, "simple_rnn": 1}
+GATES: dict[Gated, int] = {"lstm": 4, "gru": 3, "simple_rnn": 1}
 
 
 @keras.saving.register_keras_serializable("kad")
@@ -36,7 +36,7 @@ class Recurrent(layers.Layer):
         units: int,
         *,
         inputs: int,
-        cell: Cell = "lstm",
+        cell: Gated = "lstm",
         activation: Activation = "tanh",
         uniform: float = 0.0,
         **kwargs: Any,
@@ -67,10 +67,6 @@ class Recurrent(layers.Layer):
         """What an exporter needs to know."""
         return RecurrentWeights(self.cell, self.activation, self.kernel, self.recurrent, self.bias)
 
-    def activate(self, x: Any) -> Any:
-        """Applies the candidate's activation."""
-        return ops.tanh(x) if self.activation == "tanh" else ops.relu(x)
-
     def advance(self, x: Any, states: Sequence[Any]) -> list[Any]:
         """Takes one step.
 
@@ -87,16 +83,18 @@ class Recurrent(layers.Layer):
         past = states[0]
         if self.cell == "simple_rnn":
             mixed = ops.matmul(x, self.kernel) + ops.matmul(past, self.recurrent) + self.bias
-            return [self.activate(mixed)]
+            return [activated(mixed, self.activation)]
         if self.cell == "gru":
             new = ops.split(ops.matmul(x, self.kernel) + self.bias[0], 3, axis=-1)
             old = ops.split(ops.matmul(past, self.recurrent) + self.bias[1], 3, axis=-1)
             update, reset = ops.sigmoid(new[0] + old[0]), ops.sigmoid(new[1] + old[1])
-            return [update * past + (1.0 - update) * self.activate(new[2] + reset * old[2])]
+            candidate = activated(new[2] + reset * old[2], self.activation)
+            return [update * past + (1.0 - update) * candidate]
         mixed = ops.matmul(x, self.kernel) + ops.matmul(past, self.recurrent) + self.bias
         enter, forget, candidate, leave = ops.split(mixed, 4, axis=-1)
-        cell = ops.sigmoid(forget) * states[1] + ops.sigmoid(enter) * self.activate(candidate)
-        return [ops.sigmoid(leave) * self.activate(cell), cell]
+        candidate = activated(candidate, self.activation)
+        cell = ops.sigmoid(forget) * states[1] + ops.sigmoid(enter) * candidate
+        return [ops.sigmoid(leave) * activated(cell, self.activation), cell]
 
     def call(self, x: Any, states: Sequence[Any], *, every: bool = False) -> Unrolled:
         """Runs over a sequence.
@@ -128,6 +126,11 @@ class Recurrent(layers.Layer):
             "activation": self.activation,
             "uniform": self.uniform,
         }
+
+
+def activated(x: Any, activation: Activation) -> Any:
+    """Applies a layer's activation."""
+    return ops.tanh(x) if activation == "tanh" else ops.relu(x)
 
 
 def kernel_initializers(uniform: float) -> tuple[Any, Any]:

@@ -27,6 +27,7 @@ TOYS = {
     "recursive": {"context": CONTEXT_COLUMNS, "residual": True},
     "adaptive": {"layers": 1, "scoring": {"settle": 10, "short": 3}},
     "joint": {"cell": "gru", "head": "direct", "gaussian": "joint", "smooth": 5},
+    "sru": {"cell": "sru", "embedding": 6},
     "imputing": {"cell": "simple_rnn", "impute": "forecast", "compensate": True, "layers": 1},
 }
 """RNN predictors that every backend scores."""
@@ -116,10 +117,11 @@ def test_extreme_dropout_keeps_its_meaning(on_backend, backend):
     assert np.isfinite(reference["much"]).all()
 
 
+@pytest.mark.parametrize("kind", ["training", "sru"])
 @pytest.mark.parametrize("backend", BACKENDS[1:])
-def test_backends_train_alike(on_backend, backend):
+def test_backends_train_alike(on_backend, backend, kind):
     """From the same weights, with the same noise and masks, the same losses and weights."""
-    reference, numbers = on_backend("tensorflow")["training"], on_backend(backend)["training"]
+    reference, numbers = on_backend("tensorflow")[kind], on_backend(backend)[kind]
     assert set(numbers) == set(reference)
     for name, array in numbers.items():
         assert relative_gap(array, reference[name]) < 1e-3, name

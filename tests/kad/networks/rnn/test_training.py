@@ -49,15 +49,16 @@ def loss_of(detector, data, batch, carry=None, **options):
     return tuple({k: ops.convert_to_numpy(v) for k, v in d.items()} for d in (parts, carry))
 
 
+@pytest.mark.parametrize("cell", ["lstm", "sru"])
 @pytest.mark.parametrize("head", ["recursive", "direct"])
-def test_losses_are_those_of_two_runs(head):
+def test_losses_are_those_of_two_runs(head, cell):
     """Teacher-forced, free-running and professor-forced, recomputed step by step.
 
     The first run is fed the rows, the second one its own predictions from the first row on; both
     errors are means over observed targets inside the segment, the third is the mean squared
     distance of the hidden states.
     """
-    detector = untrained(head=head)
+    detector = untrained(head=head, cell=cell)
     data, batch = chunk_of(ends=(20, 25))
     weights = {"teacher_forced": 0.5, "free_running": 2.0, "professor_forced": 3.0}
     parts, _ = loss_of(detector, data, batch, **weights)
@@ -113,14 +114,47 @@ def test_without_its_own_predictions_there_is_one_run():
     assert relative_gap(free["loss"], both["teacher_forced"] + both["free_running"]) < 1e-6
 
 
-def test_only_the_free_run_is_pulled():
+def test_an_sru_reads_the_rows_at_once():
+    """Without its own predictions there is no step; with them, they alone are step by step.
+
+    The same masks drop the same units of both runs.
+    """
+    detector = untrained(cell="sru")
+    data, batch = chunk_of()
+    widths, rng = enumerate(detector.predictor.dropout_widths), np.random.default_rng(2)
+    masks = {f"dropout{i}": rng.integers(0, 256, (2, 6, n), dtype="uint8") for i, n in widths}
+    batch, step, seen = {**batch, **masks}, detector.predictor.step, []
+
+    def counted(x, *arguments):
+        seen.append(x.shape[0])
+        return step(x, *arguments)
+
+    detector.predictor.step = counted
+    alone, carried = loss_of(detector, data, batch, free_running=0, professor_forced=0)
+    assert not seen
+    both, also = loss_of(detector, data, batch)
+    assert set(seen) == {2}
+    assert relative_gap(alone["loss"], both["teacher_forced"]) < 1e-6
+    for name, state in carried.items():
+        assert relative_gap(state, also[name]) < 1e-6
+    detector.predictor.cell = "lstm"  # Step by step, as the other cells.
+    slowly, last = loss_of(detector, data, batch)
+    assert set(seen) == {2, 4}
+    for name, value in slowly.items():
+        assert relative_gap(both[name], value) < 1e-5, name
+    for name, state in last.items():
+        assert relative_gap(also[name], state) < 1e-5, name
+
+
+@pytest.mark.parametrize("cell", ["lstm", "sru"])
+def test_only_the_free_run_is_pulled(cell):
     """Professor-forcing has no gradient through the run that is fed the rows.
 
     Rows after the first one are fed to that run alone; the first one starts the other run.
     """
     import tensorflow as tf
 
-    detector = untrained()
+    detector = untrained(cell=cell)
     data, batch = chunk_of()
     loss, z = chunk_loss(detector.predictor, RNNTraining(chunk=6)), tf.constant(data["z"])
     with tf.GradientTape(persistent=True) as tape:
@@ -136,9 +170,10 @@ def test_only_the_free_run_is_pulled():
     assert (np.abs(fed[first + 3]).max(axis=1) > 0).all()
 
 
-def test_state_goes_from_chunk_to_chunk_unless_fresh():
+@pytest.mark.parametrize("cell", ["lstm", "sru"])
+def test_state_goes_from_chunk_to_chunk_unless_fresh(cell):
     """Two chunks in a row are one run of twice the length; a fresh stream starts from nothing."""
-    detector = untrained()
+    detector = untrained(cell=cell)
     data, batch = chunk_of()
     _, first = loss_of(detector, data, batch)
     later = {**batch, "start": batch["start"] + 6, "fresh": np.array([0, 1], "float32")}
@@ -157,9 +192,10 @@ def test_state_goes_from_chunk_to_chunk_unless_fresh():
             assert relative_gap(fresh[f"layer{i}_{j}"][1], second[f"layer{i}_{j}"][1]) < 1e-6
 
 
-def test_dropped_units_do_not_matter_and_others_count_more():
+@pytest.mark.parametrize("cell", ["lstm", "sru"])
+def test_dropped_units_do_not_matter_and_others_count_more(cell):
     """A mask's share of bytes drops out; what is kept is scaled up; the rest sees no difference."""
-    detector = untrained()
+    detector = untrained(cell=cell)
     data, batch = chunk_of()
     plain, _ = loss_of(detector, data, batch, dropout=0.5)
     widths = enumerate(detector.predictor.dropout_widths)
