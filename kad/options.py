@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, field_validator
 
-from runtime.alarms.budget import parse_false_alarms
+from runtime.alarms.budget_text import parse_false_alarms
 from runtime.clock.durations import parse_duration
 from runtime.clock.grid import FILE_REORDER, GridKind
 from runtime.model.limits import PERIOD_S, STEPS

@@ -10,9 +10,9 @@ for time, values in sensor:
 from runtime.alarms.budget import (
     BudgetThreshold,
     event_threshold,
-    parse_false_alarms,
     severity_threshold,
 )
+from runtime.alarms.budget_text import parse_false_alarms
 from runtime.alarms.events import Event, EventDetector
 from runtime.alarms.monitor import Monitor, Observed
 from runtime.clock.grid import GridCounts, Placed, RowGrid, TimeGrid

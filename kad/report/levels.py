@@ -6,7 +6,8 @@ import numpy as np
 
 from kad.detector import Detector
 from kad.report.findings import Findings
-from runtime.alarms.budget import event_threshold, parse_false_alarms
+from runtime.alarms.budget import event_threshold
+from runtime.alarms.budget_text import parse_false_alarms
 from runtime.errors import InputError
 
 _MOST_STEPS = 100_000

@@ -1,19 +1,18 @@
 """False-alarm budgets: `1/week` as a rate, and as a threshold on severity."""
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from runtime.alarms.budget_text import parse_false_alarms
 from runtime.alarms.calibration_rows import CalibrationRows
-from runtime.clock.durations import UNITS_S
 from runtime.errors import InputError
 from runtime.model.policy import AlarmPolicy
 
-__all__ = ["BudgetThreshold", "event_threshold", "parse_false_alarms", "severity_threshold"]
+__all__ = ["BudgetThreshold", "event_threshold", "severity_threshold"]
 
 ENOUGH = 5
 """Events from which a count is taken as it is, with its error of 45 % or less; below, the tail
@@ -26,31 +25,6 @@ extrapolation, the more it comes to counting samples."""
 DEAFEST = 0.5
 """Most severity that caution adds to the threshold of counting samples: three times rarer."""
 _GRID = 64
-
-_FORM = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*/\s*([a-zA-Z]+)\s*")
-
-
-def parse_false_alarms(budget: str) -> float:
-    """Reads a false-alarm budget.
-
-    Args:
-        budget: `COUNT/UNIT`, such as `1/week` or `0.5/day`. Units: s or second, min or minute, h
-            or hour, d or day, week, month (30 days), year (365 days).
-
-    Returns:
-        Allowed false alarms per second.
-
-    Raises:
-        InputError: Another form, or a count of 0.
-    """
-    match = _FORM.fullmatch(budget)
-    seconds = UNITS_S.get(match[2].lower()) if match else None
-    if match is None or seconds is None or not float(match[1]) > 0:
-        raise InputError(
-            "A false-alarm budget must be COUNT/UNIT with a count above 0 and a unit among "
-            f"{', '.join(UNITS_S)}. Received: {budget!r}. Write for example 1/week or 0.5/day."
-        )
-    return float(match[1]) / seconds
 
 
 def severity_threshold(budget: str, period_s: float) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Literal
 
-from runtime.alarms.budget import parse_false_alarms
+from runtime.alarms.budget_text import parse_false_alarms
 from runtime.clock.rows import TIME_LIMIT
 from runtime.errors import ConfigError, shown
 from runtime.gateway.rules.limit_tables import ChannelLimits
