@@ -155,6 +155,8 @@ class Calibrating(Running):
             calibration=calibration,
             policy=prepared.policy,
         )
+        if expected := budget.to_dict():
+            calibration["expected"] = expected
         self._card = json.dumps(
             {
                 "training": dict(training),
