@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from runtime.alarms.budget_text import parse_false_alarms
 from runtime.gateway.config.options import GatewayOptions, JournalOptions
 from runtime.gateway.engine.engine import Engine
 from runtime.gateway.engine.settings import EngineSettings
 from runtime.gateway.operate.clocks import Clocks
 from runtime.gateway.operate.families import Families
 from runtime.gateway.operate.logs import Log
+from runtime.gateway.operate.promises import Promises
 from runtime.gateway.operate.status import Overview, StreamHistory
 from runtime.gateway.operate.systemd import Notifier
 from runtime.gateway.operate.watchdog import Watchdog
@@ -38,6 +38,7 @@ from runtime.gateway.protocols import Resuming, Sink, Source
 from runtime.gateway.records import Record
 from runtime.gateway.sources.replay import ReplaySource
 from runtime.model.detector import Detector
+from runtime.model.policy import AlarmPolicy
 from runtime.version import __version__
 
 __all__ = ["Gateway", "Setup"]
@@ -49,7 +50,6 @@ _DRAIN_S, _SNAPSHOT_S = 1.0, 1.0
 _EXTEND_S = 60.0
 _AGAIN_S = 15.0
 """Behind a snapshot that failed, the next."""
-_WEEK_S = 604_800.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +103,7 @@ class Gateway:
         self._failures: list[tuple[str, BaseException]] = []
         self.watchdog = Watchdog()
         self.controls = Controls()
+        self._promises = Promises(setup.budgets)
         self.board = Board(
             setup.options.name,
             __version__,
@@ -377,10 +378,11 @@ class Gateway:
         families.mutes.set(self.board.mutes)
         families.clock_set.set(not self._clocks.trouble)
         for key, streams in self.board.streams_of.items():
-            detector = self._setup.detectors.get(key)
-            budget = self._setup.budgets.get(key) or (detector and detector.metadata.false_alarms)
-            promised = streams * parse_false_alarms(budget) * _WEEK_S if budget else 0.0
-            families.events_budget.of(key).set(promised)
+            if (detector := self._setup.detectors.get(key)) is not None:
+                policy = AlarmPolicy.from_dict(self._setup.settings.models[key].policy)
+                promise = self._promises.of(key, detector.metadata, policy)
+                families.events_budget.of(key).set(streams * promise.events)
+                families.events_time_budget.of(key).set(promise.time)
 
     def _snapshot_if_due(self, engine: Engine) -> None:
         now, every_s = time.monotonic(), self._setup.journal.snapshot_s
