@@ -95,8 +95,8 @@ def _alarm(args: argparse.Namespace, meta: Metadata) -> tuple[AlarmPolicy, float
         calibration=meta.calibration,
         policy=policy,
     )
-    for line in filter(None, (budget.promise, budget.note)):
-        say(f"note: {line}")
+    if budget.note:
+        say(f"note: {budget.note}")
     return policy, budget.threshold
 
 
