@@ -52,7 +52,7 @@ _AT_A_THRESHOLD = {
     "event_recall": "event recall",
     "delay_s": "mean detection delay, s",
     "false_alarms_per_day": "false alarms per day",
-    "normal_in_events": "share of normal time in events",
+    "normal_in_events": "normal time in events",
     **{f"nab_{name}": f"NAB {name.replace('_', ' ')}" for name in NAB_PROFILES},
 }
 METRICS = {

@@ -344,6 +344,6 @@ def test_figures_that_nothing_defines_are_not_printed(tmp_path):
     console.print(as_text(got))
     text = console.file.getvalue()
     assert "false alarms per day" in text
-    assert "share of normal time in events" in text
+    assert "normal time in events" in text
     assert "recall" not in text
     assert "–" not in text
