@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, field_validator
 
-from runtime.alarms.budget import parse_false_alarms
+from runtime.alarms.budget_text import parse_budget
 from runtime.clock.durations import parse_duration
 from runtime.clock.grid import FILE_REORDER, GridKind
 from runtime.model.limits import PERIOD_S, STEPS
@@ -157,7 +157,8 @@ class AlarmOptions(Options):
     """`[alarm]`: how many false alarms are acceptable, and what makes an event."""
 
     false_alarms: str = "1/week"
-    """Budget of events, such as `1/week` or `2/day`; it becomes the threshold on severity."""
+    """Budget of events, such as `1/week` or `2/day`, or of the time in them, such as
+    `1 % of time`; it becomes the threshold on severity."""
     release: Annotated[float, Field(gt=0, le=1, description=OPTIONS["release"])] = 0.7
     merge_gap: Duration = Field(0.0, description=OPTIONS["merge_gap"])
     min_duration: Duration = Field(0.0, description=OPTIONS["min_duration"])
@@ -172,7 +173,7 @@ class AlarmOptions(Options):
     @field_validator("false_alarms")
     @classmethod
     def _is_budget(cls, value: str) -> str:
-        parse_false_alarms(value)
+        parse_budget(value)
         return value
 
     def policy(self, period_s: float) -> AlarmPolicy:

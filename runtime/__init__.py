@@ -10,9 +10,9 @@ for time, values in sensor:
 from runtime.alarms.budget import (
     BudgetThreshold,
     event_threshold,
-    parse_false_alarms,
     severity_threshold,
 )
+from runtime.alarms.budget_text import Budget, parse_budget, parse_false_alarms
 from runtime.alarms.events import Event, EventDetector
 from runtime.alarms.monitor import Monitor, Observed
 from runtime.clock.grid import GridCounts, Placed, RowGrid, TimeGrid
@@ -42,6 +42,7 @@ __all__ = [
     "AlarmPolicy",
     "AmbiguousTimeError",
     "BatchScores",
+    "Budget",
     "BudgetThreshold",
     "ConfigError",
     "Detector",
@@ -70,6 +71,7 @@ __all__ = [
     "VerificationError",
     "VerifyReport",
     "event_threshold",
+    "parse_budget",
     "parse_false_alarms",
     "relative_gap",
     "severity_threshold",

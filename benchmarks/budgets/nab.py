@@ -8,11 +8,10 @@ matter.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from benchmarks.budgets.pump import verdicts
+from benchmarks.budgets.pump import Found, verdicts
 from benchmarks.detection import nab
 from benchmarks.detection.alerts import event_ranges
 from benchmarks.detection.nab_corpus import File, files
@@ -80,8 +79,10 @@ def totals(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         return []
     table = pd.DataFrame(rows)
     table["by_sample"] = table["times_allowed_by_sample"] * table["allowed"]
+    table["came"] = table["times_allowed"] * table["allowed"]
+    table["days_in_events"] = table["time_in_events"] * table["days"]
     groups = table.groupby(["policy", "budget", "extrapolated"])
-    sums = groups[["days", "allowed", "events", "by_sample"]].sum()
+    sums = groups[["days", "allowed", "came", "events", "days_in_events", "by_sample"]].sum()
     sums["stretches"], sums["held"] = groups.size(), groups["holds"].sum()
     return [{str(k): v for k, v in row.items()} for row in sums.reset_index().to_dict("records")]
 
@@ -93,9 +94,10 @@ def counted(case: Case, scored: Scored) -> list[dict[str, object]]:
     severity = scored.parts[0]["severity"]
     days = (end - case.train[1]) * scored.metadata.period_s / 86_400
 
-    def count(threshold: float, policy: AlarmPolicy) -> int:
-        opened = np.array([first for first, _ in event_ranges(severity, threshold, policy)])
-        return int((opened >= unseen).sum())
+    def count(threshold: float, policy: AlarmPolicy) -> Found:
+        events = [one for one in event_ranges(severity, threshold, policy) if one[0] >= unseen]
+        steps = sum(last - first for first, last in events)
+        return Found(len(events), steps / (end - case.train[1]))
 
     keys = {"detector": case.variant, "series": case.series, "seed": case.seed}
     common = {**keys, "training": TRAINING, "variant": case.variant, "days": days}
@@ -103,10 +105,11 @@ def counted(case: Case, scored: Scored) -> list[dict[str, object]]:
 
 
 def show(tables: Tables, console: Console) -> None:
-    """Prints events and what was allowed, all stretches together."""
+    """Prints what came and what was allowed, all stretches together."""
     groups = tables["budget_nab"].groupby(["detector", "policy", "budget"], sort=False)
-    summary = groups[["days", "allowed", "events"]].sum()
-    summary["events / allowed"] = summary["events"] / summary["allowed"]
+    summary = groups[["days", "allowed", "came", "events", "days_in_events"]].sum()
+    summary["came / allowed"] = summary["came"] / summary["allowed"]
+    summary["time in events"] = summary.pop("days_in_events") / summary["days"]
     sums = groups[["held", "stretches", "by_sample"]].sum()
     summary["held"] = sums["held"] / sums["stretches"]
     summary["by sample"] = sums["by_sample"] / summary["allowed"]

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -20,6 +20,10 @@ from benchmarks.protocol.benchmark import Benchmark, Planned, Rows, Session
 from benchmarks.protocol.models import export_fitted, fitted_rnn
 from benchmarks.protocol.processes import ONE_THREAD, installed, measured_apart
 from benchmarks.protocol.run import show_whole
+
+if TYPE_CHECKING:
+    from kad.networks.rnn.options import RNNTraining
+    from kad.training.session import TrainingSession
 
 CELLS = ("lstm", "gru", "sru")
 HEADS = ("recursive", "direct")
@@ -91,7 +95,8 @@ def _epoch(cell: str, losses: Mapping[str, float]) -> Call:
     keras.utils.set_random_seed(0)
     detector = config.detector(series.channels, period_s=series.period_s or 1.0, **config.arguments)
     prepared = detector.prepare(series.train_frame(), training=config.training)
-    fit_predictor(detector.predictor, prepared.series, asked, config.training)
+    stand_in, options = cast("TrainingSession", asked), cast("RNNTraining", config.training)
+    fit_predictor(detector.predictor, prepared.series, stand_in, options)
     phase = asked.phase
     loop = TrainingLoop(
         phase["loss"],

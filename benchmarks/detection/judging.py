@@ -20,6 +20,7 @@ COMPARED = (
     "event_recall",
     "delay_s",
     "false_alarms_per_day",
+    "normal_in_events",
     "affiliation_f1",
     "best_f1",
 )

@@ -295,6 +295,7 @@ def figures(
     at_threshold = event_figures(list(events), labels, rows=len(mask), period_s=period_s)
     found["event_recall"] = at_threshold.recall
     found["false_alarms_per_day"] = at_threshold.false_alarms_per_day
+    found["normal_in_events"] = at_threshold.normal_in_events
     normal = ~mask
     for rows in SOON:
         span = slice(warmup, warmup + rows)

@@ -34,6 +34,7 @@ METRICS_SHOWN = (
     "event_recall",
     "delay_s",
     "false_alarms_per_day",
+    "normal_in_events",
     "f1",
     "affiliation_f1",
     "average_precision",
@@ -227,15 +228,17 @@ def _each(by_start: pd.DataFrame, starts: Iterable[str], column: str) -> str:
 def metrics(nab_means: pd.DataFrame, skab_means: pd.DataFrame) -> Iterable[str]:
     """What an operator sees at the default threshold."""
     rows = []
+    # Tables from before a metric do not have it.
+    named = [name for name in METRICS_SHOWN if name in nab_means or name in skab_means]
     for corpus, means in (("NAB", nab_means), ("SKAB", skab_means)):
         shown = means[~means["variant"].str.endswith("-static")]
         shown = shown[shown["column"] == "score"] if "column" in shown else shown
         for variant, cases in _in_order(shown, "variant"):
             if len(set(cases["series"])) > 1:  # means over other series compare with nothing
                 continue
-            cells = (with_std(cases[metric]) for metric in METRICS_SHOWN)
+            cells = (with_std(cases[name]) if name in cases else "" for name in named)
             rows.append((corpus, _name(variant), *cells, len(cases)))
-    titles = (METRICS[metric].title for metric in METRICS_SHOWN)
+    titles = (METRICS[name].title for name in named)
     return (
         (
             "By `nab` and `skab`, too: means over series at the file's own threshold, 1/week, and "

@@ -67,7 +67,8 @@ def train(
         ),
     ] = None,
     false_alarms: Annotated[
-        str | None, typer.Option(help="Budget, such as 2/day.", show_default="1/week")
+        str | None,
+        typer.Option(help="Budget: 2/day, or '1 % of time'.", show_default="1/week"),
     ] = None,
     backend: BackendOption = None,
     seed: Annotated[int | None, typer.Option(help="Seed.", show_default="0")] = None,
@@ -199,8 +200,11 @@ def run_training(
         f"Trained on {meta.training['rows']} rows; alarm at severity {meta.threshold:.2f} "
         f"(false alarms: {meta.false_alarms}). Wrote {folder}/{MODEL} and {REPORT}."
     )
-    if note := run.detector.budget.note:
-        console.print(f"Note: {note}.")
+    budget = run.detector.budget
+    if budget.promise:
+        console.print(f"To be expected: {budget.promise}.")
+    if budget.note:
+        console.print(f"Note: {budget.note}.")
 
 
 def _say(line: str) -> None:

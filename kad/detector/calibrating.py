@@ -159,6 +159,8 @@ class Calibrating(Running):
             calibration=calibration,
             policy=prepared.policy,
         )
+        if expected := budget.to_dict():
+            calibration["expected"] = expected
         self._card = json.dumps(
             {
                 "training": dict(training),

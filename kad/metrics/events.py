@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kad.metrics.ranges import Ranges, check_ranges
+from kad.metrics.ranges import Ranges, check_ranges, to_mask
 
 __all__ = ["EventFigures", "event_figures"]
 
@@ -25,6 +25,8 @@ class EventFigures(NamedTuple):
     """Events that overlap no label."""
     false_alarms_per_day: float
     """The same per day of rows without label; NaN where every row has one."""
+    normal_in_events: float
+    """Share of the rows without label that lie in an event; NaN where every row has one."""
 
 
 def event_figures(
@@ -50,7 +52,8 @@ def event_figures(
     delay = np.maximum(np.append(starts, rows)[first] - label_starts, 0)[is_found]
     meets = np.searchsorted(label_ends, starts, side="right")
     is_false = np.append(label_starts, rows)[meets] >= ends
-    normal_days = (rows - int((label_ends - label_starts).sum())) * period_s / _DAY_S
+    normal = ~to_mask(labels, rows)
+    normal_days = int(normal.sum()) * period_s / _DAY_S
     false_alarms = int(is_false.sum())
     nan = float("nan")
     return EventFigures(
@@ -59,4 +62,5 @@ def event_figures(
         delay_s=float(delay.mean()) * period_s if is_found.any() else nan,
         false_alarms=false_alarms,
         false_alarms_per_day=false_alarms / normal_days if normal_days else nan,
+        normal_in_events=float(to_mask(events, rows)[normal].mean()) if normal.any() else nan,
     )

@@ -52,6 +52,7 @@ _AT_A_THRESHOLD = {
     "event_recall": "event recall",
     "delay_s": "mean detection delay, s",
     "false_alarms_per_day": "false alarms per day",
+    "normal_in_events": "normal time in events",
     **{f"nab_{name}": f"NAB {name.replace('_', ' ')}" for name in NAB_PROFILES},
 }
 METRICS = {
@@ -145,6 +146,7 @@ def _at_a_threshold(
     figures["event_precision"], figures["event_recall"] = found.precision, found.recall
     figures["delay_s"] = found.delay_s
     figures["false_alarms_per_day"] = found.false_alarms_per_day
+    figures["normal_in_events"] = found.normal_in_events
     alerts = np.zeros(rows)
     alerts[[start for start, _ in events]] = 1.0
     silence = dict.fromkeys(NAB_PROFILES, 0.5)

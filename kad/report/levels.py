@@ -6,7 +6,10 @@ import numpy as np
 
 from kad.detector import Detector
 from kad.report.findings import Findings
-from runtime.alarms.budget import event_threshold, parse_false_alarms
+from runtime.alarms.budget import Thresholds
+from runtime.alarms.budget_text import parse_budget
+from runtime.alarms.calibration_rows import CalibrationRows
+from runtime.alarms.tail import Expected
 from runtime.errors import InputError
 
 _MOST_STEPS = 100_000
@@ -18,7 +21,8 @@ _RATES = 16
 _POINTS = 400
 _RAREST = 14.0
 """Severity beyond which a rate means nothing any more."""
-_YEAR_S = 365 * 86_400.0
+_LEAST = 1e-300
+"""Logarithms are interpolated."""
 
 
 def slider_range(findings: Findings) -> tuple[float, float]:
@@ -70,23 +74,43 @@ def score_levels(detector: Detector, low: float, high: float) -> dict[str, Any]:
 
 
 def budget_rates(detector: Detector, low: float, high: float) -> dict[str, Any]:
-    """Returns thresholds and how many events a week each gives on normal data.
+    """Returns thresholds and what normal data give at each, to interpolate between.
 
-    It is the false-alarm budget read backwards: which budget has this threshold.
+    It is the false-alarm budget read backwards. At the detector's own threshold, a budget of events
+    is what was asked for.
+
+    Args:
+        detector: A trained detector.
+        low: Lowest threshold.
+        high: Highest threshold.
+
+    Returns:
+        `threshold`, rising; `per_week`, events, with `per_week_low` and `per_week_high`; `share`,
+        of the time in events, with `share_low` and `share_high`: in 4 of 5 cases it should lie
+        between the two. `is_known`: whether these four are known; they are the values where not.
     """
     meta = detector.metadata
-    severities = np.linspace(0.5 * low, min(1.5 * high, _RAREST), _RATES)
-    per_second = 10**-severities / meta.period_s
-    pairs = [(meta.threshold, parse_false_alarms(meta.false_alarms))]
-    for rate in per_second.tolist():
-        found = event_threshold(
-            f"{rate * _YEAR_S:.18f}/year",
-            period_s=meta.period_s,
-            calibration=meta.calibration,
-            policy=meta.alarm,
-        )
-        pairs.append((found.threshold, rate))
-    # From frequent to rare; a threshold never falls on the way.
-    pairs.sort(key=lambda pair: -pair[1])
-    thresholds, rates = np.array(pairs).T
-    return {"threshold": np.maximum.accumulate(thresholds), "per_week": rates * _WEEK_S}
+    budget = parse_budget(meta.false_alarms)
+    levels = np.linspace(0.5 * low, min(1.5 * high, _RAREST), _RATES)
+    levels = np.unique(np.append(levels, meta.threshold))
+    promises = None
+    if "severest" in meta.calibration:
+        rows = CalibrationRows.from_dict(meta.calibration["severest"])
+        promises = Thresholds(rows, meta.alarm, period_s=meta.period_s)
+    columns: dict[str, list[float]] = {
+        f"{name}{end}": [] for name in ("per_week", "share") for end in ("", "_low", "_high")
+    }
+    is_known = False
+    for level in levels.tolist():
+        found = None if promises is None else promises.at(level, budget)
+        usual = 10**-level
+        events, time = Expected(*3 * (usual / meta.period_s,)), Expected(*3 * (usual,))
+        if found is not None and found.events_per_s is not None and found.time_share is not None:
+            events, time, is_known = found.events_per_s, found.time_share, True
+        if level == meta.threshold and budget.per_s is not None:
+            events = events._replace(value=budget.per_s)
+        for name, ends, unit in (("per_week", events, _WEEK_S), ("share", time, 1.0)):
+            for end, value in zip(("", "_low", "_high"), ends, strict=True):
+                columns[f"{name}{end}"].append(max(unit * value, _LEAST))
+    falling = {name: np.minimum.accumulate(values) for name, values in columns.items()}
+    return {"threshold": levels, **falling, "is_known": is_known}

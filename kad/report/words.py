@@ -5,6 +5,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from runtime.alarms.budget_text import parse_budget
+
 _UNITS = {
     "s": "second",
     "min": "minute",
@@ -88,7 +90,9 @@ def span(seconds: float) -> str:
 
 
 def budget(false_alarms: str) -> str:
-    """Returns `1/week` as `1 false alarm a week`."""
+    """Returns `1/week` as `1 false alarm a week`, a share as `1 % of the time in false alarms`."""
+    if (share := parse_budget(false_alarms).share) is not None:
+        return f"{100 * share:.4g} % of the time in false alarms"
     number, _, unit = (part.strip() for part in false_alarms.partition("/"))
     plural = "" if float(number) == 1 else "s"
     word = _UNITS.get(unit.lower(), unit.lower())

@@ -1,78 +1,43 @@
-"""False-alarm budgets: `1/week` as a rate, and as a threshold on severity."""
+"""False-alarm budgets as thresholds on severity, and what normal data will give at these."""
 
 import math
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from runtime.alarms.budget_text import Budget, parse_budget, rates_text, shares_text
 from runtime.alarms.calibration_rows import CalibrationRows
-from runtime.clock.durations import UNITS_S
+from runtime.alarms.tail import LEVEL, Expected, Measure, Tail
 from runtime.errors import InputError
 from runtime.model.policy import AlarmPolicy
 
-__all__ = ["BudgetThreshold", "event_threshold", "parse_false_alarms", "severity_threshold"]
+__all__ = ["BudgetThreshold", "Thresholds", "event_threshold", "severity_threshold"]
 
 ENOUGH = 5
-"""Events from which a count is taken as it is, with its error of 45 % or less; below, the tail
-extrapolates."""
-GROWTH = 0.3
-"""Decades by which events per exceeding sample grow per unit of severity, beyond what was counted.
-It is at most 0.1 in stationary processes; 0.3 was seen where the rarest scores come from other
-causes than the frequent ones, so that every exceedance stands alone in the end. The farther the
-extrapolation, the more it comes to counting samples."""
-DEAFEST = 0.5
-"""Most severity that caution adds to the threshold of counting samples: three times rarer."""
-_GRID = 64
-
-_FORM = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*/\s*([a-zA-Z]+)\s*")
-
-
-def parse_false_alarms(budget: str) -> float:
-    """Reads a false-alarm budget.
-
-    Args:
-        budget: `COUNT/UNIT`, such as `1/week` or `0.5/day`. Units: s or second, min or minute, h
-            or hour, d or day, week, month (30 days), year (365 days).
-
-    Returns:
-        Allowed false alarms per second.
-
-    Raises:
-        InputError: Another form, or a count of 0.
-    """
-    match = _FORM.fullmatch(budget)
-    seconds = UNITS_S.get(match[2].lower()) if match else None
-    if match is None or seconds is None or not float(match[1]) > 0:
-        raise InputError(
-            "A false-alarm budget must be COUNT/UNIT with a count above 0 and a unit among "
-            f"{', '.join(UNITS_S)}. Received: {budget!r}. Write for example 1/week or 0.5/day."
-        )
-    return float(match[1]) / seconds
+"""Events from which a budget is known from a count, with an error of 45 % or less."""
+_DAY_S = 86_400.0
 
 
 def severity_threshold(budget: str, period_s: float) -> float:
     """Returns the severity that normal samples exceed just as often as the budget allows.
 
     Severity is −log10 of the probability that a normal sample scores this high, so one false
-    alarm in N samples is the severity log10 N.
+    alarm in N samples is the severity log10 N, and so is one N-th of the time.
 
     Args:
-        budget: See `parse_false_alarms`.
+        budget: See `parse_budget`.
         period_s: Sampling period in seconds.
 
     Raises:
         InputError: A budget of one alarm per sample or more.
     """
-    samples = 1.0 / (parse_false_alarms(budget) * period_s)
-    if not samples > 1.0:
+    per_sample = parse_budget(budget).per_sample(period_s)
+    if not per_sample < 1.0:
         raise InputError(
             "A false-alarm budget must allow less than one alarm per sample, and there is a "
             f"sample every {period_s:g} s. Received: {budget!r}. Allow fewer false alarms."
         )
-    return math.log10(samples)
+    return -math.log10(per_sample)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +52,13 @@ class BudgetThreshold:
     """Events per sample at or above the threshold, in the end the extremal index; 1 where every
     such sample counts as an event."""
     expected: float | None
-    """Events that the budget allows in the calibration rows; `None`: the file has none."""
+    """Events that are to be expected in as many rows as calibrate; `None`: the file has none."""
     span_s: float | None
     """Time that the calibration rows cover."""
+    events_per_s: Expected | None
+    """Events on normal data, per second; None: nothing is known of them."""
+    time_share: Expected | None
+    """Share of normal time in events; None: nothing is known of it."""
 
     @property
     def is_extrapolated(self) -> bool:
@@ -105,10 +74,32 @@ class BudgetThreshold:
             )
         if not self.is_extrapolated:
             return ""
+        does = "allows" if parse_budget(self.false_alarms).share is None else "comes to"
         return (
             f"a budget of {self.false_alarms} is an extrapolation: calibration rows span "
-            f"{_span(self.span_s)}, in which it allows {self.expected:.2g} events"
+            f"{_span(self.span_s)}, in which it {does} {self.expected:.2g} events"
         )
+
+    @property
+    def promise(self) -> str:
+        """What normal data will give, in words; empty where nothing is known."""
+        if self.events_per_s is None or self.time_share is None:
+            return ""
+        events, time = self.events_per_s, self.time_share
+        return (
+            f"in 4 of 5 cases {rates_text(events.low, events.high)} on normal data, with "
+            f"{shares_text(time.low, time.high)} of the time in them"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns what a detector file says of it, for people who read it without kad."""
+        if self.events_per_s is None or self.time_share is None:
+            return {}
+        return {
+            "level": LEVEL,
+            "events_per_week": [round(7 * _DAY_S * rate, 6) for rate in self.events_per_s],
+            "time_share": [round(share, 8) for share in self.time_share],
+        }
 
 
 def event_threshold(
@@ -121,23 +112,18 @@ def event_threshold(
     """Returns the threshold at which a policy gives as many events as the budget allows.
 
     Neighbouring samples score alike, so one excursion gives many samples above a threshold and one
-    event. Where the budget allows at least `ENOUGH` events in the calibration rows, the threshold
-    is the one that gives that many there. A smaller budget is extrapolated from the threshold that
-    gives `ENOUGH`. From there on the samples above the threshold follow the fitted tail,
-    10^−severity, and the events per such sample grow by `GROWTH` up to 1.
-
-    The extrapolation errs on the side of too few alarms: the threshold's distance from what was
-    counted is raised by the relative standard error of a tail known from n independent events,
-    1/√n, as far as `DEAFEST` allows; habituation is left out; and the time in which one event keeps
-    others from opening is made up for. Where rows are so few that no threshold gives `ENOUGH`
-    events, every sample counts as one. What it cannot know is how other rows differ from the
-    calibration rows: two days know no weekend.
+    event. Where the budget allows events enough in the calibration rows, the threshold is the one
+    that gives that many there, or that share of the rows in events. A smaller one is extrapolated
+    by the tail of the events' peaks (`runtime.alarms.tail`), at what is to be expected: as often
+    too many as too few. Where rows are so few that no threshold gives `FEWEST` events, every sample
+    counts as one. What it cannot know is how other rows differ from the calibration rows: two days
+    know no weekend. How far that has misled on many series is in the intervals.
 
     Reference: M. Leadbetter (1983), "Extremes and Local Dependence in Stationary Sequences", for
     the extremal index. Ours counts events of the policy at a finite threshold.
 
     Args:
-        budget: See `parse_false_alarms`.
+        budget: See `parse_budget`.
         period_s: Sampling period in seconds.
         calibration: Of a detector's metadata; files without `severest` count samples.
         policy: What makes an event.
@@ -149,67 +135,67 @@ def event_threshold(
     by_sample = severity_threshold(budget, period_s)
     if "severest" not in calibration:
         return BudgetThreshold(
-            threshold=by_sample, false_alarms=budget, index=1.0, expected=None, span_s=None
+            threshold=by_sample,
+            false_alarms=budget,
+            index=1.0,
+            expected=None,
+            span_s=None,
+            events_per_s=None,
+            time_share=None,
         )
     rows = CalibrationRows.from_dict(calibration["severest"])
-    expected = 10**-by_sample * rows.rows
-    counted = expected >= ENOUGH
-    threshold = (_counted if counted else _extrapolated)(rows, policy, by_sample)
-    return BudgetThreshold(
-        threshold=threshold,
-        false_alarms=budget,
-        index=min(1.0, 10 ** (threshold - by_sample)),
-        expected=expected,
-        span_s=rows.rows * period_s,
-    )
+    return Thresholds(rows, policy, period_s=period_s).of(parse_budget(budget))
 
 
-def _counts(rows: CalibrationRows, policy: AlarmPolicy) -> tuple[np.ndarray, np.ndarray]:
-    """Returns thresholds and at least how many events they give, never more at a higher one."""
-    lowest = rows.lowest(policy)
-    thresholds = np.linspace(lowest, max(rows.highest, lowest), _GRID)
-    events = np.array([rows.events(float(t), policy) for t in thresholds], np.float64)
-    # Far down everything merges into a few long events: that is not the tail.
-    return thresholds, np.maximum.accumulate(events[::-1])[::-1]
+class Thresholds:
+    """Thresholds and what they promise, from calibration rows under one policy.
 
+    Args:
+        rows: Calibration rows.
+        policy: What makes an event.
+        period_s: Sampling period in seconds.
+    """
 
-def _counted(rows: CalibrationRows, policy: AlarmPolicy, by_sample: float) -> float:
-    """Returns the threshold that gives as many events as the budget allows."""
-    thresholds, events = _counts(rows, policy)
-    expected = 10**-by_sample * rows.rows
-    above = np.flatnonzero(events > expected)
-    if len(above) and above[-1] + 1 < len(events):
-        low = int(above[-1])
-        more, fewer = np.log(np.maximum(events[[low, low + 1]], 0.5))
-        share = (more - math.log(expected)) / (more - fewer)
-        return float(thresholds[low] + share * (thresholds[low + 1] - thresholds[low]))
-    peak = int(np.flatnonzero(events == events.max())[-1])
-    if peak or not rows.level:
-        # More than the policy lets through: as many as it does.
-        return float(thresholds[peak])
-    # More than the kept rows can tell: the events per sample of the lowest threshold.
-    lowest = float(thresholds[0])
-    index = math.log10(max(float(events[0]), 0.5) / rows.rows) + lowest
-    return min(lowest, max(by_sample + index, lowest / 10))
+    def __init__(self, rows: CalibrationRows, policy: AlarmPolicy, *, period_s: float) -> None:
+        self._rows, self._period_s = rows.rows, period_s
+        self._tail = Tail(rows, policy)
 
+    def of(self, budget: Budget) -> BudgetThreshold:
+        """Returns the threshold that a budget stands for.
 
-def _extrapolated(rows: CalibrationRows, policy: AlarmPolicy, by_sample: float) -> float:
-    """Returns the threshold from the count at one threshold and the fitted tail."""
-    policy = replace(policy, habituation_steps=0)
-    thresholds, events = _counts(rows, policy)
-    enough = np.flatnonzero(events >= ENOUGH)
-    if not len(enough):
-        return by_sample
-    at = int(enough[-1])
-    dead = max(policy.refractory_steps, policy.cool_down_steps, policy.merge_gap_steps)
-    free = max(0.1, 1 - events[at] * dead / rows.rows)
-    start = float(thresholds[at])
-    index = math.log10(events[at] / free / rows.rows) + start
-    # log10 of the events per sample, index + GROWTH (θ − θ_at) up to 0, minus θ, is the budget.
-    threshold = (by_sample + index - GROWTH * start) / (1 - GROWTH)
-    threshold = max(start, min(by_sample + max(index, 0.0), threshold))
-    cautious = threshold + (threshold - start) / math.sqrt(events[at])
-    return min(cautious, max(threshold, by_sample + DEAFEST))
+        Raises:
+            InputError: A budget of one alarm per sample or more.
+        """
+        threshold = severity_threshold(budget.text, self._period_s)
+        measure: Measure = "events" if budget.share is None else "time"
+        if self._tail.is_known:
+            threshold = self._tail.threshold(budget.per_sample(self._period_s), measure)
+        return self.at(threshold, budget)
+
+    def at(self, threshold: float, budget: Budget) -> BudgetThreshold:
+        """Returns what a threshold promises, wherever it comes from.
+
+        Args:
+            threshold: On severity.
+            budget: That it stands for.
+        """
+        per_sample = budget.per_sample(self._period_s)
+        events = time = None
+        if self._tail.is_known:
+            found = self._tail.expected(threshold, "events")
+            events = Expected(*(value / self._period_s for value in found))
+            time = self._tail.expected(threshold, "time")
+        if budget.share is not None:
+            per_sample = 10**-threshold if events is None else events.value * self._period_s
+        return BudgetThreshold(
+            threshold=threshold,
+            false_alarms=budget.text,
+            index=min(1.0, per_sample * 10**threshold),
+            expected=per_sample * self._rows,
+            span_s=self._rows * self._period_s,
+            events_per_s=events,
+            time_share=time,
+        )
 
 
 def _span(seconds: float) -> str:

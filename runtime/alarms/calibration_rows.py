@@ -73,12 +73,29 @@ class CalibrationRows:
             restart=np.diff(part, prepend=-1) != 0,
         )
 
-    def events(self, threshold: float, policy: AlarmPolicy) -> int:
-        """Counts the events that a threshold gives; it should not be below `lowest`."""
+    def found(
+        self, threshold: float, policy: AlarmPolicy
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Returns the events that a threshold gives; it should not be below `lowest`.
+
+        Args:
+            threshold: On severity.
+            policy: What makes an event.
+
+        Returns:
+            Number of each event's first step, and how many steps it lasts, int64 `(events,)`.
+        """
         episodes = Episodes(policy, threshold)
         pieces = episodes.update(self.severity, numbers=self.numbers, restart=self.restart)
-        last = episodes.finish()
-        return sum(p.is_kept for p in pieces) + (last is not None and last.is_kept)
+        if (last := episodes.finish()) is not None:
+            pieces[-1].is_kept = last.is_kept
+        ends = [(piece.rows[0], piece.rows[-1]) for piece in pieces if piece.is_kept]
+        first, final = self.numbers[np.array(ends, np.int64).reshape(-1, 2)].T
+        return first, final - first + 1
+
+    def events(self, threshold: float, policy: AlarmPolicy) -> int:
+        """Counts the events that a threshold gives; it should not be below `lowest`."""
+        return len(self.found(threshold, policy)[0])
 
     def lowest(self, policy: AlarmPolicy) -> float:
         """Returns the lowest threshold whose events can be counted."""

@@ -126,7 +126,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     score.add_argument("--events", metavar="FILE", help="events")
     alarm = score.add_mutually_exclusive_group()
-    alarm.add_argument("--false-alarms", metavar="N/UNIT", help="budget of events, such as 1/week")
+    alarm.add_argument(
+        "--false-alarms",
+        metavar="BUDGET",
+        help="of events, such as 1/week, or of the time in them, such as '1 %% of time'",
+    )
     alarm.add_argument("--threshold", type=_positive, metavar="SEVERITY", help="instead of it")
     events = score.add_argument_group(
         "what makes an event", "Default: as the file says. TIME is in seconds, or such as 2h."

@@ -43,6 +43,8 @@ def run_info(args: argparse.Namespace) -> int:
         calibration=meta.calibration,
         policy=meta.alarm,
     )
+    if budget.promise:
+        lines["expected"] = budget.promise
     if budget.note:
         lines["note"] = budget.note
     lines |= {f"training {key}": str(value) for key, value in meta.training.items()}

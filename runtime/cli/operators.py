@@ -55,7 +55,7 @@ def add_operators(commands: "argparse._SubParsersAction[Any]") -> None:
     _add_streams(threshold)
     value = threshold.add_mutually_exclusive_group()
     value.add_argument("severity", nargs="?", type=float, metavar="SEVERITY", help="such as 4.5")
-    value.add_argument("--false-alarms", metavar="N/UNIT", help="a budget, such as 1/month")
+    value.add_argument("--false-alarms", metavar="BUDGET", help="such as 1/month or '1 %% of time'")
 
     limits = words.add_parser(
         "limits", parents=[common], help="other limits; without a value the configuration's"

@@ -65,6 +65,8 @@ def check_metadata(raw: Mapping[str, Any]) -> None:
             _whole(f"alarm.{name}", value, 0, limits.POLICY_STEPS)
     if "severest" in raw.get("calibration", {}):
         _check_severest(raw["calibration"]["severest"])
+    if "expected" in raw.get("calibration", {}):
+        _check_expected(raw["calibration"]["expected"])
 
 
 def check_column(name: object, unit: object = None) -> None:
@@ -139,6 +141,18 @@ def _check_severest(rows: object) -> None:
     places = [int(place) for place in found["restarts"].split()]
     is_rising = all(a < b for a, b in pairwise([*places, kept]))
     _need(is_rising, f"calibration.severest.restarts must be places below {kept}", places)
+
+
+def _check_expected(expected: object) -> None:
+    keys = {"level", "events_per_week", "time_share"}
+    (found,) = _objects("calibration.expected", [expected], keys, keys)
+    _number("calibration.expected.level", found["level"], 0, 1)
+    for name, most in (("events_per_week", limits.EVENTS_PER_WEEK), ("time_share", 1)):
+        entry, three = f"calibration.expected.{name}", found[name]
+        is_three = isinstance(three, list) and len(three) == 3
+        _need(is_three, f"{entry} must be what is expected, and its ends", three)
+        for number in three:
+            _number(entry, number, 0, most)
 
 
 def _objects(

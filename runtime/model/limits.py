@@ -24,6 +24,8 @@ STEPS: Final = 10_000_000
 """`warmup_steps`, `max_gap_steps`, `reorder`."""
 CHUNK_STEPS: Final = 1_000_000
 """`max_steps`."""
+EVENTS_PER_WEEK: Final = 1e15
+"""What is expected of a threshold."""
 POLICY_STEPS: Final = 10**12
 """Times of the alarm policy."""
 STATE_SIZE: Final = 2**26

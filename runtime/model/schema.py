@@ -95,7 +95,7 @@ class Metadata:
     threshold: float
     """Default alarm threshold on severity."""
     false_alarms: str
-    """The false-alarm budget that `threshold` stands for, such as `1/week`."""
+    """The false-alarm budget that `threshold` stands for, such as `1/week` or `1 % of time`."""
     graph_sha256: str = ""
     """SHA-256 of the file without its `metadata_props`; empty before export. In files of schema 1,
     that of the weights."""

@@ -77,7 +77,14 @@ def test_a_detector_is_trained_exported_streamed_and_counted(monkeypatch):
     with Session(Options(), Console(file=io.StringIO())) as session:
         found = [one.measure(Planned(keys=keys), session) for one, keys in asked]
     (year,), (pump,), (chance,) = (rows.values() for rows in found)
-    assert [(row["policy"], row["allowed"]) for row in year[:2]] == [("default", 7), ("default", 1)]
+    first = [(row["policy"], row["budget"], row["allowed"]) for row in year[:3]]
+    assert first == [
+        ("default", "1/day", 7),
+        ("default", "1/week", 1),
+        ("default", "1 % of time", pytest.approx(0.07)),
+    ]
+    assert all(row["low"] < 1 < row["high"] for row in year)
+    assert all(0 <= row["time_in_events"] < 0.2 for row in year)
     assert [row["budget"] for row in (*pump, *chance)] == ["1/week", "1/day", "none"]
     for rows, name in ((year, "budget"), (pump, "faults")):
         assert set(rows[0]) == set(ResultsFile(name).table.columns)

@@ -109,6 +109,8 @@ def test_totals_of_stretches_are_sums_apart_by_how_the_threshold_was_found():
         {
             **common,
             "events": 4,
+            "time_in_events": 0.1,
+            "times_allowed": 0.4,
             "holds": False,
             "extrapolated": False,
             "times_allowed_by_sample": 0.1,
@@ -116,6 +118,8 @@ def test_totals_of_stretches_are_sums_apart_by_how_the_threshold_was_found():
         {
             **common,
             "events": 9,
+            "time_in_events": 0.3,
+            "times_allowed": 0.9,
             "holds": True,
             "extrapolated": False,
             "times_allowed_by_sample": 0.2,
@@ -123,6 +127,8 @@ def test_totals_of_stretches_are_sums_apart_by_how_the_threshold_was_found():
         {
             **common,
             "events": 1,
+            "time_in_events": 0.0,
+            "times_allowed": 0.1,
             "holds": False,
             "extrapolated": True,
             "times_allowed_by_sample": 0.0,
@@ -134,7 +140,9 @@ def test_totals_of_stretches_are_sums_apart_by_how_the_threshold_was_found():
         "days": 20.0,
         "allowed": 20.0,
         "extrapolated": False,
+        "came": 13.0,
         "events": 13,
+        "days_in_events": 4.0,
         "held": 1,
         "stretches": 2,
         "by_sample": 3.0,

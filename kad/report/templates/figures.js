@@ -34,17 +34,36 @@ const Figures = (() => {
     return next !== undefined && next[0] < to;
   }
 
+  const total = (ranges) => ranges.reduce((sum, [from, to]) => sum + to - from, 0);
+
+  // Rows that lie in ranges of both kinds.
+  function shared(ranges, others) {
+    let sum = 0;
+    let at = 0;
+    for (const [from, to] of ranges) {
+      while (at < others.length && others[at][1] <= from) at += 1;
+      for (let i = at; i < others.length && others[i][0] < to; i += 1) {
+        sum += Math.min(to, others[i][1]) - Math.max(from, others[i][0]);
+      }
+    }
+    return sum;
+  }
+
   // series: rows, period_s, skipped (a range of rows that do not count, or null), labels or null.
   function ofEvents(events, series) {
     const ranges = keep(events.map(({ start, end }) => [start, end + 1]), series.skipped);
     const rows = outside(series.skipped)(series.rows);
-    const figures = { events: ranges.length, perWeek: (ranges.length * WEEK_S) / (rows * series.period_s) };
+    const labels = keep(series.labels || [], series.skipped);
+    const labelled = total(labels);
+    const figures = {
+      events: ranges.length,
+      perWeek: (ranges.length * WEEK_S) / (rows * series.period_s),
+      normalInEvents: rows > labelled ? (total(ranges) - shared(ranges, labels)) / (rows - labelled) : NaN,
+    };
     if (!series.labels) return figures;
-    const labels = keep(series.labels, series.skipped);
     const delays = labels
       .filter((label) => meets(ranges, label))
       .map((label) => Math.max(firstBehind(ranges, label[0])[0] - label[0], 0));
-    const labelled = labels.reduce((sum, [from, to]) => sum + to - from, 0);
     const days = ((rows - labelled) * series.period_s) / DAY_S;
     const falseAlarms = ranges.filter((range) => !meets(labels, range)).length;
     return {
@@ -72,11 +91,11 @@ const Figures = (() => {
       detected += 1;
       if (meets(labels, [place(row), place(row) + 1])) hits += 1;
     }
-    const real = labels.reduce((sum, [from, to]) => sum + to - from, 0);
+    const real = total(labels);
     const precision = detected ? hits / detected : NaN;
     const recall = real ? hits / real : NaN;
-    const total = precision + recall;
-    const f1 = Number.isNaN(recall) ? NaN : total > 0 ? (2 * precision * recall) / total : 0;
+    const both = precision + recall;
+    const f1 = Number.isNaN(recall) ? NaN : both > 0 ? (2 * precision * recall) / both : 0;
     return { precision, recallOfRows: recall, f1 };
   }
 

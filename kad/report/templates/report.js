@@ -57,7 +57,8 @@
 
     const scoreAt = (severity) => interpolate(data.scores.severity, data.scores.score, severity);
     const severityAt = (score) => interpolate(data.scores.score, data.scores.severity, score);
-    const rateAt = (severity) => Math.exp(interpolate(data.rates.threshold, data.rates.per_week.map(Math.log), severity));
+    // Of what is to be expected on normal data, see kad/report/levels.py.
+    const expectedAt = (name, severity) => Math.exp(interpolate(data.rates.threshold, data.rates[name].map(Math.log), severity));
     const time = (row) => Words.time(x[row], data.axis);
     const inTraining = (event) => data.training !== null && Figures.meets([data.training], [event.start, event.end + 1]);
     const isLabelled = (event) => Figures.meets(truth.ranges, [event.start, event.end + 1]);
@@ -79,11 +80,25 @@
       return `${start}; ${late || "none"} in the last ${recent.word}`;
     }
 
+    // Within which 4 of 5 cases should lie, where that is known.
+    function between(name, threshold, words) {
+      if (!data.rates.is_known) return "";
+      const [low, high] = ["low", "high"].map((end) => words(expectedAt(`${name}_${end}`, threshold)));
+      return `, ${low} to ${high} in 4 of 5 cases`;
+    }
+
+    function usualShare(threshold) {
+      if (!data.rates.is_known) return "so far";
+      const usual = Words.percent(expectedAt("share", threshold));
+      return `so far; ${usual} to be expected${between("share", threshold, Words.percent)}`;
+    }
+
     function cards({ threshold, events, figures }) {
       const plain = [
         ["Events", events.length.toLocaleString("en"), `in ${data.words.span}`],
         ["Events a week", Words.number(figures.perWeek), "so far"],
-        ["On normal data", Words.rate(rateAt(threshold)), "to be expected"],
+        ["On normal data", Words.rate(expectedAt("per_week", threshold)), `to be expected${between("per_week", threshold, Words.rate)}`],
+        ["Normal time in events", Words.percent(figures.normalInEvents), usualShare(threshold)],
       ];
       if (!truth) return plain;
       const rows = `precision ${Words.share(figures.precision)}, recall ${Words.share(figures.recallOfRows)}`;

@@ -42,7 +42,9 @@ const Words = (() => {
     return String(Number(value.toPrecision(2)));
   }
 
+  const percent = (value) => (Number.isNaN(value) ? "–" : `${value && Number((100 * value).toPrecision(2))} %`);
+
   const share = (value) => (Number.isNaN(value) ? "–" : value.toFixed(2));
 
-  return { time, duration, count, rate, number, share };
+  return { time, duration, count, rate, number, percent, share };
 })();

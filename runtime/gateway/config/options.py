@@ -118,7 +118,8 @@ class ModelOptions:
     """Patterns of stream names, as a shell has them; the first model that fits a stream takes
     it."""
     false_alarms: str = ""
-    """Budget of false alarms of each stream, such as `1/month`; empty: the file's."""
+    """Budget of false alarms of each stream, such as `1/month` or `1 % of time`; empty: the
+    file's."""
     threshold: float | None = None
     """Severity that opens an event, instead of a budget."""
     thresholds: Mapping[str, float] = field(default_factory=dict)

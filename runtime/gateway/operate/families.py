@@ -116,6 +116,11 @@ class Families:
             "False events a week that the thresholds promise, of all streams of a model.",
             ("model",),
         )
+        self.events_time_budget: Family[Gauge] = add.gauge(
+            "kad_events_time_budget",
+            "Share of normal time in events that the thresholds promise.",
+            ("model",),
+        )
         self.mutes: Gauge = add.gauge("kad_mutes", "Mutes that are in force.").of()
         self.clock_set: Gauge = add.gauge(
             "kad_clock_set", "1 where the wall clock can be believed, 0 where it was not set."

@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 
-from runtime.alarms.budget import parse_false_alarms
+from runtime.gateway.engine.settings import EngineSettings
 from runtime.gateway.operate.clocks import Clocks
 from runtime.gateway.operate.families import Families
+from runtime.gateway.operate.promises import Promises
 from runtime.gateway.operate.watchdog import Watchdog
 from runtime.gateway.pipeline.board import Board
 from runtime.gateway.protocols import Sink
 from runtime.model.detector import Detector
+from runtime.model.policy import AlarmPolicy
 
 __all__ = ["Figures"]
-
-_WEEK_S = 604_800.0
 
 
 class Figures:
@@ -22,6 +22,7 @@ class Figures:
         sinks: Where outputs go.
         detectors: By the models' keys.
         budgets: False-alarm budgets that are not the file's, by the models' keys.
+        settings: What the configuration says of the models.
         board: How the streams are.
         watchdog: Of the workers.
         clocks: The wall clock.
@@ -34,12 +35,14 @@ class Figures:
         sinks: Sequence[Sink],
         detectors: Mapping[str, Detector],
         budgets: Mapping[str, str],
+        settings: EngineSettings,
         board: Board,
         watchdog: Watchdog,
         clocks: Clocks,
         families: Families,
     ) -> None:
-        self._sinks, self._detectors, self._budgets = sinks, detectors, budgets
+        self._sinks, self._detectors = sinks, detectors
+        self._promises, self._settings = Promises(budgets), settings
         self._board, self._watchdog = board, watchdog
         self._clocks, self._families = clocks, families
 
@@ -69,7 +72,9 @@ class Figures:
         families.mutes.set(self._board.mutes)
         families.clock_set.set(not self._clocks.trouble)
         for key, streams in self._board.streams_of.items():
-            detector = self._detectors.get(key)
-            budget = self._budgets.get(key) or (detector and detector.metadata.false_alarms)
-            promised = streams * parse_false_alarms(budget) * _WEEK_S if budget else 0.0
-            families.events_budget.of(key).set(promised)
+            detector, settings = self._detectors.get(key), self._settings.models.get(key)
+            if detector is not None and settings is not None:
+                policy = AlarmPolicy.from_dict(settings.policy)
+                promise = self._promises.of(key, detector.metadata, policy)
+                families.events_budget.of(key).set(streams * promise.events)
+                families.events_time_budget.of(key).set(promise.time)

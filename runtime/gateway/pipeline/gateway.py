@@ -120,6 +120,7 @@ class Gateway:
             sinks=setup.sinks,
             detectors=setup.detectors,
             budgets=setup.budgets,
+            settings=setup.settings,
             board=self.board,
             watchdog=self.watchdog,
             clocks=clocks,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Literal
 
-from runtime.alarms.budget import parse_false_alarms
+from runtime.alarms.budget_text import parse_budget
 from runtime.clock.rows import TIME_LIMIT
 from runtime.errors import ConfigError, shown
 from runtime.gateway.rules.limit_tables import ChannelLimits
@@ -129,7 +129,7 @@ class ThresholdCommand(Command):
     threshold: float | None = None
     """Severity."""
     false_alarms: str | None = None
-    """A budget instead, such as `1/month`."""
+    """A budget instead, such as `1/month` or `1 % of time`."""
 
     def __post_init__(self) -> None:
         """Checks the values."""
@@ -144,7 +144,7 @@ class ThresholdCommand(Command):
             as_threshold(self.threshold)
         if self.false_alarms is not None:
             _check_text("false_alarms", self.false_alarms)
-            parse_false_alarms(self.false_alarms)
+            parse_budget(self.false_alarms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

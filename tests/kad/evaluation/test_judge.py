@@ -108,7 +108,8 @@ def test_without_labels_false_alarms_are_left(scored):
     assert got["false_alarms_per_day"] > 0
     known = {name for name, value in got.items() if not np.isnan(value)}
     assert known == {"precision", "event_precision", "range_precision", "false_alarms_per_day"} | {
-        "adjusted_precision"
+        "adjusted_precision",
+        "normal_in_events",
     }
 
 
@@ -343,5 +344,6 @@ def test_figures_that_nothing_defines_are_not_printed(tmp_path):
     console.print(as_text(got))
     text = console.file.getvalue()
     assert "false alarms per day" in text
+    assert "normal time in events" in text
     assert "recall" not in text
     assert "–" not in text

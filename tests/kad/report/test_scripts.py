@@ -171,6 +171,11 @@ class TestFigures:
         assert figures["delay_s"] == pytest.approx(expected.delay_s)
         assert figures["falseAlarms"] == expected.false_alarms
         assert figures["falseAlarmsPerDay"] == pytest.approx(expected.false_alarms_per_day)
+        assert figures["normalInEvents"] == pytest.approx(expected.normal_in_events)
+        plain = scripts("([events, series]) => Figures.ofEvents(events, series)",
+                        [events, {**series, "labels": None}])  # fmt: skip
+        in_events = to_mask(ranges, int(keep.sum())).mean()
+        assert plain["normalInEvents"] == pytest.approx(in_events)
         weeks = keep.sum() * PERIOD_S / 604_800
         assert figures["perWeek"] == pytest.approx(len(ranges) / weeks)
         assert pointwise["precision"] == pytest.approx(points.precision)

@@ -20,6 +20,8 @@ from kad.report.words import budget, count, duration, span
         (span(86_400), "24 hours"),
         (budget("1/week"), "1 false alarm a week"),
         (budget("2/h"), "2 false alarms an hour"),
+        (budget("1 % of time"), "1 % of the time in false alarms"),
+        (budget("0.25%"), "0.25 % of the time in false alarms"),
     ],
 )
 def test_words(text, expected):

@@ -1,9 +1,11 @@
 """Budgets: events after the policy on calibration rows, and what follows beyond them."""
 
+import re
+
 import numpy as np
 import pytest
 
-from runtime.alarms.budget import event_threshold, parse_false_alarms, severity_threshold
+from runtime.alarms.budget import event_threshold, severity_threshold
 from runtime.errors import InputError
 from runtime.model.policy import AlarmPolicy
 from toys.severities import (
@@ -71,8 +73,8 @@ def test_a_budget_holds_on_rows_not_seen(policy):
         assert counted / allowed == pytest.approx(1.0, rel=tolerance)
 
 
-def test_an_extrapolation_errs_on_the_side_of_too_few_alarms():
-    """Eight days of AR(1) and a budget of one a month: at most that many, on most series."""
+def test_an_extrapolation_takes_the_tail_for_one_of_many_series():
+    """Eight days of AR(1) and a budget of one a month: its tail is lighter, so there are fewer."""
     unseen, policy, ratios = autoregressive(300_000, seed=99), AlarmPolicy(), []
     for seed in range(8):
         found = of_budget("1/month", calibration_rows(autoregressive(8 * DAY, seed=seed)), policy)
@@ -105,13 +107,14 @@ def test_few_rows_come_to_counting_samples():
 
 
 def test_a_smaller_budget_is_a_higher_threshold():
-    """From counted to extrapolated, and never three times rarer than counting samples gives."""
+    """From counted to extrapolated, and then by as many decades as the tail falls."""
     rows, policy = calibration_rows(autoregressive(5000)), AlarmPolicy(refractory_steps=12)
     budgets = ["10/day", "3/day", "1/day", "4/week", "2/week", "1/week", "1/month", "1/year"]
     thresholds = [of_budget(budget, rows, policy).threshold for budget in budgets]
     assert (np.diff(thresholds) > 0).all()
-    # 17 days say nothing of a year: as cautious as caution goes.
-    assert thresholds[-1] == pytest.approx(severity_threshold("1/year", PERIOD_S) + 0.5)
+    week, month, year = thresholds[-3:]
+    decades = np.log10([30 / 7, 365 / 30])
+    assert (year - month) / (month - week) == pytest.approx(decades[1] / decades[0], rel=1e-3)
 
 
 def test_more_alarms_than_the_policy_lets_through():
@@ -132,6 +135,33 @@ def test_more_alarms_than_the_kept_rows_can_tell():
     assert per_day == pytest.approx(2.0, rel=0.1)
 
 
+def test_a_budget_of_time_has_its_own_threshold():
+    """That of the share of the rows in events; with few rows it says of how many events it is."""
+    rows, policy = calibration_rows(autoregressive(20_000)), AlarmPolicy()
+    found = of_budget("1 % of time", rows, policy)
+    _, steps = rows.found(found.threshold, policy)
+    assert steps.sum() / rows.rows == pytest.approx(0.01, rel=0.05)
+    assert found.expected == pytest.approx(len(steps), rel=0.1)
+    assert found.time_share.value == pytest.approx(0.01)
+    assert (found.is_extrapolated, found.note) == (False, "")
+    few = of_budget("0.01 % of time", calibration_rows(autoregressive(8 * DAY)), policy)
+    assert few.is_extrapolated
+    assert re.search(r"0.01 % of time is an extrapolation.* it comes to 0\.\d+ events$", few.note)
+
+
+def test_what_is_to_be_expected_is_said():
+    """In words, and for the file: events a week and the share of the time, each with its ends."""
+    found = of_budget("1/week", calibration_rows(autoregressive(20_000)), AlarmPolicy())
+    said = found.to_dict()
+    assert said["events_per_week"][0] == pytest.approx(1.0, rel=1e-3)
+    for low, high in (said["events_per_week"][1:], said["time_share"][1:]):
+        assert 0 < low < high
+    text = r"in 4 of 5 cases [\d.]+ to [\d.]+ events a week on normal data, with [\d.]+ to [\d.]+ %"
+    assert re.match(text, found.promise)
+    quiet = of_budget("1/week", calibration_rows(np.zeros(200)), AlarmPolicy())
+    assert (quiet.promise, quiet.to_dict()) == ("", {})
+
+
 def test_files_without_calibration_rows_count_samples():
     """The rule of files from before it."""
     found = event_threshold("1/week", period_s=PERIOD_S, calibration={}, policy=AlarmPolicy())
@@ -141,25 +171,9 @@ def test_files_without_calibration_rows_count_samples():
         event_threshold("1/min", period_s=60, calibration={}, policy=AlarmPolicy())
 
 
-@pytest.mark.parametrize(
-    ("budget", "seconds"),
-    [("1/week", 604_800), ("2/day", 43_200), ("0.5/h", 7200), ("1 / month", 2_592_000),
-     ("3/MIN", 20), ("2/d", 43_200), ("1/year", 31_536_000), ("1/s", 1), (".5/second", 2)],
-)  # fmt: skip
-def test_budgets(budget, seconds):
-    """Counts per unit, as alarms per second."""
-    assert parse_false_alarms(budget) == pytest.approx(1 / seconds)
-
-
-@pytest.mark.parametrize("budget", ["", "1", "week", "1/fortnight", "0/day", "-1/day", "1//day"])
-def test_other_budgets_name_the_accepted_form(budget):
-    """The message says COUNT/UNIT and lists the units."""
-    with pytest.raises(InputError, match=r"COUNT/UNIT.*week.*Received: "):
-        parse_false_alarms(budget)
-
-
 def test_threshold_of_a_budget():
     """One alarm per week of 5-minute samples is one in 2016."""
     assert severity_threshold("1/week", 300) == pytest.approx(np.log10(2016))
+    assert severity_threshold("1 % of time", 300) == pytest.approx(2.0)
     with pytest.raises(InputError, match="less than one alarm per sample"):
         severity_threshold("1/min", 60)

@@ -197,10 +197,11 @@ def test_bad_arguments(model, tmp_path, capsys):
         capsys.readouterr()
 
 
-def test_false_alarm_budget_sets_the_threshold(model, tmp_path):
-    """One alarm per 100 samples is severity 2."""
+@pytest.mark.parametrize("budget", ["0.6/h", "1 % of time"])
+def test_false_alarm_budget_sets_the_threshold(model, tmp_path, budget):
+    """One alarm per 100 samples is severity 2, and so is a hundredth of the time."""
     data, output = table(tmp_path, np.full(60, 20.0)), tmp_path / "scores.csv"
-    assert main(["score", model, data, "-o", str(output), "--false-alarms", "0.6/h"]) == 0
+    assert main(["score", model, data, "-o", str(output), "--false-alarms", budget]) == 0
     rows = read(output)
     assert [row["alarm"] == "1" for row in rows] == [float(r["severity"]) >= 2 for r in rows]
     assert 0 < sum(row["alarm"] == "1" for row in rows) < 60

@@ -86,6 +86,16 @@ def test_calibration_rows_are_part_of_the_file():
         assert meta.calibration["severest"] == rows
 
 
+EXPECTED = {"level": 0.8, "events_per_week": [1, 0.4, 2.1], "time_share": [0.01, 0.002, 0.03]}
+
+
+def test_what_is_to_be_expected_is_part_of_the_file():
+    """Of a threshold, on normal data; files from before it have nothing."""
+    meta = Metadata.from_json(json.dumps(RAW | {"calibration": {"expected": EXPECTED}}))
+    assert meta.calibration["expected"] == EXPECTED
+    assert "expected" not in Metadata.from_json(json.dumps(RAW | {"calibration": {}})).calibration
+
+
 DAMAGED = [
     *({"period_s": value} for value in (0, -1, 1e300, 1e-9, 1e9, "60", True, None, [])),
     *({"threshold": value} for value in (0, -3, 1e308, 1e-9, "3", True, None)),
@@ -101,7 +111,18 @@ DAMAGED = [
     *({"step_of": value} for value in ("", "0" * 63, 0, False)),
     *({"grid": value} for value in ("hexagonal", None, 1, ["time"])),
     *({"alarm": value} for value in (None, [], {"release": float("1e300")}, {"release": True})),
-    *({"calibration": value} for value in (None, [], "x", {"severest": None})),
+    *({"calibration": value} for value in (None, [], "x", {"severest": None}, {"expected": 1})),
+    *(
+        {"calibration": {"expected": EXPECTED | change}}
+        for change in (
+            {"level": "0.8"},
+            {"events_per_week": [1, 2]},
+            {"events_per_week": [1, 2, -1]},
+            {"time_share": [0.1, 0.2, 1.1]},
+            {"time_share": None},
+            {"more": 1},
+        )
+    ),
     *({"training": value} for value in (None, [], "x")),
     *({"inputs": value} for value in ([], {}, None, 5, "ab", [5], [None], ["a"], [{}])),
     {"inputs": [{"name": "a", "role": "spy"}]},

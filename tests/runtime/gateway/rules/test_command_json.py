@@ -48,6 +48,8 @@ def parsed(clock_is_set=True, **raw):
          ThresholdCommand(streams="*", threshold=4, **HEAD)),
         ({"command": "threshold", "streams": "*", "false_alarms": "1/month"},
          ThresholdCommand(streams="*", false_alarms="1/month", **HEAD)),
+        ({"command": "threshold", "streams": "*", "false_alarms": "1 % of time"},
+         ThresholdCommand(streams="*", false_alarms="1 % of time", **HEAD)),
         ({"command": "threshold", "streams": "*"}, ThresholdCommand(streams="*", **HEAD)),
         ({"command": "running", "streams": "a", "state": "off"},
          RunningCommand(streams="a", state="off", **HEAD)),
