@@ -40,6 +40,8 @@ class CsvRows:
         """Rows that were the header again."""
         self.comments = 0
         """Comments between the rows."""
+        self.stray_quotes: Sequence[int] = ()
+        """Rows in which a quote was taken as a character; at most a hundred."""
         self._below_header = False
 
     def sample(self) -> list[list[str]]:
@@ -56,6 +58,7 @@ class CsvRows:
         """Yields cells of some columns, as many rows at a time as have arrived, and their rows."""
         lines, layout = self._lines, self.layout
         records = Records(layout.delimiter, layout.width)
+        self.stray_quotes = records.stray_quotes
         lines.row += layout.first
         first = layout.first
         for batch in lines.batches(self._head):
@@ -68,7 +71,6 @@ class CsvRows:
             else:
                 yield from self._taken(*records.split(some, row), places)
         yield from self._taken(*records.finish(), places)
-        self.stray_quotes = records.stray_quotes
 
     def _plain(
         self, records: Records, lines: Sequence[str], places: Sequence[int]
@@ -145,7 +147,3 @@ class CsvRows:
 
     def _joined(self, row: list[str]) -> list[str]:
         return [f"{row[0]} {row[1]}", *row[2:]] if self.layout.joins_time else row
-
-
-def _stated(cells: Sequence[str]) -> bool:
-    return any(cell.strip() for cell in cells)
