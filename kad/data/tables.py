@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from kad.data.long_tables import is_annotated, read_long, refuse_long, telling_column
-from kad.data.parquet import is_parquet, read_parquet
+from kad.data.parquet import is_parquet, parquet_as_csv
 from kad.data.report import ReadReport, report_of
 from kad.data.survey import Column, survey
 from runtime.clock.durations import nanoseconds
@@ -96,8 +96,6 @@ def read_table(
         long=long,
         numbered=numbered,
     )
-    if is_parquet(path):
-        return _finished(path, wanted, *read_parquet(path, wanted.channels, reading_of(wanted)))
     with _rereadable(path) as file:
         if long or (reading_of(wanted).is_long and not _has_channels(file, path, wanted)):
             return _long(path, wanted, file)
@@ -227,6 +225,9 @@ def _has_channels(file: BinaryIO, path: Path, wanted: Wanted) -> bool:
 @contextmanager
 def _rereadable(path: Path) -> Iterator[BinaryIO]:
     """Opens a table that may be read twice: what cannot go back is copied first."""
+    if is_parquet(path):
+        yield parquet_as_csv(path)
+        return
     with open_table(path) as file:
         if file.seekable():
             yield file
