@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from runtime.counted import counted
 from runtime.errors import InputError
 
 __all__ = ["Change", "Period", "find_period", "infer_period"]
@@ -66,7 +67,8 @@ def find_period(times: Times, *, mixed: bool = False) -> Period:
     steps = np.diff(unique)
     if not steps.size:
         raise InputError(
-            f"The series needs at least two rows at different times. Received: {len(times)} rows."
+            "The series needs at least two rows at different times. Received: "
+            f"{counted(len(times), 'row')}."
         )
     median = float(np.median(steps))
     shared = _rows_per_time(times)

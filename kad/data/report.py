@@ -9,6 +9,7 @@ import numpy as np
 from kad.data.survey import Column
 from runtime.clock.forms import TimeStyle
 from runtime.clock.timestamps import format_times
+from runtime.counted import counted
 from runtime.tables.notes import notes_of, time_line
 from runtime.tables.reader import TableReader
 
@@ -52,7 +53,7 @@ class ReadReport:
         """Returns it in words, a line each."""
         span = f", {self.first} to {self.last}" if self.first else ""
         lines = [
-            f"Read {self.file}: {self.rows} rows{span}; {self.time}.",
+            f"Read {self.file}: {counted(self.rows, 'row')}{span}; {self.time}.",
             f"Channels: {', '.join(map(_named, (c for c in self.columns if c.why is None)))}.",
         ]
         if self.period:

@@ -9,6 +9,7 @@ import numpy as np
 
 from kad.data.label_names import is_label, is_quality_name, sounds_like_label
 from runtime.clock.find_numbers import could_be_times
+from runtime.counted import counted, noun
 from runtime.tables.cells import ColumnCells
 from runtime.tables.notes import cell_notes
 from runtime.tables.units import plain_unit, unit_factor
@@ -98,7 +99,7 @@ def _why(reader: ColumnCells, numbers: np.ndarray, known: np.ndarray, *, alone: 
     """Returns why a column is no channel, where that is certain."""
     why = _mostly_text(reader, known) if len(known) else _no_numbers(reader)
     if why is None and len(known) < min(_FEWEST, 0.05 * len(numbers)):
-        why = f"only {len(known)} readings in {len(numbers)} rows"
+        why = f"only {counted(len(known), 'reading')} in {counted(len(numbers), 'row')}"
     return why or _no_measurement(reader.name.strip(), numbers, known, alone=alone)
 
 
@@ -118,7 +119,8 @@ def _mostly_text(reader: ColumnCells, known: np.ndarray) -> str | None:
         return "text that begins with numbers"
     is_varied = len(counts.words) > 2 * _FEW or reader.bad_cells > counts.worded
     if others > len(known) and (is_varied or len(known) < 0.05 * others):
-        return f"text: {len(known)} of {len(known) + others} cells are numbers"
+        numbers = noun(len(known), "is a number", "are numbers")
+        return f"text: {len(known)} of {counted(len(known) + others, 'cell')} {numbers}"
     return None
 
 
@@ -147,7 +149,7 @@ def _no_measurement(
 def notes_of(reader: ColumnCells, numbers: np.ndarray, known: np.ndarray) -> list[str]:
     """Says what is odd about a channel."""
     counts = reader.counts
-    notes = cell_notes(counts, None, 0)
+    notes = cell_notes(reader)
     empty = len(numbers) - len(known) - counts.worded
     if empty > 0.5 * len(numbers) and len(known):
         notes.append(f"one reading in {len(numbers) / len(known):.3g} rows")
@@ -246,7 +248,8 @@ def _sentinels(known: np.ndarray) -> list[str]:
         count = int(np.isclose(known, value, rtol=1e-6, atol=0).sum())
         if count and not low - 5 * spread <= value <= high + 5 * spread:
             notes.append(
-                f"{value:g} comes {count} times, which looks like no reading: say missing = "
+                f"{value:g} comes {counted(count, 'time')}, which looks like no reading: say "
+                "missing = "
                 f"[{value:g}] in [data]"
             )
     return notes

@@ -19,6 +19,7 @@ from kad.data.survey import Column, survey
 from runtime.clock.durations import nanoseconds
 from runtime.clock.forms import TimeStyle
 from runtime.clock.resample import Resampler
+from runtime.counted import counted
 from runtime.errors import InputError
 from runtime.tables.columns import Block
 from runtime.tables.opened import open_table
@@ -170,7 +171,9 @@ def _finished(
     style = reader.style
     if reading_of(wanted).resample is not None and reader.has_times:
         times, values = _resampled(path, wanted, times, values)
-        report.notes.append(f"{report.rows} rows became the means of {len(times)} periods")
+        report.notes.append(
+            f"{counted(report.rows, 'row')} became the means of {counted(len(times), 'period')}"
+        )
     index: pd.Index
     if not reader.has_times and wanted.period_s in (None, 1.0):
         index = pd.RangeIndex(len(times), name=ROWS)

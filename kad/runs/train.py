@@ -33,6 +33,7 @@ from kad.runs.memory import check_training
 from kad.runs.pretrained import take_weights
 from kad.training.session import Progress, TrainingInterruptedError
 from runtime.clock.timestamps import format_times
+from runtime.counted import counted
 from runtime.errors import ConfigError, InputError
 from runtime.files import check_outputs, replacing, write_atomically
 
@@ -109,7 +110,8 @@ def train(
             say(line)
         for name, found in prepared.about.get("absurd", {}).items():
             shown = ", ".join(f"{value:.6g}" for value in found["values"])
-            say(f"{name}: {found['count']} impossible readings were not trained on: {shown}.")
+            some = counted(found["count"], "impossible reading")
+            say(f"{name}: {some} not trained on: {shown}.")
     with claimed(folder):
         # Another training may have ended here while this one read its data.
         _check_folder(folder, resume=resume, overwrite=overwrite, pretrained=bool(pretrained))

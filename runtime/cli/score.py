@@ -18,6 +18,7 @@ from runtime.clock.counts import GridCounts
 from runtime.clock.grid import FILE_REMEMBER, LIVE_REMEMBER
 from runtime.clock.said import describe, judge
 from runtime.clock.timestamps import TimeStyle
+from runtime.counted import counted
 from runtime.errors import InputError, KadError
 from runtime.files import check_outputs, open_output
 from runtime.interrupt import Interruptible
@@ -162,9 +163,10 @@ class _Job:
         counts = self.monitor.counts
         seconds = max(time.perf_counter() - (self.started or 0.0), 1e-9)
         return (
-            f"{counts.received} rows, {self.steps} steps scored: {counts.missing} missing, "
-            f"{counts.duplicates} duplicates, {counts.late} late, {counts.restarts} restarts; "
-            f"{self.alarms} alarms in {self.events} events, from severity "
+            f"{counted(counts.received, 'row')}, {counted(self.steps, 'step')} scored: "
+            f"{counts.missing} missing, {counted(counts.duplicates, 'duplicate')}, "
+            f"{counts.late} late, {counted(counts.restarts, 'restart')}; "
+            f"{counted(self.alarms, 'alarm')} in {counted(self.events, 'event')}, from severity "
             f"{self.monitor.threshold:.2f}; "
             f"{counts.received / seconds:.0f} rows/s"
         )
@@ -179,10 +181,12 @@ def _judge(counts: GridCounts, longest: int, detector: Detector, *, live: bool, 
         problem = lost
     elif longest < needed:
         problem = (
-            f"{name} must have at least {needed} rows in one piece: this detector warms up for "
-            f"{needed - 1} steps of {meta.period_s:g} s, again after a gap of more than "
-            f"{meta.max_gap_steps}. Received: {counts.received} rows, {longest} steps in the "
-            "longest piece. Give a longer series, or train for its sampling period."
+            f"{name} must have at least {counted(needed, 'row')} in one piece: this detector "
+            "warms up for "
+            f"{counted(needed - 1, 'step')} of {meta.period_s:g} s, again after a gap of more than "
+            f"{meta.max_gap_steps}. Received: {counted(counts.received, 'row')}, "
+            f"{counted(longest, 'step')} in the longest piece. Give a longer series, or train "
+            "for its sampling period."
         )
     if problem and not live:
         raise InputError(problem)

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 from runtime.cli.say import say
 from runtime.clock.resample import Resampler
+from runtime.counted import counted
 from runtime.errors import InputError
 from runtime.files import check_file
 from runtime.model.detector import Detector
@@ -67,7 +68,10 @@ def blocks_of(reader: TableReader, detector: Detector) -> Iterator[Block]:
         now = time.monotonic()
         bad = reader.suspects.count + sum(cells.bad_cells for cells in reader.cells)
         if reader.live and bad > lost and now - said >= _MINUTE:
-            say(f"warning: {bad - lost} cells or rows could not be read{_first_bad(reader)}")
+            say(
+                f"warning: {counted(bad - lost, 'cell or row', 'cells or rows')} could not be read"
+                f"{_first_bad(reader)}"
+            )
             lost, said = bad, now
         yield block if resampler is None else Block(*resampler.place(*block))
     if resampler is not None:
@@ -81,7 +85,7 @@ def say_read(reader: TableReader) -> None:
     for note in notes_of(reader):
         say(f"note: {note}.")
     for cells in reader.cells:
-        for note in cell_notes(cells.counts, cells.bad, cells.bad_cells):
+        for note in cell_notes(cells):
             say(f"note: {cells.name}: {note}.")
 
 

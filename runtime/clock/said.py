@@ -4,6 +4,7 @@ import numpy as np
 
 from runtime.clock.counts import GridCounts
 from runtime.clock.incidents import Incidents
+from runtime.counted import counted
 
 __all__ = ["describe", "judge"]
 
@@ -37,8 +38,8 @@ def describe(counts: GridCounts, incidents: Incidents | None = None) -> list[str
         f"{_rows(counts.repeated)} left out that came again with the same values, as where exports "
         "overlap: nothing is lost.": counts.repeated,
         f"{_rows(counts.filled)} put together with another of the same period.": counts.filled,
-        f"{gaps} gap{'s' * (gaps != 1)} too long to bridge: a restart of the warm-up each.": gaps,
-        f"{counts.missing} period{'s' * (counts.missing != 1)} without a row.": counts.missing,
+        f"{counted(gaps, 'gap')} too long to bridge: a restart of the warm-up each.": gaps,
+        f"{counted(counts.missing, 'period')} without a row.": counts.missing,
     }
     return [sentence for sentence, count in said.items() if count]
 
@@ -57,7 +58,7 @@ def judge(counts: GridCounts, *, period_s: float, name: str = "the data") -> str
     lost = counts.dropped + counts.backward
     if lost <= max(_FEW, _SHARE * counts.received):
         return None
-    said = f"Received: {counts.received} rows, {lost} of them"
+    said = f"Received: {_rows(counts.received)}, {lost} of them"
     if counts.unsorted >= counts.duplicates + counts.conflicts:
         return f"The rows of {name} must be in order of time. {said} {_disorder(counts)}"
     if counts.conflicts > counts.duplicates:
@@ -126,11 +127,11 @@ def _about(number: float) -> str:
 
 
 def _rows(count: int) -> str:
-    return f"{count} row{'s' * (count != 1)}"
+    return counted(count, "row")
 
 
 def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"
+    return "once" if count == 1 else counted(count, "time")
 
 
 def _when(seen: Incidents, name: str) -> str:

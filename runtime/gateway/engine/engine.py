@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from runtime.counted import counted, noun
 from runtime.errors import InputError, ModelFileError
 from runtime.gateway.engine.aside import Aside
 from runtime.gateway.engine.group import Group, Stepped
@@ -205,7 +206,7 @@ class Engine:
             lost = [s.name for s in self.streams.values() if s.model == key and s.name not in here]
             if lost:
                 self._add(key, lost)
-                self._trouble("state", f"{len(lost)} streams of {key} warm up again, as {lost[0]}.")
+                self._trouble("state", f"{_warming(len(lost), key)}, as {lost[0]}.")
 
     def _take(self, records: Sequence[tuple[int, Record]]) -> Outputs:
         made = Made()
@@ -259,7 +260,10 @@ class Engine:
             if key in self.groups:
                 self._add(key, names)
             else:
-                self._trouble("model", f"{len(names)} streams wait for their model {key}.")
+                self._trouble(
+                    "model",
+                    f"{counted(len(names), 'stream waits', 'streams wait')} for the model {key}.",
+                )
             made.states += [(name, False, record.time_ns) for name in names]
         for rows in record.past:
             group = self.groups.get(rows.model)
@@ -353,7 +357,7 @@ class Engine:
         if lacking:
             self.groups[new.key] = new
             self._add(new.key, lacking)
-            self._trouble("model", f"{len(lacking)} streams of {new.key} warm up again.")
+            self._trouble("model", f"{_warming(len(lacking), new.key)}.")
         if is_other:
             made.events.append(
                 swap_notice(
@@ -469,7 +473,10 @@ class Engine:
         self.groups[group.key] = new
         self._add(group.key, names)
         self.orders.set_limits([new])
-        text = f"{len(names)} streams of {group.key} warm up again, their model failed: {error}"
+        text = (
+            f"{_warming(len(names), group.key)}, {noun(len(names), 'its', 'their')} model failed: "
+            f"{error}"
+        )
         self._trouble("model", text)
         made.events.append(gateway_notice({"note": "hole", "text": text}, time_ns=self._now_ns))
 
@@ -482,7 +489,7 @@ class Engine:
         count = len(known) - int(known.sum())
         self._trouble(
             "streams",
-            f"{count} row{'s' * (count > 1)} of {len(lost)} streams are left out: the record of "
+            f"{counted(count, 'row')} of {counted(len(lost), 'stream')} left out: the record of "
             "the journal that named them is lost.",
         )
         return rows.where(known)
@@ -525,3 +532,7 @@ def _joined(key: str, some: Sequence[Rows]) -> Rows:
     }
     order = np.argsort(arrays["streams"], kind="stable")
     return replace(some[0], model=key, **{name: a[order] for name, a in arrays.items()})
+
+
+def _warming(count: int, key: str) -> str:
+    return counted(count, f"stream of {key} warms up again", f"streams of {key} warm up again")

@@ -67,14 +67,14 @@ def test_each_line_is_one_line(break_):
 def test_notes_stand_in_place_of_the_share_of_missing_cells():
     """Said once; a period where it was asked for."""
     columns = [
-        Column("a", missing=2, notes=["2 of 4 readings are missing (50%)"], unit="bar"),
+        Column("a", missing=2, notes=["2 of 4 readings missing (50%)"], unit="bar"),
         Column("b", missing=1, least=0.0, most=np.inf),
     ]
     report = ReadReport(file="t.csv", rows=4, columns=columns, period="60 s, by all rows")
     assert report.lines()[1:] == [
         "Channels: a (bar), b.",
         "Period: 60 s, by all rows.",
-        "a: 2 of 4 readings are missing (50%).",
+        "a: 2 of 4 readings missing (50%).",
         "b: 1 of 4 missing (25.0%).",
     ]
     assert report.units == {"a": "bar"}

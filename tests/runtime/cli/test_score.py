@@ -165,7 +165,7 @@ def test_a_closed_pipe_is_quiet(model, tmp_path):
         ("timestamp,a", [], None, "a header alone"),
         ("timestamp,a", range(99), [*range(99)][::-1], "newest row seems to come first"),
         ("timestamp,a", range(99), SHUFFLED, "they are not sorted"),
-        ("timestamp,a", range(99), range(0, 990, 10), "4 rows in one piece.*99 rows, 1 steps"),
+        ("timestamp,a", range(99), range(0, 990, 10), "4 rows in one piece.*99 rows, 1 step in"),
     ],
 )
 def test_bad_data_leaves_nothing_behind(

@@ -16,6 +16,4 @@ def test_notes_of_a_table_that_is_not_read_to_its_end():
     reader.open()
     assert notes_of(reader) == []
     list(reader)
-    assert notes_of(reader) == [
-        "A quotation mark that does not close is a character, in row 3"
-    ]
+    assert notes_of(reader) == ["A quotation mark that does not close is a character, in row 3"]
