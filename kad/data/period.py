@@ -6,6 +6,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from runtime.clock.forms import TimeStyle
+from runtime.clock.timestamps import format_times
 from runtime.counted import counted
 from runtime.errors import InputError
 
@@ -40,6 +42,19 @@ class Period:
     """In words, for people."""
     changes: tuple[Change, ...] = ()
     """Where the step changes, though all steps are multiples of the period."""
+
+    def text(self, style: TimeStyle) -> str:
+        """Returns it in words: seconds, how they were found, and where the step changes.
+
+        Args:
+            style: How to write times.
+        """
+        changes = "".join(
+            f"; from {change.before_s:g} to {change.after_s:g} s at "
+            f"{format_times(np.array([change.time_ns]), style)[0]}"
+            for change in self.changes
+        )
+        return f"{self.seconds:.10g} s, {self.how}{changes}"
 
 
 def infer_period(times: Times, *, mixed: bool = False) -> float:

@@ -33,7 +33,7 @@ def test_columns_period_and_a_configuration(tmp_path):
     lines = lines_of(tmp_path, frame())
     text = "\n".join(lines)
     assert "Left out: anomaly (looks like a label); note (constant text, 'ok')." in lines
-    assert "Period: 300 s." in lines
+    assert "Period: 300 s, the step between rows." in lines
     found = tomllib.loads(text[text.index("[data]") :])
     assert found == {"data": {"time": "time", "channels": ["flow"], "period": 300.0}}
     build_config(overrides=found)
