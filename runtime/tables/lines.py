@@ -14,6 +14,7 @@ _PROBED = 2000
 _MOST_TITLES = 50
 _ROW = re.compile(r"\s*[\"'+-]?\d.*[,;\t|]|\{")
 _APOSTROPHES = re.compile(r"(^|[,;\t|]) *'((?:[^']|'')*)'(?= *(?:[,;\t|]|$))")
+_TEXT = re.compile(r"(^|[,;\t|])'(?=\d[\d .T+-]*[:/-][\d .:/TZ+-]*(?:[,;\t|]|$))")
 _KEPT = re.compile(r'(^|[,;\t])="', re.MULTILINE)
 
 
@@ -158,10 +159,14 @@ class Lines:
 
 
 def _quoted(line: str) -> str:
-    """Puts the cells that stand in apostrophes into quotation marks, where a line has none."""
+    """Puts the cells that stand in apostrophes into quotation marks, where a line has none.
+
+    The apostrophe by which spreadsheets keep a time as it is goes.
+    """
     if "'" not in line or '"' in line:
         return line
-    return _APOSTROPHES.sub(lambda found: _in_marks(*found.groups()), line)
+    line = _APOSTROPHES.sub(lambda found: _in_marks(*found.groups()), line)
+    return line if '"' in line else _TEXT.sub(r"\1", line)
 
 
 def _in_marks(before: str, cell: str) -> str:
