@@ -10,6 +10,8 @@ from runtime.tables.suspects import Suspects
 
 __all__ = ["CsvRows"]
 
+_COMMENTS = ("#", "//")
+
 
 class CsvRows:
     """The rows of a CSV file.
@@ -83,7 +85,7 @@ class CsvRows:
             return None
         width = self.layout.width
         firsts = "\n".join(cells[::width])
-        if "#" in firsts or self.names[0] in firsts:
+        if "#" in firsts or "//" in firsts or self.names[0] in firsts:
             return None
         return [cells[place::width] for place in places]
 
@@ -91,7 +93,7 @@ class CsvRows:
         self, rows: list[list[str]], numbers: Sequence[int], places: Sequence[int]
     ) -> Iterator[tuple[Sequence[Sequence[object]], Sequence[int]]]:
         width = self.layout.width
-        if set(map(len, rows)) - {width} or any(row[0].startswith("#") for row in rows):
+        if set(map(len, rows)) - {width} or any(row[0].startswith(_COMMENTS) for row in rows):
             rows, numbers = self._regular(rows, numbers)
         header = self.names[0]
         if self._below_header or any(row[0].strip() == header for row in rows):
@@ -111,7 +113,7 @@ class CsvRows:
         for row, number in zip(rows, numbers, strict=True):
             if not any(cell.strip() for cell in row) and (len(row) < width or width == 1):
                 continue
-            if row[0].lstrip().startswith("#"):
+            if row[0].lstrip().startswith(_COMMENTS):
                 self.comments += 1
             elif len(row) >= width and (
                 not any(map(str.strip, row[width:])) or self._are_units(row)

@@ -145,6 +145,8 @@ class _Split:
             comment = self._commented(start, first, width)
             if comment is not None:
                 names, has_header = comment, True
+                if not any("\n" in cell for cell in self.rows[first][1]):
+                    start = self.rows[first][0] - 1
             else:
                 if first >= len(self.rows):
                     raise InputError(
@@ -162,16 +164,12 @@ class _Split:
             delimiter=self.delimiter,
             names=tuple(map(from_text, names)),
             units=(*units, *[None] * len(names))[: len(names)],
-            first=self._start(first),
+            first=start,
             has_header=has_header,
             joins_time=joins,
             above=tuple(map(_text, titles)),
             below=tuple(notes),
         )
-
-    def _start(self, first: int) -> int:
-        """Returns how many lines lie above a row: with it begin the blank ones before it."""
-        return self.rows[first - 1][0] if first else 0
 
     def _first_data(self, wanted: Collection[str]) -> int:
         """Returns the place of the first row of data."""
@@ -280,8 +278,10 @@ def _joined(groups: Sequence[str], names: Sequence[str]) -> list[str]:
     return joined
 
 
-def _unit(cell: str) -> str:
-    return cell[1:-1].strip() if re.fullmatch(r"\([^()]*\)|\[[^\[\]]*\]", cell) else cell
+def _unit(cell: str) -> str | None:
+    """Returns the unit of a cell; `None`: it has none, as `-` and the dashes of a ruled line."""
+    text = cell[1:-1].strip() if re.fullmatch(r"\([^()]*\)|\[[^\[\]]*\]", cell) else cell
+    return text if re.search(r"\w|[%‰°€$£¥\"']", text) else None
 
 
 def _text(cells: Sequence[str]) -> str:
@@ -331,7 +331,7 @@ def units_of(cells: Sequence[str], width: int) -> tuple[tuple[str | None, ...], 
     notes = [cell for place, cell in stated if place >= width or not _is_unit(cell)]
     if len(notes) >= min(2, len(stated)) or any(map(_is_measured, notes)):
         return None
-    units = [None if cell in notes else _unit(cell) or None for cell in cells[:width]]
+    units = [None if cell in notes else _unit(cell) for cell in cells[:width]]
     return (*units, *[None] * (width - len(units))), _text(notes)
 
 

@@ -34,6 +34,12 @@ def test_the_header_is_found(above):
     assert names(*above) == ("time", "flow", "p")
 
 
+def test_ruled_lines_are_no_units():
+    """Nor is a dash, which says that there is none."""
+    assert find_layout(["time,flow,p", "----,---,---", *ROWS], "t.csv").units == (None,) * 3
+    assert find_layout(["time,flow,p", ",-,[-]", *ROWS], "t.csv").units == (None,) * 3
+
+
 def test_units():
     """From a row below the header, with or without brackets."""
     layout = find_layout(["time,flow,p", "(utc),[m3/h],bar", *ROWS], "t.csv")
