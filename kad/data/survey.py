@@ -79,7 +79,8 @@ def survey(
         elif reader.style.unit is not None:
             column.unit = reader.style.unit
         numbers = values[:, place]
-        column.registers = _without_registers(numbers)
+        registers = _without_registers(numbers)
+        column.registers = tuple(registers)
         known = numbers[np.isfinite(numbers)]
         column.missing = len(numbers) - len(known)
         if len(known):
@@ -88,9 +89,11 @@ def survey(
             column.why = _why(reader, numbers, known, alone=len(cells) == 1)
         if column.why is None:
             column.notes = notes_of(reader, numbers, known)
-            if column.registers:
-                shown = ", ".join(f"{value:.10g}" for value in column.registers)
-                column.notes.append(f"{shown} is what a register without a value gives: missing")
+            column.notes += [
+                f"{value:.10g} comes {counted(len(rows), 'time')}, first in row {rows[0]}: what a "
+                "register without a value gives, taken as missing"
+                for value, rows in registers.items()
+            ]
         columns.append(column)
     return columns
 
@@ -114,7 +117,7 @@ def _no_numbers(reader: ColumnCells) -> str:
 
 def _mostly_text(reader: ColumnCells, known: np.ndarray) -> str | None:
     counts = reader.counts
-    others = counts.worded + reader.bad_cells
+    others = counts.worded + reader.bad_cells - reader.other_units
     if len(reader.units) > 3 and plain_unit(reader.units) is None:
         return "text that begins with numbers"
     is_varied = len(counts.words) > 2 * _FEW or reader.bad_cells > counts.worded
@@ -224,20 +227,21 @@ def _is_counter(known: np.ndarray) -> bool:
                 and np.median(np.abs(steps)) > 0)  # fmt: skip
 
 
-def _without_registers(numbers: np.ndarray) -> tuple[float, ...]:
-    """Takes what no sensor of such readings gives, and returns which numbers that were."""
+def _without_registers(numbers: np.ndarray) -> dict[float, np.ndarray]:
+    """Takes what no sensor of such readings gives; returns which numbers that were, and where."""
     known = numbers[np.isfinite(numbers)]
     if len(known) < 2 * _FEW:
-        return ()
+        return {}
     low, high = np.quantile(known, [0.05, 0.95])
     far = IMPOSSIBLE * (high - low)
-    found = []
+    found: dict[float, np.ndarray] = {}
     for value in SENTINELS if far else ():
         same = np.isclose(numbers, value, rtol=1e-6, atol=0)
         if same.any() and not low - far <= value <= high + far:
-            found += np.unique(numbers[same]).tolist()
+            for one in np.unique(numbers[same]).tolist():
+                found[one] = np.flatnonzero(numbers == one)
             numbers[same] = np.nan
-    return tuple(found)
+    return found
 
 
 def _sentinels(known: np.ndarray) -> list[str]:
