@@ -10,7 +10,7 @@ from kad.data.survey import Column
 from runtime.clock.forms import TimeStyle
 from runtime.clock.timestamps import format_times
 from runtime.counted import counted
-from runtime.tables.notes import notes_of, time_line
+from runtime.tables.notes import cell_notes, notes_of, time_line
 from runtime.tables.reader import TableReader
 
 __all__ = ["ReadReport", "report_of"]
@@ -108,4 +108,6 @@ def report_of(
         report.first, report.last = format_times(ends, style)
     report.time = time_line(reader)
     report.notes = notes_of(reader)
+    if reader.is_long:
+        report.notes += [f"{one.name}: {note}" for one in reader.cells for note in cell_notes(one)]
     return report
