@@ -25,8 +25,9 @@ def describe(counts: GridCounts, incidents: Incidents | None = None) -> list[str
     exactly = f"; {counts.shared} of them at exactly its time" if counts.shared else ""
     said = {
         f"The clock was set back {_times(counts.backward)}{_jumps(seen, counts.backward)}, as "
-        "after a power cut or at the end of summer time: the rows from there on are scored after "
-        "a restart of the warm-up.": counts.backward,
+        "after a power cut, at the end of summer time, or where files were joined that overlap "
+        "with other values or stand in another order: the rows from there on are scored after a "
+        "restart of the warm-up.": counts.backward,
         f"{_rows(counts.conflicts)} came again with other values{_when(seen, 'conflicts')}, as "
         "where a later export corrects an earlier one: the first values stay.": counts.conflicts,
         f"{_rows(counts.stray)} dropped, with a time far from those before and after"
@@ -91,7 +92,10 @@ def _shared(counts: GridCounts, period_s: float) -> str:
     steps = _steps(counts)
     each = (steps + counts.duplicates + counts.repeated) / steps
     apart = period_s * (steps + counts.missing) / steps
-    sensors = "rows of several sensors in one file (give one, or one column per sensor: --long)"
+    sensors = (
+        "rows of several sensors in one file (give one, or one column per sensor: --long), joined "
+        "exports that do not agree (give one of them)"
+    )
     cut = (
         f"times cut to whole seconds (about {each:.0f} rows share one, so the period is "
         f"{_about(apart / each)} s: export fractions of a second, or give that period)"
