@@ -24,7 +24,7 @@ _NUMBERING = re.compile(
 _CODES = re.compile(r".*(status|state|mode|code|alarm|flag|zustand|betriebsart).*", re.IGNORECASE)
 SENTINELS = (-9999.0, -999.0, -99999.0, 9999.0, 99999.0, 999.25, -999.25, 65535.0, 65534.0, 32767.0,
              -32768.0, 2147483647.0, 2147483648.0, -2147483648.0, 4294967295.0, 1e30, -1e30, 1e20,
-             3.4028234663852886e38, -3.4028234663852886e38)  # fmt: skip
+             9.969209968386869e36, 3.4028234663852886e38, -3.4028234663852886e38)  # fmt: skip
 """What registers and loggers write in the place of a reading."""
 _OPC = frozenset({0.0, 4, 8, 12, 16, 20, 24, 28, 64, 68, 80, 84, 88, 192, 216})
 """Quality codes of OPC: 192 is good."""
@@ -163,6 +163,7 @@ def notes_of(reader: ColumnCells, numbers: np.ndarray, known: np.ndarray) -> lis
         notes.append(f"constant, {distinct[0]:g}")
         return notes
     notes += _sentinels(known)
+    notes += _far_off(numbers, known)
     if _may_be_label(reader.name, distinct):
         notes.append(
             "may be a label, which the detector would see: leave it out with --channels if it is"
@@ -259,6 +260,18 @@ def _sentinels(known: np.ndarray) -> list[str]:
     return notes
 
 
+def _far_off(numbers: np.ndarray, known: np.ndarray) -> list[str]:
+    """Says which readings no sensor gives whose others are as these; training leaves them out."""
+    low, high = np.quantile(known, [0.05, 0.95])
+    far = IMPOSSIBLE * (high - low)
+    rows = np.flatnonzero((numbers > high + far) | (numbers < low - far))
+    if not far or not len(rows):
+        return []
+    some = counted(len(rows), "reading is", "readings are")
+    first = f"first {numbers[rows[0]]:.6g} in row {rows[0]}"
+    return [f"{some} over {IMPOSSIBLE:g} times the usual range away, {first}"]
+
+
 def _two_levels(numbers: np.ndarray) -> tuple[int, float, float] | None:
     """Returns the row at which a channel goes to another level for good, and both levels."""
     rows = len(numbers)
@@ -288,11 +301,12 @@ def _two_levels(numbers: np.ndarray) -> tuple[int, float, float] | None:
 def _longest_flat(numbers: np.ndarray) -> tuple[int, int] | None:
     """Returns where a channel that else changes from row to row stands still longest."""
     same = np.concatenate([[False], np.diff(numbers) == 0])
-    if same.mean() > 0.3:
-        return None
     edges = np.flatnonzero(~same)
     lengths = np.diff(np.concatenate([edges, [len(same)]]))
     at = int(lengths.argmax())
-    if lengths[at] < max(30, 0.01 * len(numbers)):
+    others = len(same) - int(lengths[at])
+    if lengths[at] < max(30, 0.01 * len(numbers)) or others < _FEW:
+        return None
+    if int(same.sum()) - int(lengths[at]) + 1 > 0.3 * others:
         return None
     return int(edges[at]), int(lengths[at])

@@ -29,6 +29,7 @@ def table(tmp_path, columns, rows=60, **options):
         ("Störung", lambda i: int(i > 50), "label"),
         ("Normal/Attack", lambda i: int(i > 50), "label"),
         ("flow_quality", lambda i: 192 if i % 9 else 0, "quality"),
+        ("quality_flow", lambda i: 192 if i % 9 else 64, "quality"),
         ("flow_quality", lambda i: "Good" if i % 9 else "Bad", "text"),
         ("StatusCode", lambda i: 192 if i % 9 else 0, "quality"),
         ("record", lambda i: i + 1, "counts the rows"),
@@ -68,6 +69,12 @@ def test_columns_that_are_left_out(tmp_path, name, cell, why):
             lambda i: -999.25 if i in (3, 4) else i % 7 / 10,
             "-999.25 comes 2 times, first in row 3: what a register",
         ),
+        (
+            "f",
+            lambda i: 1e9 if i == 20 else i % 7 / 10,
+            "1 reading is over 1000 times the usual range away, first 1e+09 in row 20",
+        ),
+        ("g", lambda i: 5 if i < 40 else 5 + i % 7, "does not change for 40 rows from row 0 on"),
     ],
 )
 def test_columns_that_are_named(tmp_path, name, cell, note):
