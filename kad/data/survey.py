@@ -264,7 +264,8 @@ def _far_off(numbers: np.ndarray, known: np.ndarray) -> list[str]:
     """Says which readings no sensor gives whose others are as these; training leaves them out."""
     low, high = np.quantile(known, [0.05, 0.95])
     far = IMPOSSIBLE * (high - low)
-    rows = np.flatnonzero((numbers > high + far) | (numbers < low - far))
+    is_far = (numbers > high + far) | (numbers < low - far)
+    rows = np.flatnonzero(is_far & np.isfinite(numbers))
     if not far or not len(rows):
         return []
     some = counted(len(rows), "reading is", "readings are")
