@@ -28,6 +28,8 @@ def check_table(table: Table) -> Iterator[str]:
         table: From `kad.data.tables.read_table`, with all its columns.
     """
     yield from table.report.lines()
+    if table.report.dialect:
+        yield f"Dialect: {table.report.dialect}."
     period = None
     if table.frame.index.name == ROWS:
         yield "Period: unknown, for there are no times. Say period = SECONDS in [data]."

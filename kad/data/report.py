@@ -10,7 +10,7 @@ from kad.data.survey import Column
 from runtime.clock.forms import TimeStyle
 from runtime.clock.timestamps import format_times
 from runtime.counted import counted
-from runtime.tables.notes import cell_notes, notes_of, time_line
+from runtime.tables.notes import cell_notes, dialect_of, notes_of, time_line
 from runtime.tables.reader import TableReader
 
 __all__ = ["ReadReport", "report_of"]
@@ -25,6 +25,8 @@ class ReadReport:
     first: str = ""
     """Time of the first row; empty where rows are numbered."""
     last: str = ""
+    dialect: str = ""
+    """How the table is written."""
     time: str = "no time column: rows are numbered"
     """The time column, how it was found and how it is written."""
     period: str = ""
@@ -106,6 +108,7 @@ def report_of(
     if reader.time is not None:
         ends = np.array([times_ns.min(), times_ns.max()])
         report.first, report.last = format_times(ends, style)
+    report.dialect = dialect_of(reader)
     report.time = time_line(reader)
     report.notes = notes_of(reader)
     if reader.is_long:

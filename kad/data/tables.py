@@ -156,6 +156,8 @@ def _finished(
 ) -> Table:
     taken = [place for place, column in enumerate(columns) if column.why is None]
     report = report_of(str(path), times, reader.style, reader, columns)
+    if is_parquet(path):
+        report.dialect = "Parquet or Arrow"
     if not taken:
         said = "; ".join(f"{name} ({why})" for name, why in report.left_out.items())[:500]
         raise InputError(

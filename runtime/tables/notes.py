@@ -7,8 +7,9 @@ from runtime.tables.csv_rows import CsvRows
 from runtime.tables.json_rows import JsonRows
 from runtime.tables.reader import TableReader
 
-__all__ = ["cell_notes", "notes_of", "read_lines", "time_line"]
+__all__ = ["cell_notes", "dialect_of", "notes_of", "read_lines", "time_line"]
 
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
 _MUCH = 0.05
 """Share of missing readings from which on it is said."""
 
@@ -20,6 +21,23 @@ def time_line(reader: TableReader) -> str:
     form = reader.parser.form if reader.parser else None
     written = f", {KINDS[form.kind]}" if form is not None else ""
     return f"times from {reader.time.name!r}, found {reader.time.how}{written}"
+
+
+def dialect_of(reader: TableReader) -> str:
+    """Says how a table is written: CSV or JSON, delimiter, header, decimal mark, encoding."""
+    encoding = reader.lines.encoding.upper()
+    if not isinstance(reader.rows, CsvRows):
+        return f"JSON, {encoding}"
+    layout = reader.rows.layout
+    header = f"names and all above the rows in {counted(layout.first, 'line')}"
+    commas = [cells.name for cells in reader.cells if cells.style.decimal == ","]
+    parts = [
+        f"CSV, cells parted by {_DELIMITERS.get(layout.delimiter, repr(layout.delimiter))}",
+        header if layout.has_header else "no header",
+        f"decimal commas in {', '.join(commas)}" if commas else "decimal points",
+        encoding,
+    ]
+    return ", ".join(parts)
 
 
 def read_lines(reader: TableReader) -> list[str]:

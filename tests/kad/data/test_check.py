@@ -49,6 +49,21 @@ def test_what_happens_on_the_grid_is_said(tmp_path):
     assert any("would be refused" in line for line in lines_of(tmp_path, newest))
 
 
+def test_the_dialect_is_said(tmp_path):
+    """Delimiter, header, decimal mark and encoding, or that it is no CSV."""
+    table = frame()
+    path = tmp_path / "a.csv"
+    text = "Werk 7\n" + table.to_csv(index=False, sep=";", decimal=",").replace("note", "Gerät")
+    path.write_bytes(text.encode("cp1252"))
+    (said,) = (line for line in check_table(read_table(path)) if line.startswith("Dialect"))
+    assert said == (
+        "Dialect: CSV, cells parted by semicolons, names and all above the rows in 2 lines, "
+        "decimal commas in flow, CP1252."
+    )
+    table.to_json(tmp_path / "a.json", orient="records", date_format="iso")
+    assert "Dialect: JSON, UTF-8." in list(check_table(read_table(tmp_path / "a.json")))
+
+
 def test_rows_without_times(tmp_path):
     """The period is asked for."""
     lines = lines_of(tmp_path, frame()[["flow"]])
