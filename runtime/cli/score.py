@@ -13,7 +13,7 @@ import numpy as np
 from runtime.alarms.budget import event_threshold
 from runtime.alarms.monitor import Monitor, Observed
 from runtime.cli.say import say
-from runtime.cli.source import blocks_of, open_rows, say_read
+from runtime.cli.source import Rows, open_rows
 from runtime.clock.counts import GridCounts
 from runtime.clock.grid import FILE_REMEMBER, LIVE_REMEMBER
 from runtime.clock.said import describe, judge
@@ -60,7 +60,8 @@ def run_score(args: argparse.Namespace) -> int:
             events_output=stack.enter_context(open_output(args.events)) if args.events else None,
             form=args.format,
         )
-        for block in breaker.iterate(blocks_of(reader, detector)):
+        rows = Rows(reader, detector)
+        for block in breaker.iterate(iter(rows)):
             if job.started is None:
                 job.start(detector.channels, reader.style)
             job.take(monitor.push_many(*block))
@@ -72,7 +73,7 @@ def run_score(args: argparse.Namespace) -> int:
         job.take(monitor.finish())
         if not (breaker.interrupted or job.reader_gone):
             _judge(monitor.counts, job.longest, detector, live=live, name=reader.name)
-            say_read(reader)
+            rows.say_read()
     for sentence in describe(monitor.counts, monitor.incidents):
         say(f"note: {sentence}")
     say(job.summary())

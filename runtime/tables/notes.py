@@ -1,6 +1,9 @@
 """What of a table was no row, and what was guessed, in sentences."""
 
+import numpy as np
+
 from runtime.clock.forms import KINDS
+from runtime.clock.timestamps import format_times
 from runtime.counted import counted, noun
 from runtime.tables.cells import ColumnCells
 from runtime.tables.csv_rows import CsvRows
@@ -40,10 +43,21 @@ def dialect_of(reader: TableReader) -> str:
     return ", ".join(parts)
 
 
-def read_lines(reader: TableReader) -> list[str]:
-    """Says how a table was read: times, channels, columns that were not read."""
+def read_lines(reader: TableReader, span: tuple[int, int, int] | None = None) -> list[str]:
+    """Says how a table was read: rows, times, channels, columns that were not read.
+
+    Args:
+        reader: It has begun.
+        span: How many rows came, the first and the last time in nanoseconds; `None`: not known yet.
+    """
     channels = reader.wanted
-    lines = [f"read {reader.name}: {time_line(reader)}; channels {', '.join(channels)}"]
+    rows = ""
+    if span is not None:
+        rows = f"{counted(span[0], 'row')}"
+        if reader.has_times:
+            rows += ", " + " to ".join(format_times(np.array(span[1:]), reader.style))
+        rows += "; "
+    lines = [f"read {reader.name}: {rows}{time_line(reader)}; channels {', '.join(channels)}"]
     times = reader.time.places if reader.time else ()
     others = [
         name
