@@ -44,7 +44,9 @@ def test_score_writes_scores_and_events(model, tmp_path, capsys):
     assert found["channels"] == "a"
     said = capsys.readouterr().err.splitlines()
     assert said[0].startswith("kad: read ")
-    assert ": 80 rows, 2024-01-01 00:00:00 to 2024-01-01 01:19:00; times from 'timestamp'" in said[0]
+    assert (
+        ": 80 rows, 2024-01-01 00:00:00 to 2024-01-01 01:19:00; times from 'timestamp'" in said[0]
+    )
     assert said[0].endswith("; channels a")
     assert said[-1].startswith("kad: 80 rows, 80 steps scored: 0 missing, 0 duplicates, 0 late, ")
     assert len(said) == 2
