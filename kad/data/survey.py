@@ -163,12 +163,13 @@ def notes_of(reader: ColumnCells, numbers: np.ndarray, known: np.ndarray) -> lis
         notes.append(f"constant, {distinct[0]:g}")
         return notes
     notes += _sentinels(known)
-    notes += _far_off(numbers, known)
+    is_coded = _looks_coded(reader.name, distinct)
+    notes += [] if is_coded else _far_off(numbers, known)
     if _may_be_label(reader.name, distinct):
         notes.append(
             "may be a label, which the detector would see: leave it out with --channels if it is"
         )
-    elif _looks_coded(reader.name, distinct):
+    elif is_coded:
         shown = ", ".join(f"{value:g}" for value in distinct[:6])
         notes.append(
             f"looks like codes of a status ({shown}): jumps between codes are no measurement; "

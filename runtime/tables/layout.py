@@ -18,6 +18,7 @@ _PROBED = 200
 _TIMELIKE = re.compile(r"\d{1,4}([-./:])\d{1,2}|\d{1,2}[- ][A-Za-z]{3}|[A-Za-z]{3},? \d|\d+T\d")
 _PLAIN_NUMBER = re.compile(r"[+-]?\d[\d.,]*")
 _LONGEST_UNIT = 20
+_COMMENTS = ("#", "//")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Layout:
     joins_time: bool = False
     """Whether the first two cells of a row are the date and the time of one column."""
     above: tuple[str, ...] = ()
-    """Titles and comments above the header."""
+    """Titles, and comments, above the rows."""
     below: tuple[str, ...] = ()
     """What stands between the header and the rows beside units: notes."""
 
@@ -80,7 +81,7 @@ class _Split:
         """Number of the line after each record, and its cells, without blank lines and comments."""
         held: list[str] = []
         for number, line in enumerate(lines):
-            if not held and (not line.strip() or line.lstrip().startswith(("#", "//"))):
+            if not held and (not line.strip() or line.lstrip().startswith(_COMMENTS)):
                 continue
             text = "\n".join([*held, line])
             cells, is_open = split_line(text, delimiter)
@@ -167,7 +168,7 @@ class _Split:
             first=start,
             has_header=has_header,
             joins_time=joins,
-            above=tuple(map(_text, titles)),
+            above=(*map(_text, titles), *self._comments(start, names)),
             below=tuple(notes),
         )
 
@@ -240,13 +241,22 @@ class _Split:
         units, note = found
         return place, names, units, [*filter(None, [note]), *map(_text, under[1:])]
 
+    def _comments(self, start: int, names: Sequence[str]) -> list[str]:
+        """Returns the comments above the rows, without the header in one of them."""
+        comments = [line.strip() for line in self.lines[:start]]
+        comments = [text for text in comments if text.startswith(_COMMENTS)]
+        return [text for text in comments if self._bare(text) != list(names)]
+
+    def _bare(self, comment: str) -> list[str]:
+        return _stripped(split_line(comment.lstrip("#/").strip(), self.delimiter)[0])
+
     def _commented(self, start: int, first: int, width: int) -> list[str] | None:
         """Returns names from the last comment above the data that has as many."""
         end = self.rows[first][0] - 1 if first < len(self.rows) else len(self.lines)
         for line in reversed(self.lines[start:end]):
             text = line.strip()
-            if text.startswith(("#", "//")):
-                cells = _stripped(split_line(text.lstrip("#/").strip(), self.delimiter)[0])
+            if text.startswith(_COMMENTS):
+                cells = self._bare(text)
                 if len(cells) == width and width > 1:
                     return cells
         return None

@@ -40,6 +40,14 @@ def test_ruled_lines_are_no_units():
     assert find_layout(["time,flow,p", ",-,[-]", *ROWS], "t.csv").units == (None,) * 3
 
 
+def test_comments_above_the_rows_are_said():
+    """With the titles; the header among them is no comment."""
+    layout = find_layout(["Plant 7", "# by hand", "time,flow,p", *ROWS], "t.csv")
+    assert layout.above == ("Plant 7", "# by hand")
+    layout = find_layout(["// by hand", "#time,flow,p", *ROWS], "t.csv")
+    assert (layout.names, layout.above) == (("time", "flow", "p"), ("// by hand",))
+
+
 def test_units():
     """From a row below the header, with or without brackets."""
     layout = find_layout(["time,flow,p", "(utc),[m3/h],bar", *ROWS], "t.csv")

@@ -23,7 +23,10 @@ def test_comments_among_rows():
     """In the ways that the header may have them above it; those above it are none of the rows."""
     reader = reader_of("# by hand\n#time,a\n30,1\n# moved\n60,2\n// cleaned, again\n120,3\n")
     assert [block.values[:, 0].tolist() for block in reader] == [[1, 2, 3]]
-    assert notes_of(reader) == ["2 comments among the rows left out"]
+    assert notes_of(reader) == [
+        "1 line above the header is a title: '# by hand'",
+        "2 comments among the rows left out",
+    ]
 
 
 def test_one_is_no_plural():
