@@ -115,7 +115,8 @@ class _Split:
         if not self.rows or not self.body:
             return -1.0
         cells = [cell for row in self.body for cell in row]
-        clean = sum(map(_cleanness, cells)) / max(len(cells), 1)
+        cleanness = _cleanness if self.delimiter != SPACES else _cleanness_by_spaces
+        clean = sum(map(cleanness, cells)) / max(len(cells), 1)
         has_wanted = bool(wanted) and any(
             set(wanted) <= set(map(from_text, cells)) for _, cells in self.rows[:50]
         )
@@ -351,6 +352,12 @@ def _is_unit(cell: str) -> bool:
 
 def _is_measured(cell: str) -> bool:
     return is_number(cell) or _is_timelike(cell)
+
+
+def _cleanness_by_spaces(cell: str) -> float:
+    """As `_cleanness`; `08:00:00,20.5` is two cells, while a time may have a decimal comma."""
+    is_torn = "," in cell and ":" in cell and not re.fullmatch(r"[\d:]+,\d{1,9}", cell)
+    return 0.0 if is_torn else _cleanness(cell)
 
 
 def _cleanness(cell: str) -> float:

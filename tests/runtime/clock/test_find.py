@@ -268,6 +268,20 @@ def test_digits_that_begin_with_two_of_the_year(seconds):
     assert epoch == TimeForm("epoch")
 
 
+def test_the_day_of_the_year():
+    """2024366 is followed by 2025001, which are no seconds."""
+    days = [datetime(2024, 12, 20) + timedelta(days=i) for i in range(40)]  # noqa: DTZ001
+    form = find_form([f"{day:%Y%j}" for day in days], header="date")
+    assert form == TimeForm("strptime", format="%Y%j")
+    assert find_form([str(5_000_000 + i) for i in range(40)], header="time") == TimeForm("elapsed")
+
+
+@pytest.mark.parametrize("header", ["Zeit in s", "Time in s", "Temps en s"])
+def test_units_in_words(header):
+    """Times under such a name count from the start."""
+    assert find_form([str(600 * i) for i in range(9)], header=header) == TimeForm("elapsed")
+
+
 def test_an_hour_and_two_digits_are_no_time():
     """08-10 may be an offset or minutes: neither is taken without a word."""
     assert find_form([f"2024-05-06T08-{m:02}" for m in range(0, 60, 10)], header="time") is None
