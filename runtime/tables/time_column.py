@@ -58,9 +58,9 @@ class TimeColumn:
             if set(map(type, columns[0])) <= {str}:
                 return list(columns[0])  # type: ignore[arg-type]
             return list(map(_text, columns[0]))
-        dates, times = (map(_text, column) for column in columns)
+        dates, times = ([*map(_text, column)] for column in columns)
         if self.digits:
-            times = (_with_colons(time, self.digits) for time in times)
+            times = [_with_colons(time, self.digits) for time in times]
         return [f"{date} {time}" for date, time in zip(dates, times, strict=True)]
 
 
