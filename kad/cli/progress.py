@@ -10,6 +10,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from runtime.counted import counted
+
 
 class ProgressBar:
     """Draws training phases on the console; plain lines where it is no terminal.
@@ -58,5 +60,6 @@ class ProgressBar:
         self._bar.stop()
         self._bar = None
         self._console.print(
-            f"[bold]{self._phase}[/bold]: {round(self._done)} epochs, loss {self._loss:.4g}"
+            f"[bold]{self._phase}[/bold]: {counted(round(self._done), 'epoch')}, loss "
+            f"{self._loss:.4g}"
         )

@@ -8,6 +8,7 @@ import typer
 from kad.backend import select_backend
 from kad.cli.command import BackendOption, DataFile, RunFolder, command, console, say_counts
 from kad.cli.reading import say_read, takes_reading
+from runtime.counted import counted
 from runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,6 +57,6 @@ def score(
         writer.write(scores)
     say_counts(counts)
     console.print(
-        f"Scored {len(scores)} steps, {scores.alarm.sum()} of them alarms, in "
-        f"{len(detector.events_of(scores))} events. Wrote {output}."
+        f"Scored {counted(len(scores), 'step')}: {counted(int(scores.alarm.sum()), 'alarm')} in "
+        f"{counted(len(detector.events_of(scores)), 'event')}. Wrote {output}."
     )

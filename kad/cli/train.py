@@ -20,6 +20,7 @@ from kad.cli.reading import (
     reading_options,
 )
 from kad.detectors import detector_names
+from runtime.counted import counted
 from runtime.errors import InputError, KadError
 
 if TYPE_CHECKING:
@@ -197,7 +198,8 @@ def run_training(
     meta = run.detector.metadata
     say_counts(meta.training["grid"])
     console.print(
-        f"Trained on {meta.training['rows']} rows; alarm at severity {meta.threshold:.2f} "
+        f"Trained on {counted(meta.training['rows'], 'row')}; alarm at severity "
+        f"{meta.threshold:.2f} "
         f"(false alarms: {meta.false_alarms}). Wrote {folder}/{MODEL} and {REPORT}."
     )
     budget = run.detector.budget

@@ -7,7 +7,7 @@ import numpy as np
 import tomli_w
 
 from kad.data.frames import times_ns, to_grid
-from kad.data.period import infer_period
+from kad.data.period import find_period
 from kad.data.tables import ROWS, Table
 from runtime.clock.durations import nanoseconds
 from runtime.clock.grid import FILE_REMEMBER, FILE_REORDER
@@ -28,12 +28,16 @@ def check_table(table: Table) -> Iterator[str]:
         table: From `kad.data.tables.read_table`, with all its columns.
     """
     yield from table.report.lines()
+    if table.report.dialect:
+        yield f"Dialect: {table.report.dialect}."
     period = None
     if table.frame.index.name == ROWS:
         yield "Period: unknown, for there are no times. Say period = SECONDS in [data]."
     else:
         try:
-            period = infer_period(times_ns(table.frame))
+            found = find_period(times_ns(table.frame))
+            period = found.seconds
+            yield f"Period: {found.text(table.style)}."
         except InputError as error:
             yield f"Period: {error}"
     if period is not None:
@@ -59,7 +63,6 @@ def check_table(table: Table) -> Iterator[str]:
 
 def _on_grid(table: Table, period: float) -> Iterator[str]:
     frame = table.frame
-    yield f"Period: {period:.10g} s."
     grid = TimeGrid(
         nanoseconds(period),
         frame.shape[1],

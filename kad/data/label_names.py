@@ -41,10 +41,12 @@ def sounds_like_label(name: str) -> bool:
 
 
 def is_quality_name(name: str) -> bool:
-    """Whether a name ends as those of qualities do: `flow_quality`, `flow.q`, `Güte`."""
+    """Whether a name is that of a quality: `flow_quality`, `flow.q`, `Güte`, `quality_flow`."""
     words = _words(name)
     return bool(words) and (
-        words[-1] in _QUALITY or (words[-1] == "code" and words[-2:-1] == ["quality"])
+        words[-1] in _QUALITY
+        or (len(words[0]) > 2 and words[0] in _QUALITY)
+        or (words[-1] == "code" and words[-2:-1] == ["quality"])
     )
 
 

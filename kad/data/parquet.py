@@ -1,20 +1,15 @@
 """Parquet and Arrow files, where pyarrow is installed."""
 
 import io
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-import numpy as np
-
-from kad.data.survey import Column, survey
 from runtime.errors import InputError, MissingExtraError
-from runtime.tables.columns import Block
 from runtime.tables.opened import PARQUET_MAGICS
-from runtime.tables.reader import TableReader
-from runtime.tables.reading import Reading
 
-__all__ = ["is_parquet", "read_parquet"]
+__all__ = ["is_parquet", "parquet_as_csv"]
+
+_LIST = "[0]"
 
 
 def is_parquet(path: Path) -> bool:
@@ -26,19 +21,17 @@ def is_parquet(path: Path) -> bool:
         return False
 
 
-def read_parquet(
-    path: Path, channels: Sequence[str] | None, reading: Reading
-) -> tuple[TableReader, np.ndarray, np.ndarray, list[Column]]:
-    """Reads all rows.
+def parquet_as_csv(path: Path) -> BinaryIO:
+    """Returns the CSV that a file stands for: its numbers are read as those of any other table.
 
-    Returns:
-        As `kad.data.long_tables.read_long`.
+    Structs are columns called `OUTER.INNER`; of lists nothing but that they are some is kept.
 
     Raises:
         InputError: The file is damaged.
         MissingExtraError: pyarrow is missing.
     """
     try:
+        import pyarrow
         from pyarrow import ArrowException, csv, feather, parquet
     except ImportError as error:
         raise MissingExtraError(
@@ -48,6 +41,12 @@ def read_parquet(
         with path.open("rb") as file:
             is_arrow = file.read(6) == b"ARROW1"
         table: Any = feather.read_table(path) if is_arrow else parquet.read_table(path)
+        while any(pyarrow.types.is_struct(kind) for kind in table.schema.types):
+            table = table.flatten()
+        for place, kind in enumerate(table.schema.types):
+            if pyarrow.types.is_nested(kind):
+                marks = pyarrow.array([_LIST] * table.num_rows, pyarrow.string())
+                table = table.set_column(place, table.column_names[place], marks)
         text = io.BytesIO()
         csv.write_csv(table, text)
     except (ArrowException, OSError) as error:
@@ -55,11 +54,4 @@ def read_parquet(
             f"{path} cannot be read as Parquet: {' '.join(str(error).split())[:200]}."
         ) from error
     text.seek(0)
-    reader = TableReader(text, channels, period_s=1.0, reading=reading, name=str(path))
-    times, values = Block.joined(list(reader))
-    return (
-        reader,
-        times,
-        values,
-        survey(reader.cells, values, reader.units, chosen=channels is not None),
-    )
+    return text

@@ -6,6 +6,9 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from runtime.clock.forms import TimeStyle
+from runtime.clock.timestamps import format_times
+from runtime.counted import counted
 from runtime.errors import InputError
 
 __all__ = ["Change", "Period", "find_period", "infer_period"]
@@ -40,6 +43,19 @@ class Period:
     changes: tuple[Change, ...] = ()
     """Where the step changes, though all steps are multiples of the period."""
 
+    def text(self, style: TimeStyle) -> str:
+        """Returns it in words: seconds, how they were found, and where the step changes.
+
+        Args:
+            style: How to write times.
+        """
+        changes = "".join(
+            f"; from {change.before_s:g} to {change.after_s:g} s at "
+            f"{format_times(np.array([change.time_ns]), style)[0]}"
+            for change in self.changes
+        )
+        return f"{self.seconds:.10g} s, {self.how}{changes}"
+
 
 def infer_period(times: Times, *, mixed: bool = False) -> float:
     """Returns the sampling period in seconds, see `find_period`."""
@@ -66,7 +82,8 @@ def find_period(times: Times, *, mixed: bool = False) -> Period:
     steps = np.diff(unique)
     if not steps.size:
         raise InputError(
-            f"The series needs at least two rows at different times. Received: {len(times)} rows."
+            "The series needs at least two rows at different times. Received: "
+            f"{counted(len(times), 'row')}."
         )
     median = float(np.median(steps))
     shared = _rows_per_time(times)

@@ -9,7 +9,8 @@ import numpy as np
 from kad.data.survey import Column
 from runtime.clock.forms import TimeStyle
 from runtime.clock.timestamps import format_times
-from runtime.tables.notes import notes_of, time_line
+from runtime.counted import counted
+from runtime.tables.notes import cell_notes, dialect_of, notes_of, time_line
 from runtime.tables.reader import TableReader
 
 __all__ = ["ReadReport", "report_of"]
@@ -24,6 +25,8 @@ class ReadReport:
     first: str = ""
     """Time of the first row; empty where rows are numbered."""
     last: str = ""
+    dialect: str = ""
+    """How the table is written."""
     time: str = "no time column: rows are numbered"
     """The time column, how it was found and how it is written."""
     period: str = ""
@@ -52,7 +55,7 @@ class ReadReport:
         """Returns it in words, a line each."""
         span = f", {self.first} to {self.last}" if self.first else ""
         lines = [
-            f"Read {self.file}: {self.rows} rows{span}; {self.time}.",
+            f"Read {self.file}: {counted(self.rows, 'row')}{span}; {self.time}.",
             f"Channels: {', '.join(map(_named, (c for c in self.columns if c.why is None)))}.",
         ]
         if self.period:
@@ -105,6 +108,9 @@ def report_of(
     if reader.time is not None:
         ends = np.array([times_ns.min(), times_ns.max()])
         report.first, report.last = format_times(ends, style)
+    report.dialect = dialect_of(reader)
     report.time = time_line(reader)
     report.notes = notes_of(reader)
+    if reader.is_long:
+        report.notes += [f"{one.name}: {note}" for one in reader.cells for note in cell_notes(one)]
     return report

@@ -7,6 +7,7 @@ import pandas as pd
 
 from kad.data.frames import times_ns
 from runtime.clock.timestamps import TimestampParser
+from runtime.counted import counted
 from runtime.errors import InputError
 
 _ROWS = re.compile(r"(-?\d*):(-?\d*)")
@@ -44,7 +45,8 @@ def select_rows(frame: pd.DataFrame, rows: str | None, *, option: str = "--train
     if chosen.empty:
         first, last = frame.index[0], frame.index[-1]
         raise InputError(
-            f"{option} {rows} holds no row. The series has {len(frame)} rows, {first} to {last}."
+            f"{option} {rows} holds no row. The series has {counted(len(frame), 'row')}, "
+            f"{first} to {last}."
         )
     return chosen
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from kad.data.label_names import is_label, is_quality_name, sounds_like_label
 from runtime.clock.find_numbers import could_be_times
+from runtime.counted import counted, noun
 from runtime.tables.cells import ColumnCells
 from runtime.tables.notes import cell_notes
 from runtime.tables.units import plain_unit, unit_factor
@@ -23,7 +24,7 @@ _NUMBERING = re.compile(
 _CODES = re.compile(r".*(status|state|mode|code|alarm|flag|zustand|betriebsart).*", re.IGNORECASE)
 SENTINELS = (-9999.0, -999.0, -99999.0, 9999.0, 99999.0, 999.25, -999.25, 65535.0, 65534.0, 32767.0,
              -32768.0, 2147483647.0, 2147483648.0, -2147483648.0, 4294967295.0, 1e30, -1e30, 1e20,
-             3.4028234663852886e38, -3.4028234663852886e38)  # fmt: skip
+             9.969209968386869e36, 3.4028234663852886e38, -3.4028234663852886e38)  # fmt: skip
 """What registers and loggers write in the place of a reading."""
 _OPC = frozenset({0.0, 4, 8, 12, 16, 20, 24, 28, 64, 68, 80, 84, 88, 192, 216})
 """Quality codes of OPC: 192 is good."""
@@ -78,7 +79,8 @@ def survey(
         elif reader.style.unit is not None:
             column.unit = reader.style.unit
         numbers = values[:, place]
-        column.registers = _without_registers(numbers)
+        registers = _without_registers(numbers)
+        column.registers = tuple(registers)
         known = numbers[np.isfinite(numbers)]
         column.missing = len(numbers) - len(known)
         if len(known):
@@ -87,9 +89,11 @@ def survey(
             column.why = _why(reader, numbers, known, alone=len(cells) == 1)
         if column.why is None:
             column.notes = notes_of(reader, numbers, known)
-            if column.registers:
-                shown = ", ".join(f"{value:.10g}" for value in column.registers)
-                column.notes.append(f"{shown} is what a register without a value gives: missing")
+            column.notes += [
+                f"{value:.10g} comes {counted(len(rows), 'time')}, first in row {rows[0]}: what a "
+                "register without a value gives, taken as missing"
+                for value, rows in registers.items()
+            ]
         columns.append(column)
     return columns
 
@@ -98,7 +102,7 @@ def _why(reader: ColumnCells, numbers: np.ndarray, known: np.ndarray, *, alone: 
     """Returns why a column is no channel, where that is certain."""
     why = _mostly_text(reader, known) if len(known) else _no_numbers(reader)
     if why is None and len(known) < min(_FEWEST, 0.05 * len(numbers)):
-        why = f"only {len(known)} readings in {len(numbers)} rows"
+        why = f"only {counted(len(known), 'reading')} in {counted(len(numbers), 'row')}"
     return why or _no_measurement(reader.name.strip(), numbers, known, alone=alone)
 
 
@@ -113,12 +117,13 @@ def _no_numbers(reader: ColumnCells) -> str:
 
 def _mostly_text(reader: ColumnCells, known: np.ndarray) -> str | None:
     counts = reader.counts
-    others = counts.worded + reader.bad_cells
+    others = counts.worded + reader.bad_cells - reader.other_units
     if len(reader.units) > 3 and plain_unit(reader.units) is None:
         return "text that begins with numbers"
     is_varied = len(counts.words) > 2 * _FEW or reader.bad_cells > counts.worded
     if others > len(known) and (is_varied or len(known) < 0.05 * others):
-        return f"text: {len(known)} of {len(known) + others} cells are numbers"
+        numbers = noun(len(known), "is a number", "are numbers")
+        return f"text: {len(known)} of {counted(len(known) + others, 'cell')} {numbers}"
     return None
 
 
@@ -147,7 +152,7 @@ def _no_measurement(
 def notes_of(reader: ColumnCells, numbers: np.ndarray, known: np.ndarray) -> list[str]:
     """Says what is odd about a channel."""
     counts = reader.counts
-    notes = cell_notes(counts, None, 0)
+    notes = cell_notes(reader)
     empty = len(numbers) - len(known) - counts.worded
     if empty > 0.5 * len(numbers) and len(known):
         notes.append(f"one reading in {len(numbers) / len(known):.3g} rows")
@@ -158,11 +163,13 @@ def notes_of(reader: ColumnCells, numbers: np.ndarray, known: np.ndarray) -> lis
         notes.append(f"constant, {distinct[0]:g}")
         return notes
     notes += _sentinels(known)
+    is_coded = _looks_coded(reader.name, distinct)
+    notes += [] if is_coded else _far_off(numbers, known)
     if _may_be_label(reader.name, distinct):
         notes.append(
             "may be a label, which the detector would see: leave it out with --channels if it is"
         )
-    elif _looks_coded(reader.name, distinct):
+    elif is_coded:
         shown = ", ".join(f"{value:g}" for value in distinct[:6])
         notes.append(
             f"looks like codes of a status ({shown}): jumps between codes are no measurement; "
@@ -222,20 +229,21 @@ def _is_counter(known: np.ndarray) -> bool:
                 and np.median(np.abs(steps)) > 0)  # fmt: skip
 
 
-def _without_registers(numbers: np.ndarray) -> tuple[float, ...]:
-    """Takes what no sensor of such readings gives, and returns which numbers that were."""
+def _without_registers(numbers: np.ndarray) -> dict[float, np.ndarray]:
+    """Takes what no sensor of such readings gives; returns which numbers that were, and where."""
     known = numbers[np.isfinite(numbers)]
     if len(known) < 2 * _FEW:
-        return ()
+        return {}
     low, high = np.quantile(known, [0.05, 0.95])
     far = IMPOSSIBLE * (high - low)
-    found = []
+    found: dict[float, np.ndarray] = {}
     for value in SENTINELS if far else ():
         same = np.isclose(numbers, value, rtol=1e-6, atol=0)
         if same.any() and not low - far <= value <= high + far:
-            found += np.unique(numbers[same]).tolist()
+            for one in np.unique(numbers[same]).tolist():
+                found[one] = np.flatnonzero(numbers == one)
             numbers[same] = np.nan
-    return tuple(found)
+    return found
 
 
 def _sentinels(known: np.ndarray) -> list[str]:
@@ -246,10 +254,24 @@ def _sentinels(known: np.ndarray) -> list[str]:
         count = int(np.isclose(known, value, rtol=1e-6, atol=0).sum())
         if count and not low - 5 * spread <= value <= high + 5 * spread:
             notes.append(
-                f"{value:g} comes {count} times, which looks like no reading: say missing = "
+                f"{value:g} comes {counted(count, 'time')}, which looks like no reading: say "
+                "missing = "
                 f"[{value:g}] in [data]"
             )
     return notes
+
+
+def _far_off(numbers: np.ndarray, known: np.ndarray) -> list[str]:
+    """Says which readings no sensor gives whose others are as these; training leaves them out."""
+    low, high = np.quantile(known, [0.05, 0.95])
+    far = IMPOSSIBLE * (high - low)
+    is_far = (numbers > high + far) | (numbers < low - far)
+    rows = np.flatnonzero(is_far & np.isfinite(numbers))
+    if not far or not len(rows):
+        return []
+    some = counted(len(rows), "reading is", "readings are")
+    first = f"first {numbers[rows[0]]:.6g} in row {rows[0]}"
+    return [f"{some} over {IMPOSSIBLE:g} times the usual range away, {first}"]
 
 
 def _two_levels(numbers: np.ndarray) -> tuple[int, float, float] | None:
@@ -281,11 +303,12 @@ def _two_levels(numbers: np.ndarray) -> tuple[int, float, float] | None:
 def _longest_flat(numbers: np.ndarray) -> tuple[int, int] | None:
     """Returns where a channel that else changes from row to row stands still longest."""
     same = np.concatenate([[False], np.diff(numbers) == 0])
-    if same.mean() > 0.3:
-        return None
     edges = np.flatnonzero(~same)
     lengths = np.diff(np.concatenate([edges, [len(same)]]))
     at = int(lengths.argmax())
-    if lengths[at] < max(30, 0.01 * len(numbers)):
+    others = len(same) - int(lengths[at])
+    if lengths[at] < max(30, 0.01 * len(numbers)) or others < _FEW:
+        return None
+    if int(same.sum()) - int(lengths[at]) + 1 > 0.3 * others:
         return None
     return int(edges[at]), int(lengths[at])

@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 
 from kad.data.long_tables import is_annotated, read_long, refuse_long, telling_column
-from kad.data.parquet import is_parquet, read_parquet
+from kad.data.parquet import is_parquet, parquet_as_csv
 from kad.data.report import ReadReport, report_of
 from kad.data.survey import Column, survey
 from runtime.clock.durations import nanoseconds
 from runtime.clock.forms import TimeStyle
 from runtime.clock.resample import Resampler
+from runtime.counted import counted
 from runtime.errors import InputError
 from runtime.tables.columns import Block
 from runtime.tables.opened import open_table
@@ -96,8 +97,6 @@ def read_table(
         long=long,
         numbered=numbered,
     )
-    if is_parquet(path):
-        return _finished(path, wanted, *read_parquet(path, wanted.channels, reading_of(wanted)))
     with _rereadable(path) as file:
         if long or (reading_of(wanted).is_long and not _has_channels(file, path, wanted)):
             return _long(path, wanted, file)
@@ -157,6 +156,8 @@ def _finished(
 ) -> Table:
     taken = [place for place, column in enumerate(columns) if column.why is None]
     report = report_of(str(path), times, reader.style, reader, columns)
+    if is_parquet(path):
+        report.dialect = "Parquet or Arrow"
     if not taken:
         said = "; ".join(f"{name} ({why})" for name, why in report.left_out.items())[:500]
         raise InputError(
@@ -172,7 +173,9 @@ def _finished(
     style = reader.style
     if reading_of(wanted).resample is not None and reader.has_times:
         times, values = _resampled(path, wanted, times, values)
-        report.notes.append(f"{report.rows} rows became the means of {len(times)} periods")
+        report.notes.append(
+            f"{counted(report.rows, 'row')} became the means of {counted(len(times), 'period')}"
+        )
     index: pd.Index
     if not reader.has_times and wanted.period_s in (None, 1.0):
         index = pd.RangeIndex(len(times), name=ROWS)
@@ -227,6 +230,9 @@ def _has_channels(file: BinaryIO, path: Path, wanted: Wanted) -> bool:
 @contextmanager
 def _rereadable(path: Path) -> Iterator[BinaryIO]:
     """Opens a table that may be read twice: what cannot go back is copied first."""
+    if is_parquet(path):
+        yield parquet_as_csv(path)
+        return
     with open_table(path) as file:
         if file.seekable():
             yield file

@@ -22,6 +22,7 @@ from kad.version import __version__
 from runtime.alarms.budget import severity_threshold
 from runtime.clock.grid import FILE_REORDER, GridCounts
 from runtime.clock.said import judge
+from runtime.counted import counted
 from runtime.errors import InputError
 from runtime.interrupt import Interruptible
 from runtime.model.policy import AlarmPolicy
@@ -141,8 +142,9 @@ class Fitting(Calibrating):
         if longest < needed:
             smaller = ", or a smaller detector (--preset tiny)" if "tiny" in self.presets else ""
             raise InputError(
-                f"Training needs at least {needed} rows without a gap of more than "
-                f"{self.max_gap_steps} rows. Received: {counts.received} rows, the longest such "
+                f"Training needs at least {counted(needed, 'row')} without a gap of more than "
+                f"{counted(self.max_gap_steps, 'row')}. Received: "
+                f"{counted(counts.received, 'row')}, the longest such "
                 f"part has {longest}. Give more rows{smaller}."
             )
 
@@ -153,7 +155,8 @@ class Fitting(Calibrating):
         if usable < Calibration.FEWEST:
             raise InputError(
                 f"Calibration needs at least {Calibration.FEWEST} observed rows, each after "
-                f"{self.warmup_steps} rows without a long gap. Received: {usable} in the last "
+                f"{counted(self.warmup_steps, 'row')} without a long gap. Received: {usable} in "
+                "the last "
                 f"{rows} training rows, which calibrate. {self._more_rows(training)}"
             )
 

@@ -15,6 +15,7 @@ from kad.evaluation.subject import Subject
 from kad.metrics.ranges import windows_to_ranges
 from runtime.clock.grid import FILE_REMEMBER, RowGrid, TimeGrid
 from runtime.clock.timestamps import TimeStyle
+from runtime.counted import counted, noun
 from runtime.errors import InputError
 from runtime.streams.scores import Scores
 from runtime.tables.reading import Reading, learnt_reading
@@ -43,7 +44,8 @@ def read(
     if absent or data.empty:
         raise InputError(
             f"The data must have rows, and the columns {', '.join(subject.metadata.channels)}. "
-            f"Received: {len(data)} rows, the columns {', '.join(map(str, data.columns))}."
+            f"Received: {counted(len(data), 'row')}, the columns "
+            f"{', '.join(map(str, data.columns))}."
         )
     return data[list(subject.metadata.channels)], None, []
 
@@ -107,7 +109,7 @@ def rows_that_count(
         numbers = pd.DataFrame({"row": np.arange(len(frame))}, index=frame.index)
         rows = select_rows(numbers, test, option="--test")["row"].to_numpy()
         keep = _between(np.isin(scores.rows, rows))
-        return keep, [f"{keep.sum()} of {steps} steps count: --test {test}."]
+        return keep, [f"{_share(keep)}: --test {test}."]
     if trained is not None:
         keep = ~_between(np.isin(scores.rows, trained))
     elif isinstance(frame.index, pd.DatetimeIndex) and "end_ns" in subject.metadata.training:
@@ -121,8 +123,13 @@ def rows_that_count(
             "which count with --test START:END."
         )
     if keep.all():
-        return keep, [f"All {steps} steps count."]
-    return keep, [f"{keep.sum()} of {steps} steps count: the others lie in the training rows."]
+        return keep, [f"All {steps} steps count." if steps > 1 else "The one step counts."]
+    return keep, [f"{_share(keep)}: the others lie in the training rows."]
+
+
+def _share(keep: np.ndarray) -> str:
+    count = int(keep.sum())
+    return f"{count} of {counted(len(keep), 'step')} {noun(count, 'counts', 'count')}"
 
 
 def _between(mask: np.ndarray) -> np.ndarray:

@@ -25,6 +25,7 @@ from kad.report.series import BINS, POINTS, SeriesChart
 from kad.report.thresholds import scores_figure, thresholds_figure
 from kad.report.words import budget, count, duration, span
 from kad.runs.folder import CALIBRATION, CONFIG, HISTORY
+from runtime.counted import noun
 from runtime.errors import InputError
 
 _SCRIPTS = ("episodes", "figures", "arrays", "words", "series", "report")
@@ -143,12 +144,13 @@ def _summary(detector: Detector, findings: Findings | None) -> list[str]:
         return lines
     inside = sum(findings.in_training(e) for e in findings.events)
     if inside:
-        verb = "lies" if inside == 1 else "lie"
+        verb = noun(inside, "lies", "lie")
         lines.append(f"{count(inside, 'event').capitalize()} {verb} in the training rows.")
     if findings.warming.all():
         lines.append(
             f"The series is too short for a verdict: the detector needs "
-            f"{findings.metadata.warmup_steps:,} steps to warm up and got {len(findings.scores):,}."
+            f"{count(findings.metadata.warmup_steps, 'step')} to warm up and got "
+            f"{len(findings.scores):,}."
         )
     return lines
 
@@ -235,7 +237,7 @@ def _read(read: Mapping[str, Any]) -> list[tuple[str, str]]:
         return []
     left = "; ".join(f"{name} ({why})" for name, why in read["left_out"].items())
     return [
-        ("Read", f"{read['file']}, {read['rows']:,} rows, {read['time']}"),
+        ("Read", f"{read['file']}, {count(read['rows'], 'row')}, {read['time']}"),
         *([("Left out", left)] if left else []),
         *([("Noticed", "; ".join(read["notes"]))] if read["notes"] else []),
     ]

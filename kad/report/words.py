@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from runtime.alarms.budget_text import parse_budget
+from runtime.counted import noun
 
 _UNITS = {
     "s": "second",
@@ -64,9 +65,9 @@ class TimeAxis:
         return f"{time_ns / self._scale:.7g} {self.unit}s"
 
 
-def count(number: int, noun: str) -> str:
+def count(number: int, one: str) -> str:
     """Returns `1 event`, `2 events`, `no events`; thousands are separated."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}" if number else f"no {noun}s"
+    return f"{number:,} {noun(number, one)}" if number else f"no {noun(0, one)}"
 
 
 def duration(seconds: float) -> str:
@@ -77,7 +78,7 @@ def duration(seconds: float) -> str:
     finer, _, finer_short = (*_STEPS, (1.0, "second", "s"))[number + 1]
     whole = int(seconds // size)
     part = int((seconds - whole * size) // finer)
-    unit = short if word != "day" else word if whole == 1 else f"{word}s"
+    unit = short if word != "day" else noun(whole, word)
     return f"{whole:,} {unit}" + (f" {part} {finer_short}" if part else "")
 
 
@@ -94,6 +95,6 @@ def budget(false_alarms: str) -> str:
     if (share := parse_budget(false_alarms).share) is not None:
         return f"{100 * share:.4g} % of the time in false alarms"
     number, _, unit = (part.strip() for part in false_alarms.partition("/"))
-    plural = "" if float(number) == 1 else "s"
+    alarms = noun(float(number), "false alarm")
     word = _UNITS.get(unit.lower(), unit.lower())
-    return f"{number} false alarm{plural} {'an' if word == 'hour' else 'a'} {word}"
+    return f"{number} {alarms} {'an' if word == 'hour' else 'a'} {word}"

@@ -6,7 +6,7 @@ import pandas as pd
 
 from kad.config import Config
 from kad.data.frames import times_ns
-from kad.data.period import infer_period
+from kad.data.period import Period, find_period
 from kad.data.tables import ROWS
 from kad.detector import Detector
 from runtime.clock.context import CONTEXT_COLUMNS
@@ -19,6 +19,7 @@ def build_detector(
     rows: pd.DataFrame,
     names: tuple[str, ...],
     *,
+    period: Period | None = None,
     stated: Mapping[str, str] | None = None,
 ) -> Detector:
     """Returns an untrained detector.
@@ -27,6 +28,7 @@ def build_detector(
         config: From `build_config`.
         rows: Training rows, which give what the configuration leaves open: period, context.
         names: The channels.
+        period: Their sampling period; `sampling` of the rows where not given.
         stated: Units that the table states; those of the configuration win.
 
     Raises:
@@ -46,19 +48,30 @@ def build_detector(
             raise InputError(
                 f"A channel needs a name that a detector file can hold: {error}. Rename the column."
             ) from error
-    period = config.data.period
-    if period is None:
-        period = infer_period(times_ns(rows), mixed=config.data.grid == "rows")
+    period_s = (period or sampling(config, rows)).seconds
     return config.detector(
         names,
         channel_units=[units.get(name) for name in names],
-        period_s=period,
+        period_s=period_s,
         grid=config.data.grid,
         max_gap_steps=config.data.max_gap,
-        context=CONTEXT_COLUMNS if _wants_context(config, rows, period) else (),
+        context=CONTEXT_COLUMNS if _wants_context(config, rows, period_s) else (),
         scoring=config.scoring.model_dump(),
         **config.arguments,
     )
+
+
+def sampling(config: Config, rows: pd.DataFrame) -> Period:
+    """Returns the sampling period: as the configuration says, else as the rows show.
+
+    Raises:
+        InputError: See `kad.data.period.find_period`.
+    """
+    if config.data.period is not None:
+        return Period(config.data.period, "as it was said")
+    if rows.index.name == ROWS:
+        return Period(1.0, "for there are no times")
+    return find_period(times_ns(rows), mixed=config.data.grid == "rows")
 
 
 def _wants_context(config: Config, rows: pd.DataFrame, period_s: float) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from kad.config import build_config
 from kad.detector import Detector
 from kad.detectors import detector_class, detector_names
+from runtime.counted import counted
 from runtime.errors import ConfigError, InputError
 
 VARIABLE = "KAD_MEMORY_MB"
@@ -92,8 +93,9 @@ def check_training(detector: Detector, rows: int) -> None:
     if free is None or max(need.train, need.export) <= free:
         return
     raise InputError(
-        f"The detector {detector.detector_name} on {len(detector.channels)} channels and {rows} "
-        f"rows needs about {_gb(need.train)} of memory to be trained and {_gb(need.export)} to be "
+        f"The detector {detector.detector_name} on {counted(len(detector.channels), 'channel')} "
+        f"and {counted(rows, 'row')} needs about {_gb(need.train)} of memory to be trained and "
+        f"{_gb(need.export)} to be "
         f"exported. Received: {_gb(free)} free. {_advice(detector, rows, free)} To try "
         f"nevertheless, set {VARIABLE}."
     )
@@ -109,7 +111,8 @@ def check_export(detector: Detector) -> None:
     if free is not None and need > free:
         raise InputError(
             f"Export needs about {_gb(need)} of memory for {detector.detector_name} on "
-            f"{len(detector.channels)} channels. Received: {_gb(free)} free. Export it on a "
+            f"{counted(len(detector.channels), 'channel')}. Received: {_gb(free)} free. Export "
+            "it on a "
             f"machine with more. To try nevertheless, set {VARIABLE}."
         )
 
@@ -119,7 +122,7 @@ def _advice(detector: Detector, rows: int, free: int) -> str:
     channels, own = detector.channels, detector.get_config()
     ways = []
     if fewer := _most_channels(type(detector), own, rows, free):
-        ways.append(f"at most {fewer} channels with --channels")
+        ways.append(f"at most {counted(fewer, 'channel')} with --channels")
     for name, cls in _smaller(detector):
         arguments = build_config(detector=name, preset=_SMALLEST).arguments
         need = _needed(cls, channels, rows, arguments)

@@ -6,17 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import pandas as pd
 
 from kad.config import Config
-from kad.data.frames import pandas_frame, times_ns
-from kad.data.period import find_period
+from kad.data.frames import pandas_frame
 from kad.data.rows import select_rows
-from kad.data.tables import ROWS, Table, read_table
+from kad.data.tables import Table, read_table
 from kad.detector import Detector
 from kad.detector.series import Prepared
-from kad.runs.construct import build_detector
+from kad.runs.construct import build_detector, sampling
 from kad.runs.folder import (
     CALIBRATION,
     CHECKPOINT,
@@ -32,7 +30,7 @@ from kad.runs.lock import check_unlocked
 from kad.runs.memory import check_training
 from kad.runs.pretrained import take_weights
 from kad.training.session import Progress, TrainingInterruptedError
-from runtime.clock.timestamps import format_times
+from runtime.counted import counted
 from runtime.errors import ConfigError, InputError
 from runtime.files import check_outputs, replacing, write_atomically
 
@@ -85,13 +83,18 @@ def train(
     )
     frame, names, table = _read(config, data)
     rows = select_rows(frame, config.data.train)
+    period = sampling(config, rows)
     if table is not None:
-        table.report.period = _period(config, rows, table)
+        table.report.period = period.text(table.style)
     config = config.for_channels(len(names))
 
     keras.utils.set_random_seed(config.training.seed)
     detector = build_detector(
-        config, rows, names, stated=None if table is None else table.report.units
+        config,
+        rows,
+        names,
+        period=period,
+        stated=None if table is None else table.report.units,
     )
     if pretrained:
         take_weights(detector, Path(pretrained))
@@ -109,7 +112,8 @@ def train(
             say(line)
         for name, found in prepared.about.get("absurd", {}).items():
             shown = ", ".join(f"{value:.6g}" for value in found["values"])
-            say(f"{name}: {found['count']} impossible readings were not trained on: {shown}.")
+            some = counted(found["count"], "impossible reading")
+            say(f"{name}: {some} not trained on: {shown}.")
         if constant := prepared.about.get("constant"):
             say(f"Constant in the training rows, only a change is scored: {', '.join(constant)}.")
     with claimed(folder):
@@ -172,21 +176,6 @@ def _write(detector: Detector, history: pd.DataFrame, folder: Path) -> None:
         ) from error
     finally:
         model.unlink(missing_ok=True)
-
-
-def _period(config: Config, rows: pd.DataFrame, table: Table) -> str:
-    """Says the sampling period, and how it was found."""
-    if config.data.period is not None:
-        return f"{config.data.period:.10g} s, as it was said"
-    if rows.index.name == ROWS:
-        return "1 s, for there are no times"
-    found = find_period(times_ns(rows), mixed=config.data.grid == "rows")
-    changes = "".join(
-        f"; from {change.before_s:g} to {change.after_s:g} s at "
-        f"{format_times(np.array([change.time_ns]), table.style)[0]}"
-        for change in found.changes
-    )
-    return f"{found.seconds:.10g} s, {found.how}{changes}"
 
 
 def about(table: Table) -> dict[str, Any]:

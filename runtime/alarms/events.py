@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from runtime.alarms.episodes import Episodes
 from runtime.clock.rows import TIME_LIMIT
+from runtime.counted import counted
 from runtime.errors import InputError, shown
 from runtime.model.policy import AlarmPolicy
 from runtime.model.schema import Metadata
@@ -166,7 +167,7 @@ class EventDetector:
         if scores.channel_scores.shape[1] != len(self._channels):
             raise InputError(
                 f"Scores must be of the channels {', '.join(self._channels)}. "
-                f"Received: {scores.channel_scores.shape[1]} channels."
+                f"Received: {counted(scores.channel_scores.shape[1], 'channel')}."
             )
         closed: list[Event] = []
         numbers = self._numbers(scores)

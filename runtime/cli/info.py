@@ -4,6 +4,7 @@ import argparse
 
 from runtime.alarms.budget import event_threshold
 from runtime.cli.say import say, write
+from runtime.counted import counted
 from runtime.files import check_outputs, open_output
 from runtime.model.detector import Detector
 from runtime.model.verify import TOLERANCE, verify
@@ -26,12 +27,13 @@ def run_info(args: argparse.Namespace) -> int:
         "channels": ", ".join(inputs[:channels]),
         "context": ", ".join(inputs[channels:]) or "none",
         "period": f"{meta.period_s:g} s" + (", rows as they come" if meta.grid == "rows" else ""),
-        "warm-up": f"{meta.warmup_steps} steps, again after a gap of more than "
-        f"{meta.max_gap_steps} steps",
+        "warm-up": f"{counted(meta.warmup_steps, 'step')}, again after a gap of more than "
+        f"{counted(meta.max_gap_steps, 'step')}",
         "threshold": f"severity {meta.threshold:g} ({meta.false_alarms})",
         "events": meta.alarm.text(meta.period_s),
-        "chunks": f"up to {meta.max_steps} steps in a call",
-        "state": f"{meta.state_size} numbers per stream, {meta.state_size * 4 / 1e6:.2g} MB",
+        "chunks": f"up to {counted(meta.max_steps, 'step')} in a call",
+        "state": f"{counted(meta.state_size, 'number')} per stream, "
+        f"{meta.state_size * 4 / 1e6:.2g} MB",
         "streams": str(detector.fixed_streams or "any"),
         "steps": str(detector.fixed_steps or "any"),
         "step file": "beside it, for single steps" if detector.has_step_file else "none",
@@ -58,7 +60,9 @@ def run_verify(args: argparse.Namespace) -> int:
     for name, gap in report.gaps.items():
         write(f"{name:<15} {gap:.2e}")
     if report.passed:
-        write(f"passed: {report.steps} steps within {TOLERANCE:g} of the exported numbers")
+        write(
+            f"passed: {counted(report.steps, 'step')} within {TOLERANCE:g} of the exported numbers"
+        )
         return 0
     say(
         f"error: {args.model} must reproduce its golden vectors within {TOLERANCE:g}. Received: "

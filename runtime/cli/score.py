@@ -13,11 +13,12 @@ import numpy as np
 from runtime.alarms.budget import event_threshold
 from runtime.alarms.monitor import Monitor, Observed
 from runtime.cli.say import say
-from runtime.cli.source import blocks_of, open_rows, say_read
+from runtime.cli.source import Rows, open_rows
 from runtime.clock.counts import GridCounts
 from runtime.clock.grid import FILE_REMEMBER, LIVE_REMEMBER
 from runtime.clock.said import describe, judge
 from runtime.clock.timestamps import TimeStyle
+from runtime.counted import counted
 from runtime.errors import InputError, KadError
 from runtime.files import check_outputs, open_output
 from runtime.interrupt import Interruptible
@@ -59,7 +60,8 @@ def run_score(args: argparse.Namespace) -> int:
             events_output=stack.enter_context(open_output(args.events)) if args.events else None,
             form=args.format,
         )
-        for block in breaker.iterate(blocks_of(reader, detector)):
+        rows = Rows(reader, detector)
+        for block in breaker.iterate(iter(rows)):
             if job.started is None:
                 job.start(detector.channels, reader.style)
             job.take(monitor.push_many(*block))
@@ -71,7 +73,7 @@ def run_score(args: argparse.Namespace) -> int:
         job.take(monitor.finish())
         if not (breaker.interrupted or job.reader_gone):
             _judge(monitor.counts, job.longest, detector, live=live, name=reader.name)
-            say_read(reader)
+            rows.say_read()
     for sentence in describe(monitor.counts, monitor.incidents):
         say(f"note: {sentence}")
     say(job.summary())
@@ -162,9 +164,10 @@ class _Job:
         counts = self.monitor.counts
         seconds = max(time.perf_counter() - (self.started or 0.0), 1e-9)
         return (
-            f"{counts.received} rows, {self.steps} steps scored: {counts.missing} missing, "
-            f"{counts.duplicates} duplicates, {counts.late} late, {counts.restarts} restarts; "
-            f"{self.alarms} alarms in {self.events} events, from severity "
+            f"{counted(counts.received, 'row')}, {counted(self.steps, 'step')} scored: "
+            f"{counts.missing} missing, {counted(counts.duplicates, 'duplicate')}, "
+            f"{counts.late} late, {counted(counts.restarts, 'restart')}; "
+            f"{counted(self.alarms, 'alarm')} in {counted(self.events, 'event')}, from severity "
             f"{self.monitor.threshold:.2f}; "
             f"{counts.received / seconds:.0f} rows/s"
         )
@@ -179,10 +182,12 @@ def _judge(counts: GridCounts, longest: int, detector: Detector, *, live: bool, 
         problem = lost
     elif longest < needed:
         problem = (
-            f"{name} must have at least {needed} rows in one piece: this detector warms up for "
-            f"{needed - 1} steps of {meta.period_s:g} s, again after a gap of more than "
-            f"{meta.max_gap_steps}. Received: {counts.received} rows, {longest} steps in the "
-            "longest piece. Give a longer series, or train for its sampling period."
+            f"{name} must have at least {counted(needed, 'row')} in one piece: this detector "
+            "warms up for "
+            f"{counted(needed - 1, 'step')} of {meta.period_s:g} s, again after a gap of more than "
+            f"{meta.max_gap_steps}. Received: {counted(counts.received, 'row')}, "
+            f"{counted(longest, 'step')} in the longest piece. Give a longer series, or train "
+            "for its sampling period."
         )
     if problem and not live:
         raise InputError(problem)

@@ -21,6 +21,8 @@ _FIRST_S, _LAST_S = 631_152_000, 4_102_444_800
 _EXCEL = (32_874, 73_051)
 _TELLING = 8
 _WEAK = 60  # the rank of names such as T, which may be a temperature
+_SHORT_YEARS = {7: "%Y%j", 10: "%y%m%d%H%M", 12: "%y%m%d%H%M%S"}
+_2038_S = 2_145_916_800
 _SINCE = frozenset({"elapsed", "since", "rel", "relative"})
 
 
@@ -91,6 +93,9 @@ def _from_data(
     elif digits == 0 and _is_compact(cells, known):
         form, doubt = TimeForm("digits"), "digits"
         doubt = None if _compact_is_certain(cells, known, header) else doubt
+    elif digits == 0 and (short := _short_years(cells, known, named=named)) is not None:
+        form, is_certain = short
+        doubt = None if is_certain else "short"
     elif (epoch := _epoch_unit(known)) is not None:
         form = TimeForm("epoch", unit=epoch)
     elif _in_excel(known) and _SINCE.isdisjoint(header.lower().split()):
@@ -198,11 +203,44 @@ def _compact_is_certain(cells: Sequence[str], known: Numbers, header: str) -> bo
     return bool(len(days) and jumps.max() > 31 and days.max() <= 31)
 
 
+def _short_years(
+    cells: Sequence[str], known: Numbers, *, named: bool
+) -> tuple[TimeForm, bool] | None:
+    """Returns the form of digits that are short of a date, and whether it is certain.
+
+    They begin with a year of two digits, 2405060800, or end with the day of the year, 2024127. The
+    steps tell: they are even as dates, or as seconds.
+    """
+    texts = [cell.strip() for cell in cells]
+    widths = {len(text) for text in texts}
+    if len(widths) > 1 or not widths <= _SHORT_YEARS.keys() or len(texts) < 2:
+        return None
+    if widths == {7} and not named:
+        return None
+    form = TimeForm("strptime", format=_SHORT_YEARS[widths.pop()])
+    times = LayoutReader(form).read(texts)
+    if not ((times >= _FIRST_S * 10**9) & (times < _LAST_S * 10**9)).all():
+        return None
+    as_dates, as_numbers = _uneven(times.astype(np.float64)), _uneven(known)
+    is_epoch = _epoch_unit(known) is not None and known[0] < _2038_S
+    if as_dates > as_numbers or (as_dates == as_numbers and is_epoch):
+        return None
+    return form, as_dates < as_numbers or _epoch_unit(known) is None
+
+
+def _uneven(numbers: Numbers) -> int:
+    steps = np.diff(numbers)
+    return int((steps != np.median(steps)).sum())
+
+
 def _two_readings(cell: str, kind: str, known: Numbers) -> AmbiguousTimeError:
     form = TimeForm("excel", digits=6) if kind == "excel" else TimeForm("digits")
+    if kind == "short":
+        form = TimeForm("strptime", format=_SHORT_YEARS[len(cell.strip())])
     stamp = read_numbers([cell], form) if kind == "excel" else LayoutReader(form).read([cell])
     unit = _by_size(known)
     said = 'time_unit = "excel"' if kind == "excel" else 'time_format = "digits"'
+    said = f'time_format = "{form.format}"' if kind == "short" else said
     words = "in Excel's days" if kind == "excel" else "as a date of digits"
     text = cell[:60]
     return AmbiguousTimeError(

@@ -185,8 +185,11 @@ def _planned(parts: dict[str, str]) -> _Plan | None:
     """Returns what the letters of a layout say; `None` where they make no time."""
     if parts.get("sep1") != parts.get("sep2"):
         return None
-    if "h" in parts and not {"mi", "ap"} & parts.keys() and "d" in parts and len(parts["h"]) < 2:
-        return None
+    if "h" in parts and "mi" not in parts:
+        # 08-10: what is it that comes behind the hour? 4.3.2024 8: an hour, or part of the date?
+        is_bare = "ap" not in parts and "d" in parts and len(parts["h"]) < 2
+        if "zs" in parts or is_bare:
+            return None
     month = None
     if "mon" in parts:
         month = month_of(parts["mon"])

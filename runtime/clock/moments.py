@@ -89,6 +89,8 @@ def datetime_of(cell: str) -> datetime | None:
         return None
     if text[4] == text[7] == "-" and text[10:11].isdigit():
         return None  # `fromisoformat` takes any character between date and time
+    if text[13:14] in ("+", "-"):
+        return None  # an offset behind the hour alone, 08-10, may be minutes
     if text[4] == "/":
         text = text.replace("/", "-", 2)
     try:

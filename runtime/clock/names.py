@@ -34,7 +34,7 @@ _OTHERS = _set(
     "received acquisition reading abs absolute rel relative since s ms us ns sec secs second min "
     "mins minutes h hr hours d days millis msec micros nanos string str text column col index and "
     "und y e et of der des de del la le du the marca data stamp on zulu z hh mm ss hms dd yyyy yy "
-    "format day tag value field x"
+    "format day tag value field x in en"
 )
 _LATE = _set("end stop to until received inserted updated created")
 _PHRASES = frozenset({"data", "data ora", "data hora", "data e ora", "data godzina", "data czas"})

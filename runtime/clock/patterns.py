@@ -15,11 +15,15 @@ _Y = r"(?P<y>[0-9]{4}|[0-9]{2})"
 _S1, _S2 = r"(?P<sep1>[./-]) ?", r"(?P<sep2>[./-]) ?"
 _MON = r"(?P<mon>[^\W\d_]{3,12})"
 _WEEKDAY = rf"(?:{WEEKDAY}\.?,?[ ]+)?"
-_TIME = (
-    r"(?P<h>[0-9]{1,2})(?:[:.h](?P<mi>[0-9]{2})"
-    r"(?:[:.m](?P<s>[0-9]{2})s?(?:[.,:](?P<f>[0-9]{1,18}))?)?)?"
-    r"(?: ?Uhr)?(?: ?(?P<ap>[AaPp]\.? ?[Mm]\.?))?"
+_DASHES = r"(?:[:.h]|(?P<dash>-)(?=[0-9]{2}-[0-9]{2}(?![0-9])))", r"(?(dash)-|[:.m])"
+_MINUTES = (
+    rf"(?:{_DASHES[0]}(?P<mi>[0-9]{{2}})"
+    rf"(?:{_DASHES[1]}(?P<s>[0-9]{{2}})s?(?:[.,:](?P<f>[0-9]{{1,18}}))?)?)"
 )
+_HALF = r"(?: ?Uhr)?(?: ?(?P<ap>[AaPp]\.? ?[Mm]\.?))?"
+_TIME = rf"(?P<h>[0-9]{{1,2}}){_MINUTES}?{_HALF}"
+_END = rf"(?P<h>[0-9]{{1,2}})(?:{_MINUTES}{_HALF}| ?(?:Uhr|h|[AaPp]\.? ?[Mm]\.?))"
+"""Of an interval: 08-10 may be minutes."""
 _ZONE = (
     r"(?: ?(?P<z>[A-Za-z]{1,4}))?(?: ?(?P<zs>[+-])(?P<zh>[0-9]{1,2})(?::?(?P<zm>[0-9]{2}))?)?"
     r"(?: ?[\[(](?P<zone>[\w/+ -]+)[\])])?"
@@ -28,7 +32,10 @@ _JOIN = r"(?:[Tt]|,? +(?:at |um |- )?|, ?|[:_-])"
 _TO = r"\s*(?:-|–|—|/|->|→|~|\.{2,3}|\bto\b|\bbis\b|\buntil\b)\s*"
 
 _DATES = {
-    "iso": (r"(?P<y>[0-9]{4})(?P<sep1>[./:-]) ?" + _M + r"(?P<sep2>[./:-]) ?" + _D + r"\.?",),
+    "iso": (
+        r"(?P<y>[0-9]{4})(?P<sep1>[./:-]) ?" + _M + r"(?P<sep2>[./:-]) ?" + _D + r"\.?",
+        r"(?P<y>[0-9]{4})[年년] ?" + _M + r"[月월] ?" + _D + r"[日일]",
+    ),
     "day-first": (_D + _S1 + _M + _S2 + _Y + r"\.?",),
     "month-first": (_M + _S1 + _D + _S2 + _Y,),
     "year-first": (r"(?P<y>[0-9]{2})" + _S1 + _M + _S2 + _D,),
@@ -99,12 +106,12 @@ def _of_dates(kind: str) -> list[str]:
 
 def _intervals(start: str) -> tuple[str, str]:
     bare = start.replace(_ZONE, "")
-    end = f"(?:{_nameless(bare)}|{_nameless(_TIME)})"
-    return f"{bare}{_TO}{end}{_ZONE}", f"{start}{_TO}(?:{_nameless(start)}|{_nameless(_TIME)})"
+    end = f"(?:{_nameless(bare)}|{_nameless(_END)})"
+    return f"{bare}{_TO}{end}{_ZONE}", f"{start}{_TO}(?:{_nameless(start)}|{_nameless(_END)})"
 
 
 def _nameless(text: str) -> str:
-    return re.sub(r"\?P<\w+>", "?:", text)
+    return re.sub(r"\?P<\w+>", "?:", text.replace(_DASHES[1], "[:.m-]"))
 
 
 def _of_format(text: str) -> str:

@@ -4,6 +4,7 @@ import numpy as np
 
 from runtime.clock.counts import GridCounts
 from runtime.clock.incidents import Incidents
+from runtime.counted import counted
 
 __all__ = ["describe", "judge"]
 
@@ -24,8 +25,9 @@ def describe(counts: GridCounts, incidents: Incidents | None = None) -> list[str
     exactly = f"; {counts.shared} of them at exactly its time" if counts.shared else ""
     said = {
         f"The clock was set back {_times(counts.backward)}{_jumps(seen, counts.backward)}, as "
-        "after a power cut or at the end of summer time: the rows from there on are scored after "
-        "a restart of the warm-up.": counts.backward,
+        "after a power cut, at the end of summer time, or where files were joined that overlap "
+        "with other values or stand in another order: the rows from there on are scored after a "
+        "restart of the warm-up.": counts.backward,
         f"{_rows(counts.conflicts)} came again with other values{_when(seen, 'conflicts')}, as "
         "where a later export corrects an earlier one: the first values stay.": counts.conflicts,
         f"{_rows(counts.stray)} dropped, with a time far from those before and after"
@@ -37,8 +39,8 @@ def describe(counts: GridCounts, incidents: Incidents | None = None) -> list[str
         f"{_rows(counts.repeated)} left out that came again with the same values, as where exports "
         "overlap: nothing is lost.": counts.repeated,
         f"{_rows(counts.filled)} put together with another of the same period.": counts.filled,
-        f"{gaps} gap{'s' * (gaps != 1)} too long to bridge: a restart of the warm-up each.": gaps,
-        f"{counts.missing} period{'s' * (counts.missing != 1)} without a row.": counts.missing,
+        f"{counted(gaps, 'gap')} too long to bridge: a restart of the warm-up each.": gaps,
+        f"{counted(counts.missing, 'period')} without a row.": counts.missing,
     }
     return [sentence for sentence, count in said.items() if count]
 
@@ -57,7 +59,7 @@ def judge(counts: GridCounts, *, period_s: float, name: str = "the data") -> str
     lost = counts.dropped + counts.backward
     if lost <= max(_FEW, _SHARE * counts.received):
         return None
-    said = f"Received: {counts.received} rows, {lost} of them"
+    said = f"Received: {_rows(counts.received)}, {lost} of them"
     if counts.unsorted >= counts.duplicates + counts.conflicts:
         return f"The rows of {name} must be in order of time. {said} {_disorder(counts)}"
     if counts.conflicts > counts.duplicates:
@@ -90,7 +92,10 @@ def _shared(counts: GridCounts, period_s: float) -> str:
     steps = _steps(counts)
     each = (steps + counts.duplicates + counts.repeated) / steps
     apart = period_s * (steps + counts.missing) / steps
-    sensors = "rows of several sensors in one file (give one, or one column per sensor: --long)"
+    sensors = (
+        "rows of several sensors in one file (give one, or one column per sensor: --long), joined "
+        "exports that do not agree (give one of them)"
+    )
     cut = (
         f"times cut to whole seconds (about {each:.0f} rows share one, so the period is "
         f"{_about(apart / each)} s: export fractions of a second, or give that period)"
@@ -126,11 +131,11 @@ def _about(number: float) -> str:
 
 
 def _rows(count: int) -> str:
-    return f"{count} row{'s' * (count != 1)}"
+    return counted(count, "row")
 
 
 def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"
+    return "once" if count == 1 else counted(count, "time")
 
 
 def _when(seen: Incidents, name: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from runtime.counted import counted
 from runtime.errors import InUseError, KadError
 from runtime.gateway.config.read import Config, read_config
 from runtime.gateway.config.traps import traps
@@ -66,7 +67,7 @@ def _models(config: Config, streams: int) -> Iterator[str]:
         row_us = _row_us(detector)
         setting = models.settings.models[key]
         yield (
-            f"{key}: {meta.detector}, {len(meta.channels)} channels, a row every "
+            f"{key}: {meta.detector}, {counted(len(meta.channels), 'channel')}, a row every "
             f"{meta.period_s:g} s, alarms from severity {setting.threshold:.2f}, "
             f"{4 * meta.state_size / 1000:.1f} kB a stream, {row_us:.0f} µs a row here."
         )
@@ -121,7 +122,8 @@ def _state(config: Config) -> Iterator[str]:
         newest = snapshots.load() if snapshots else None
         after = newest.newest if newest else 0
         behind = journal.last - after if journal else 0
-        yield f"State: {folder}, snapshot up to {after}, {max(0, behind)} records behind it."
+        records = counted(max(0, behind), "record")
+        yield f"State: {folder}, snapshot up to {after}, {records} behind it."
     finally:
         for one in (snapshots, journal):
             if one is not None:

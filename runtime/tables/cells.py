@@ -85,6 +85,9 @@ class ColumnCells:
         """The first cell that could not be read, and its row."""
         self._advice = ""
         self.bad_cells = 0
+        """Cells that could not be read."""
+        self.other_units = 0
+        """Those among them that are numbers in a unit that is not the column's."""
         self.units: dict[str, tuple[str, int]] = {}
         """Units that cells stated, each with its first cell and row."""
         self._lenient = lenient
@@ -175,6 +178,7 @@ class ColumnCells:
         if base is None:
             return self._refused(cell, row, _advice(cell.strip()))
         if factor is None:
+            self.other_units += 1
             first = next(iter(self.units.values()))[0] if len(self.units) > 1 else base
             advice = (
                 f"It is in another unit than {first!r}, and one cannot be told from the other. "

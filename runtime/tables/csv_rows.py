@@ -10,6 +10,8 @@ from runtime.tables.suspects import Suspects
 
 __all__ = ["CsvRows"]
 
+_COMMENTS = ("#", "//")
+
 
 class CsvRows:
     """The rows of a CSV file.
@@ -40,6 +42,8 @@ class CsvRows:
         """Rows that were the header again."""
         self.comments = 0
         """Comments between the rows."""
+        self.stray_quotes: Sequence[int] = ()
+        """Rows in which a quote was taken as a character; at most a hundred."""
         self._below_header = False
 
     def sample(self) -> list[list[str]]:
@@ -56,6 +60,7 @@ class CsvRows:
         """Yields cells of some columns, as many rows at a time as have arrived, and their rows."""
         lines, layout = self._lines, self.layout
         records = Records(layout.delimiter, layout.width)
+        self.stray_quotes = records.stray_quotes
         lines.row += layout.first
         first = layout.first
         for batch in lines.batches(self._head):
@@ -68,7 +73,6 @@ class CsvRows:
             else:
                 yield from self._taken(*records.split(some, row), places)
         yield from self._taken(*records.finish(), places)
-        self.stray_quotes = records.stray_quotes
 
     def _plain(
         self, records: Records, lines: Sequence[str], places: Sequence[int]
@@ -81,7 +85,7 @@ class CsvRows:
             return None
         width = self.layout.width
         firsts = "\n".join(cells[::width])
-        if "#" in firsts or self.names[0] in firsts:
+        if "#" in firsts or "//" in firsts or self.names[0] in firsts:
             return None
         return [cells[place::width] for place in places]
 
@@ -89,7 +93,7 @@ class CsvRows:
         self, rows: list[list[str]], numbers: Sequence[int], places: Sequence[int]
     ) -> Iterator[tuple[Sequence[Sequence[object]], Sequence[int]]]:
         width = self.layout.width
-        if set(map(len, rows)) - {width} or any(row[0].startswith("#") for row in rows):
+        if set(map(len, rows)) - {width} or any(row[0].startswith(_COMMENTS) for row in rows):
             rows, numbers = self._regular(rows, numbers)
         header = self.names[0]
         if self._below_header or any(row[0].strip() == header for row in rows):
@@ -109,7 +113,7 @@ class CsvRows:
         for row, number in zip(rows, numbers, strict=True):
             if not any(cell.strip() for cell in row) and (len(row) < width or width == 1):
                 continue
-            if row[0].lstrip().startswith("#"):
+            if row[0].lstrip().startswith(_COMMENTS):
                 self.comments += 1
             elif len(row) >= width and (
                 not any(map(str.strip, row[width:])) or self._are_units(row)
@@ -145,7 +149,3 @@ class CsvRows:
 
     def _joined(self, row: list[str]) -> list[str]:
         return [f"{row[0]} {row[1]}", *row[2:]] if self.layout.joins_time else row
-
-
-def _stated(cells: Sequence[str]) -> bool:
-    return any(cell.strip() for cell in cells)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from runtime.errors import InputError
-from runtime.tables.json_shapes import named, rows_of
+from runtime.tables.json_shapes import named, rows_of, turned
 from runtime.tables.lines import Lines
 from runtime.tables.suspects import Suspects
 
@@ -240,6 +240,7 @@ def _flat(row: Mapping[str, Any]) -> dict[str, object]:
     Raises:
         RecursionError: Objects too deep in each other.
     """
+    row = turned(row)
     if not any(isinstance(value, dict) for value in row.values()):
         return dict(row)
     flat: dict[str, object] = {}

@@ -18,6 +18,7 @@ _PROBED = 200
 _TIMELIKE = re.compile(r"\d{1,4}([-./:])\d{1,2}|\d{1,2}[- ][A-Za-z]{3}|[A-Za-z]{3},? \d|\d+T\d")
 _PLAIN_NUMBER = re.compile(r"[+-]?\d[\d.,]*")
 _LONGEST_UNIT = 20
+_COMMENTS = ("#", "//")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Layout:
     joins_time: bool = False
     """Whether the first two cells of a row are the date and the time of one column."""
     above: tuple[str, ...] = ()
-    """Titles and comments above the header."""
+    """Titles, and comments, above the rows."""
     below: tuple[str, ...] = ()
     """What stands between the header and the rows beside units: notes."""
 
@@ -80,7 +81,7 @@ class _Split:
         """Number of the line after each record, and its cells, without blank lines and comments."""
         held: list[str] = []
         for number, line in enumerate(lines):
-            if not held and (not line.strip() or line.lstrip().startswith(("#", "//"))):
+            if not held and (not line.strip() or line.lstrip().startswith(_COMMENTS)):
                 continue
             text = "\n".join([*held, line])
             cells, is_open = split_line(text, delimiter)
@@ -114,7 +115,8 @@ class _Split:
         if not self.rows or not self.body:
             return -1.0
         cells = [cell for row in self.body for cell in row]
-        clean = sum(map(_cleanness, cells)) / max(len(cells), 1)
+        cleanness = _cleanness if self.delimiter != SPACES else _cleanness_by_spaces
+        clean = sum(map(cleanness, cells)) / max(len(cells), 1)
         has_wanted = bool(wanted) and any(
             set(wanted) <= set(map(from_text, cells)) for _, cells in self.rows[:50]
         )
@@ -145,6 +147,8 @@ class _Split:
             comment = self._commented(start, first, width)
             if comment is not None:
                 names, has_header = comment, True
+                if not any("\n" in cell for cell in self.rows[first][1]):
+                    start = self.rows[first][0] - 1
             else:
                 if first >= len(self.rows):
                     raise InputError(
@@ -162,16 +166,12 @@ class _Split:
             delimiter=self.delimiter,
             names=tuple(map(from_text, names)),
             units=(*units, *[None] * len(names))[: len(names)],
-            first=self._start(first),
+            first=start,
             has_header=has_header,
             joins_time=joins,
-            above=tuple(map(_text, titles)),
+            above=(*map(_text, titles), *self._comments(start, names)),
             below=tuple(notes),
         )
-
-    def _start(self, first: int) -> int:
-        """Returns how many lines lie above a row: with it begin the blank ones before it."""
-        return self.rows[first - 1][0] if first else 0
 
     def _first_data(self, wanted: Collection[str]) -> int:
         """Returns the place of the first row of data."""
@@ -242,13 +242,22 @@ class _Split:
         units, note = found
         return place, names, units, [*filter(None, [note]), *map(_text, under[1:])]
 
+    def _comments(self, start: int, names: Sequence[str]) -> list[str]:
+        """Returns the comments above the rows, without the header in one of them."""
+        comments = [line.strip() for line in self.lines[:start]]
+        comments = [text for text in comments if text.startswith(_COMMENTS)]
+        return [text for text in comments if self._bare(text) != list(names)]
+
+    def _bare(self, comment: str) -> list[str]:
+        return _stripped(split_line(comment.lstrip("#/").strip(), self.delimiter)[0])
+
     def _commented(self, start: int, first: int, width: int) -> list[str] | None:
         """Returns names from the last comment above the data that has as many."""
         end = self.rows[first][0] - 1 if first < len(self.rows) else len(self.lines)
         for line in reversed(self.lines[start:end]):
             text = line.strip()
-            if text.startswith(("#", "//")):
-                cells = _stripped(split_line(text.lstrip("#/").strip(), self.delimiter)[0])
+            if text.startswith(_COMMENTS):
+                cells = self._bare(text)
                 if len(cells) == width and width > 1:
                     return cells
         return None
@@ -280,8 +289,10 @@ def _joined(groups: Sequence[str], names: Sequence[str]) -> list[str]:
     return joined
 
 
-def _unit(cell: str) -> str:
-    return cell[1:-1].strip() if re.fullmatch(r"\([^()]*\)|\[[^\[\]]*\]", cell) else cell
+def _unit(cell: str) -> str | None:
+    """Returns the unit of a cell; `None`: it has none, as `-` and the dashes of a ruled line."""
+    text = cell[1:-1].strip() if re.fullmatch(r"\([^()]*\)|\[[^\[\]]*\]", cell) else cell
+    return text if re.search(r"\w|[%‰°€$£¥\"']", text) else None
 
 
 def _text(cells: Sequence[str]) -> str:
@@ -331,7 +342,7 @@ def units_of(cells: Sequence[str], width: int) -> tuple[tuple[str | None, ...], 
     notes = [cell for place, cell in stated if place >= width or not _is_unit(cell)]
     if len(notes) >= min(2, len(stated)) or any(map(_is_measured, notes)):
         return None
-    units = [None if cell in notes else _unit(cell) or None for cell in cells[:width]]
+    units = [None if cell in notes else _unit(cell) for cell in cells[:width]]
     return (*units, *[None] * (width - len(units))), _text(notes)
 
 
@@ -341,6 +352,12 @@ def _is_unit(cell: str) -> bool:
 
 def _is_measured(cell: str) -> bool:
     return is_number(cell) or _is_timelike(cell)
+
+
+def _cleanness_by_spaces(cell: str) -> float:
+    """As `_cleanness`; `08:00:00,20.5` is two cells, while a time may have a decimal comma."""
+    is_torn = "," in cell and ":" in cell and not re.fullmatch(r"[\d:]+,\d{1,9}", cell)
+    return 0.0 if is_torn else _cleanness(cell)
 
 
 def _cleanness(cell: str) -> float:

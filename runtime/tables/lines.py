@@ -14,6 +14,8 @@ _PROBED = 2000
 _MOST_TITLES = 50
 _ROW = re.compile(r"\s*[\"'+-]?\d.*[,;\t|]|\{")
 _APOSTROPHES = re.compile(r"(^|[,;\t|]) *'((?:[^']|'')*)'(?= *(?:[,;\t|]|$))")
+_UNSEEN = "\ufeff\u200b\u200e\u200f\u2060"
+_TEXT = re.compile(r"(^|[,;\t|])'(?=\d[\d .T+-]*[:/-][\d .:/TZ+-]*(?:[,;\t|]|$))")
 _KEPT = re.compile(r'(^|[,;\t])="', re.MULTILINE)
 
 
@@ -126,9 +128,9 @@ class Lines:
         if "\0" in text:
             self.zeros += text.count("\0")
             text = text.replace("\0", "")
-        if "\ufeff" in text:
-            # Files that were put one behind the other begin with a mark each.
-            text = text.replace("\ufeff", "")
+        # Marks of files that were put one behind the other, and what nobody sees.
+        for mark in _UNSEEN if not text.isascii() else "":
+            text = text.replace(mark, "")
         if '="' in text:
             # How exports keep spreadsheets from changing a cell: ="20.1".
             text = _KEPT.sub(r'\1"', text)
@@ -158,10 +160,14 @@ class Lines:
 
 
 def _quoted(line: str) -> str:
-    """Puts the cells that stand in apostrophes into quotation marks, where a line has none."""
+    """Puts the cells that stand in apostrophes into quotation marks, where a line has none.
+
+    The apostrophe by which spreadsheets keep a time as it is goes.
+    """
     if "'" not in line or '"' in line:
         return line
-    return _APOSTROPHES.sub(lambda found: _in_marks(*found.groups()), line)
+    line = _APOSTROPHES.sub(lambda found: _in_marks(*found.groups()), line)
+    return line if '"' in line else _TEXT.sub(r"\1", line)
 
 
 def _in_marks(before: str, cell: str) -> str:

@@ -1,13 +1,18 @@
 """What of a table was no row, and what was guessed, in sentences."""
 
+import numpy as np
+
 from runtime.clock.forms import KINDS
-from runtime.tables.cells import CellCounts
+from runtime.clock.timestamps import format_times
+from runtime.counted import counted, noun
+from runtime.tables.cells import ColumnCells
 from runtime.tables.csv_rows import CsvRows
 from runtime.tables.json_rows import JsonRows
 from runtime.tables.reader import TableReader
 
-__all__ = ["cell_notes", "notes_of", "read_lines", "time_line"]
+__all__ = ["cell_notes", "dialect_of", "notes_of", "read_lines", "time_line"]
 
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
 _MUCH = 0.05
 """Share of missing readings from which on it is said."""
 
@@ -21,10 +26,38 @@ def time_line(reader: TableReader) -> str:
     return f"times from {reader.time.name!r}, found {reader.time.how}{written}"
 
 
-def read_lines(reader: TableReader) -> list[str]:
-    """Says how a table was read: times, channels, columns that were not read."""
+def dialect_of(reader: TableReader) -> str:
+    """Says how a table is written: CSV or JSON, delimiter, header, decimal mark, encoding."""
+    encoding = reader.lines.encoding.upper()
+    if not isinstance(reader.rows, CsvRows):
+        return f"JSON, {encoding}"
+    layout = reader.rows.layout
+    header = f"names and all above the rows in {counted(layout.first, 'line')}"
+    commas = [cells.name for cells in reader.cells if cells.style.decimal == ","]
+    parts = [
+        f"CSV, cells parted by {_DELIMITERS.get(layout.delimiter, repr(layout.delimiter))}",
+        header if layout.has_header else "no header",
+        f"decimal commas in {', '.join(commas)}" if commas else "decimal points",
+        encoding,
+    ]
+    return ", ".join(parts)
+
+
+def read_lines(reader: TableReader, span: tuple[int, int, int] | None = None) -> list[str]:
+    """Says how a table was read: rows, times, channels, columns that were not read.
+
+    Args:
+        reader: It has begun.
+        span: How many rows came, the first and the last time in nanoseconds; `None`: not known yet.
+    """
     channels = reader.wanted
-    lines = [f"read {reader.name}: {time_line(reader)}; channels {', '.join(channels)}"]
+    rows = ""
+    if span is not None:
+        rows = f"{counted(span[0], 'row')}"
+        if reader.has_times:
+            rows += ", " + " to ".join(format_times(np.array(span[1:]), reader.style))
+        rows += "; "
+    lines = [f"read {reader.name}: {rows}{time_line(reader)}; channels {', '.join(channels)}"]
     times = reader.time.places if reader.time else ()
     others = [
         name
@@ -37,31 +70,31 @@ def read_lines(reader: TableReader) -> list[str]:
     return [" ".join(line.split()) for line in lines]
 
 
-def cell_notes(counts: CellCounts, bad: tuple[str, int] | None, bad_cells: int) -> list[str]:
-    """Says what the cells of a channel were beside numbers.
-
-    Args:
-        counts: What they were.
-        bad: The first cell that could not be read, and its row.
-        bad_cells: How many there were.
-    """
+def cell_notes(cells: ColumnCells) -> list[str]:
+    """Says what the cells of a channel were beside numbers."""
+    counts = cells.counts
     notes = []
     if counts.cells and not counts.numbers:
         notes.append("no reading in any row: it cannot alarm")
     elif counts.missing > _MUCH * counts.cells:
         share = counts.missing / counts.cells
-        notes.append(f"{counts.missing} of {counts.cells} readings are missing ({share:.0%})")
-    if counts.worded:
-        most = ", ".join(f"{word!r} {n} times" for word, n in counts.words.most_common(5))
-        share = counts.worded / max(counts.cells, 1)
-        notes.append(f"{counts.worded} cells ({share:.0%}) are words, taken as missing: {most}")
-    if counts.limits:
-        notes.append(f"{counts.limits} cells are limits such as <0.05, taken as that number")
-    if bad is not None:
         notes.append(
-            f"{bad_cells} cells were no numbers, taken as missing: the first "
-            f"{bad[0][:60]!r} in row {bad[1]}"
+            f"{counts.missing} of {counted(counts.cells, 'reading')} missing ({share:.0%})"
         )
+    if counts.worded:
+        most = ", ".join(
+            f"{word!r} {counted(n, 'time')}" for word, n in counts.words.most_common(5)
+        )
+        share = counts.worded / max(counts.cells, 1)
+        some = counted(counts.worded, "cell is a word", "cells are words")
+        notes.append(f"{some} ({share:.0%}), taken as missing: {most}")
+    if counts.limits:
+        some = counted(counts.limits, "cell is a limit", "cells are limits")
+        notes.append(f"{some} such as <0.05, taken as that number")
+    if cells.bad is not None:
+        some = counted(cells.bad_cells, "cell was no number", "cells were no numbers")
+        text, row = cells.bad
+        notes.append(f"{some}, taken as missing: the first {text[:60]!r} in row {row}")
     return notes
 
 
@@ -72,7 +105,8 @@ def notes_of(reader: TableReader) -> list[str]:
     if reader.lines.encoding not in ("utf-8",):
         notes.append(f"The text is {reader.lines.encoding}")
     if reader.lines.zeros:
-        notes.append(f"{reader.lines.zeros} zero bytes were taken away")
+        some = counted(reader.lines.zeros, "zero byte was", "zero bytes were")
+        notes.append(f"{some} taken away")
     if isinstance(rows, CsvRows):
         notes += _csv_notes(rows)
     if isinstance(rows, JsonRows) and rows.late_names:
@@ -80,20 +114,23 @@ def notes_of(reader: TableReader) -> list[str]:
         notes.append(f"Keys that came too late to be columns were left out: {named}")
     if isinstance(rows, JsonRows) and rows.titles:
         shown = ", ".join(repr(title[:40]) for title in rows.titles[:3])
-        notes.append(f"{len(rows.titles)} lines before the first object were left out: {shown}")
+        some = counted(len(rows.titles), "line")
+        notes.append(f"{some} before the first object left out: {shown}")
     if isinstance(rows, JsonRows) and rows.others:
         shown = ", ".join(list(rows.other_names)[:10])
-        notes.append(
-            f"{rows.others} objects with none of the columns were left out; they have {shown}"
-        )
+        some = counted(rows.others, "object")
+        notes.append(f"{some} with none of the columns left out; there {shown} came")
     suspects = reader.suspects
     if suspects.count:
         shown = ", ".join(f"{text[:40]!r} in row {row}" for row, text in suspects.texts[:5])
-        what = "half a row" if not reader.lines.is_whole and suspects.count == 1 else "no rows"
-        notes.append(f"{suspects.count} lines at the end were {what} and left out: {shown}")
+        is_torn = not reader.lines.is_whole and suspects.count == 1
+        what = "half a row" if is_torn else noun(suspects.count, "no row")
+        some = counted(suspects.count, "line")
+        notes.append(f"{some} at the end left out, {what}: {shown}")
     if suspects.titles:
         shown = ", ".join(f"{text[:40]!r} in row {row}" for row, text in suspects.titles[:5])
-        notes.append(f"{suspects.title_count} lines between joined reports were left out: {shown}")
+        some = counted(suspects.title_count, "line")
+        notes.append(f"{some} between joined reports left out: {shown}")
     if reader.parser is not None and (first := reader.parser.repeats.first) is not None:
         notes.append(
             f"The clock goes back by about an hour at {first[1]!r} in row {first[0]}, as local "
@@ -110,14 +147,21 @@ def _csv_notes(rows: CsvRows) -> list[str]:
         notes.append("There is no header: the columns are called column_1, column_2 and so on")
     if layout.above:
         shown = ", ".join(repr(title[:40]) for title in layout.above[:3])
-        notes.append(f"{len(layout.above)} lines above the header are titles: {shown}")
+        some = counted(
+            len(layout.above),
+            "line above the header is a title",
+            "lines above the header are titles",
+        )
+        notes.append(f"{some}: {shown}")
     if layout.below:
         shown = ", ".join(repr(note[:40]) for note in layout.below[:3])
         notes.append(f"Between the header and the rows stands beside units: {shown}")
     if rows.repeated_headers:
-        notes.append(f"The header stands {rows.repeated_headers} more times among the rows")
+        some = noun(rows.repeated_headers, "once more", f"{rows.repeated_headers} more times")
+        notes.append(f"The header stands {some} among the rows")
     if rows.comments:
-        notes.append(f"{rows.comments} comments among the rows were left out")
+        some = counted(rows.comments, "comment")
+        notes.append(f"{some} among the rows left out")
     if rows.stray_quotes:
         notes.append(
             f"A quotation mark that does not close is a character, in row {rows.stray_quotes[0]}"

@@ -1,6 +1,7 @@
 """Text as a number: decimal marks, thousands, signs, limits, units behind it."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Literal
@@ -26,8 +27,11 @@ _SPACES = "\u0020\u00a0\u2009\u202f'\u2019"
 _GROUPED = re.compile(rf"[+-]?\d{{1,3}}(?:[{_SPACES}]\d{{3}})+(?:[.,]\d*)?")
 _NUMBER = r"[+-]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][+-]?\d+)?"
 _WHOLE = re.compile(_NUMBER)
-_WORDS = r"(?:[^\W\d_]{1,8}|[°%‰€$£¥])[23²³]?"
-_UNIT = rf"°?{_WORDS}(?:[/·*^.]-?{_WORDS})*(?: [^\W\d_]{{1,8}})?"
+_WORDS = r"(?:[^\W\d_]{1,8}(?:(?<=[A-Z])\d[^\W\d_]{0,4}|[23])?|[°%‰€$£¥])[²³]?"
+_UNIT = (
+    rf"°?{_WORDS}(?:[/·*^.](?:-?{_WORDS}|\({_WORDS}(?:[·*. ]{_WORDS})+\)))*(?:(?:\^-?|-)\d)?"
+    r"(?: [^\W\d_]{1,8})?(?: ?\([^\W\d_]{1,8}\))?"
+)
 _WITH_UNIT = re.compile(rf"({_NUMBER})\s?({_UNIT})")
 _EXPONENT = re.compile(r"([^eE]*)((?:[eE].*)?)")
 _FIRST = re.compile(r"([+-]?(?:\d[\d.,]*|[.,]\d+))((?:[eE][+-]?\d+)?)")
@@ -167,7 +171,7 @@ def _bare(cell: str) -> str:
 
 
 def unit_stated(cells: Iterable[str]) -> str | None:
-    """Returns the unit that most cells state, the first of them; `None`: most state none."""
+    """Returns the unit that cells state most often; `None`: most state none."""
     units = []
     count = 0
     for cell in cells:
@@ -176,8 +180,8 @@ def unit_stated(cells: Iterable[str]) -> str | None:
             count += 1
             with suppress(UnclearNumberError):
                 units.append(parse_cell(text, ".")[1])
-    stated = [unit for unit in units if unit is not None]
-    return stated[0] if stated and 2 * len(stated) > count else None
+    stated = Counter(unit for unit in units if unit is not None)
+    return stated.most_common(1)[0][0] if 2 * stated.total() > count else None
 
 
 def is_stated(cell: str) -> bool:

@@ -16,6 +16,9 @@ __all__ = ["PARQUET_MAGICS", "open_table"]
 
 PARQUET_MAGICS = (b"PAR1", b"ARROW1")
 _EXCEL = "In Excel, choose Save as, CSV UTF-8; in LibreOffice, Save as, Text CSV."
+_START = 512
+_ARCHIVES = (b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd")
+_TAR = b"ustar"
 _OTHERS = {
     b"\xd0\xcf\x11\xe0": f"an Excel file (.xls). {_EXCEL}",
     b"SQLite format 3": "a SQLite database. Export the table as CSV.",
@@ -25,6 +28,7 @@ _OTHERS = {
     b"BZh": "a bzip2 archive. Unpack it, or compress it with gzip.",
     b"\xfd7zXZ": "an xz archive. Unpack it, or compress it with gzip.",
     b"7z\xbc\xaf": "a 7-Zip archive. Unpack it, or compress it with gzip.",
+    _TAR: "a tar archive. Unpack it.",
     b"TDSm": "a TDMS file. Export it as CSV.",
 }
 
@@ -48,7 +52,7 @@ def open_table(path: str | Path) -> Iterator[BinaryIO]:
         ) from error
     with file:
         # A pipe may bring less than was asked for; peeking takes nothing from it.
-        start = file.peek(16)[:16] if Path(path).is_file() else b""
+        start = file.peek(_START)[:_START] if Path(path).is_file() else b""
         if start[:2] == b"\x1f\x8b":
             with gzip.open(file) as unpacked:
                 yield _checked(unpacked, path)
@@ -59,15 +63,20 @@ def open_table(path: str | Path) -> Iterator[BinaryIO]:
             with _zstd(file, path) as unpacked:
                 yield _checked(unpacked, path)
         else:
-            for magic, what in _OTHERS.items():
-                if start.startswith(magic):
-                    raise InputError(f"{path} must be CSV or JSON lines. Received: {what}")
-            if start.startswith(PARQUET_MAGICS):
-                raise InputError(
-                    f"{path} must be CSV or JSON lines here. Received: a Parquet or Arrow file. "
-                    "kad reads those (kad score, with pyarrow installed); or write it as CSV."
-                )
+            _check_text(start, path)
             yield file
+
+
+def _check_text(start: bytes, path: str | Path) -> None:
+    """Refuses what is no text, by its first bytes; the message says how to export it."""
+    for magic, what in _OTHERS.items():
+        if start.startswith(magic) or (magic == _TAR and start[257:].startswith(magic)):
+            raise InputError(f"{path} must be CSV or JSON lines. Received: {what}")
+    if start.startswith(PARQUET_MAGICS):
+        raise InputError(
+            f"{path} must be CSV or JSON lines here. Received: a Parquet or Arrow file. "
+            "kad reads those (kad score, with pyarrow installed); or write it as CSV."
+        )
 
 
 @contextmanager
@@ -107,7 +116,12 @@ def _zstd(file: BinaryIO, path: str | Path) -> Any:
 
 
 def _checked(unpacked: Any, path: str | Path) -> BinaryIO:
-    return cast("BinaryIO", io.BufferedReader(_Checked(unpacked, path), 1 << 18))
+    file = io.BufferedReader(_Checked(unpacked, path), 1 << 18)
+    start = file.peek(_START)
+    if start.startswith(_ARCHIVES):
+        raise InputError(f"{path} must hold a table. Received: an archive in it. Unpack it once.")
+    _check_text(start, path)
+    return cast("BinaryIO", file)
 
 
 class _Checked(io.RawIOBase):

@@ -139,7 +139,8 @@ class Records:
                 yield cells, number
             return
         joined, still_open = split_line("\n".join([*self._open, line]), self._delimiter)
-        if len(cells) == self._width and (not is_open or still_open):
+        is_row = len(self._open) == 1 and self._cells(self._open[0]) == self._width
+        if len(cells) == self._width and (not is_open or still_open or is_row):
             yield from self._release()
             yield from self._line(line, number)
         elif not still_open and len(joined) == self._width:
@@ -150,6 +151,9 @@ class Records:
         else:
             yield from self._release()
             yield from self._line(line, number)
+
+    def _cells(self, line: str) -> int:
+        return len(split_line(line, self._delimiter)[0])
 
     def _release(self) -> Iterator[tuple[list[str], int]]:
         if self._open and len(self.stray_quotes) < _MOST_LINES:

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from runtime.counted import counted
 from runtime.errors import InputError
 
 __all__ = ["Suspects"]
@@ -54,7 +55,7 @@ class Suspects:
             ",".join(cells),
             row,
             InputError(
-                f"Every row of {self._name} must have {width} cells, as its header. "
+                f"Every row of {self._name} must have {counted(width, 'cell')}, as its header. "
                 f"Received: {len(cells)} in row {row}, {','.join(cells)[:60]!r}. Mend that row."
             ),
         )

@@ -1,14 +1,14 @@
 """Which column of a table holds its times, and how they are written."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from runtime.clock.find import find_form, is_date_only, is_time_of_day
 from runtime.clock.find_numbers import could_be_times
 from runtime.clock.forms import TimeForm
-from runtime.clock.names import time_name_rank
+from runtime.clock.names import is_date_name, time_name_rank
 from runtime.clock.timestamps import NO_TIME, TimestampParser
 from runtime.errors import AmbiguousTimeError, InputError
 from runtime.tables.numbers import is_number, is_stated
@@ -19,59 +19,17 @@ __all__ = ["TimeColumn", "find_time"]
 JOINED = " + "
 """Between the names of a date and its time of day."""
 _PROBED = 2000
-_YEARS = frozenset(
-    [
-        "year",
-        "yr",
-        "yy",
-        "yyyy",
-        "jahr",
-        "année",
-        "annee",
-        "an",
-        "año",
-        "ano",
-        "anno",
-        "jaar",
-        "år",
-        "rok",
-    ]
-)
-_PARTS = frozenset(
-    [
-        "month",
-        "mo",
-        "mm",
-        "mon",
-        "monat",
-        "mois",
-        "mes",
-        "mese",
-        "maand",
-        "måned",
-        "doy",
-        "dayofyear",
-        "day_of_year",
-        "julian",
-        "day",
-        "dd",
-        "tag",
-        "jour",
-        "día",
-        "dia",
-        "giorno",
-        "dag",
-        "hour",
-        "hr",
-        "hh",
-        "hhmm",
-        "stunde",
-        "heure",
-        "hora",
-        "ora",
-        "uur",
-        "time",
-    ]
+
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_YEARS = _set("year yr yy yyyy jahr année annee an año ano anno jaar år rok")
+_PARTS = _set(
+    "month mo mm mon monat mois mes mese maand måned doy dayofyear day_of_year julian day dd tag "
+    "jour día dia giorno dag hour hr hh hhmm stunde heure hora ora uur time minute mi second sec "
+    "sekunde minuto segundo"
 )
 _MOST_TEXTS = 100
 """Columns of text that are tried as times under other names."""
@@ -91,6 +49,8 @@ class TimeColumn:
     """How it is written; `None`: more rows must tell."""
     how: str
     """How it was found, in words."""
+    digits: int = 0
+    """Digits of the time of day in its own column, where it has nothing else: 4 or 6."""
 
     def cells(self, columns: Sequence[Sequence[object]]) -> list[str]:
         """Returns the times as text, of these columns."""
@@ -98,7 +58,10 @@ class TimeColumn:
             if set(map(type, columns[0])) <= {str}:
                 return list(columns[0])  # type: ignore[arg-type]
             return list(map(_text, columns[0]))
-        return [f"{_text(a)} {_text(b)}" for a, b in zip(*columns, strict=True)]
+        dates, times = ([*map(_text, column)] for column in columns)
+        if self.digits:
+            times = [_with_colons(time, self.digits) for time in times]
+        return [f"{date} {time}" for date, time in zip(dates, times, strict=True)]
 
 
 def find_time(
@@ -174,10 +137,33 @@ class _Finder:
         ]
         if not dates:
             return None
-        times = [i for i in self.free if self.sample[i] and is_time_of_day(self.sample[i])]
-        if not times:
-            return None
-        return self._column((dates[0], times[0]), "a date and its time")
+        first = next((i for i in dates if is_date_name(self.names[i])), dates[0])
+        others = [i for i in self.free if i != first and self.sample[i]]
+        named = [i for i in others if time_name_rank(self.names[i]) is not None]
+        clocks = [i for i in named if self._is_clock(i)]
+        clocks += [i for i in others if i not in named and self._is_clock(i)]
+        if clocks:
+            return self._column((first, clocks[0]), "a date and its time")
+        for place in named if date is None else []:
+            cells = self.sample[place]
+            if all(map(str.isdigit, cells)) and is_time_of_day([cell.zfill(6) for cell in cells]):
+                raise InputError(
+                    f"Column {self.names[place]!r} of {self.table} must hold times of day beside "
+                    f"the dates of {self.names[first]!r}. Received: {cells[0][:60]!r}. Write all "
+                    "six digits, or name the time column with --time."
+                )
+        return None
+
+    def _is_clock(self, place: int) -> bool:
+        """Whether a column has times of day; numbers are some where the name says so."""
+        cells, name = self.sample[place], self.names[place]
+        if time_name_rank(name) is None:
+            return not any(map(is_number, cells)) and (
+                is_time_of_day(cells) and not is_date_only(cells)
+            )
+        if width := _clock_digits(cells):
+            cells = [_with_colons(cell, width) for cell in cells]
+        return is_time_of_day(cells)
 
     def by_name(self) -> TimeColumn | None:
         ranks = {i: time_name_rank(self.names[i]) for i in self.free}
@@ -249,15 +235,17 @@ class _Finder:
     def _column(self, places: tuple[int, ...], how: str) -> TimeColumn:
         name = JOINED.join(self.names[i] for i in places)
         header = self.names[places[0]]
-        cells: Sequence[str] = self.sample[places[0]]
-        if len(places) == 2:
-            cells = [f"{a} {b}" for a, b in zip(*(self.sample[i] for i in places), strict=False)]
+        digits = _clock_digits(self.sample[places[1]]) if len(places) == 2 else 0
+        column = TimeColumn(name, places, None, how, digits)
+        samples = [self.sample[place] for place in places]
+        least = min(map(len, samples))
+        cells = column.cells([sample[:least] for sample in samples])
         form = None
         if cells:
             form = form_of(
                 cells, header=header, reading=self.reading, table=self.table, final=False
             )
-        return TimeColumn(name, places, form, how)
+        return replace(column, form=form)
 
 
 def form_of(
@@ -323,6 +311,19 @@ def _fits(form: TimeForm, cells: Sequence[str]) -> bool:
 
 def _text(cell: object) -> str:
     return "" if cell is None else str(cell)
+
+
+def _clock_digits(cells: Sequence[str]) -> int:
+    """Returns the digits of times of day that are nothing else: 5 and 2355 have 4."""
+    if not cells or not all(cell.strip().isdigit() for cell in cells):
+        return 0
+    widths = {len(cell.strip()) for cell in cells}
+    return 4 if max(widths) <= 4 else 6 if widths == {6} else 0
+
+
+def _with_colons(cell: str, digits: int) -> str:
+    text = cell.strip().zfill(digits)
+    return ":".join(text[place : place + 2] for place in range(0, len(text), 2))
 
 
 def _floats(cells: Sequence[str]) -> np.ndarray:

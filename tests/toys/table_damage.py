@@ -203,7 +203,7 @@ def judge(content, folder, rng):
                     raise AssertionError(f"a block of {block.values.shape}")
             notes_of(reader)
             for cells in reader.cells:
-                cell_notes(cells.counts, cells.bad, cells.bad_cells)
+                cell_notes(cells)
             said.append("read")
         except KadError as error:
             said.append(_one_line(error))

@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+from runtime.counted import counted
 from runtime.model.detector import Detector
 
 __all__ = ["first_config"]
@@ -11,7 +12,7 @@ __all__ = ["first_config"]
 _REPLAYED_PER_S = 10
 
 _HEAD = """\
-# The gateway of {key}: {detector}, {channels} channels, a row every {period:g} s.
+# The gateway of {key}: {detector}, {channels}, a row every {period:g} s.
 # Check it with `python -m runtime run {name} --check`, run it with `python -m runtime run {name}`.
 # Durations are seconds, or text such as "15min", "2h" and "7d".
 
@@ -118,7 +119,7 @@ def first_config(model: str | Path, *, beside: str = "-", replay: str | Path | N
     return "".join(parts).format(
         key=Path(model).stem,
         detector=meta.detector,
-        channels=len(meta.channels),
+        channels=counted(len(meta.channels), "channel"),
         period=meta.period_s,
         name="gateway.toml" if beside == "-" else Path(beside).name,
         file=_relative(model, folder),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from runtime.counted import counted
 from runtime.errors import InputError, ModelFileError
 from runtime.gateway.engine.aside import Aside
 from runtime.gateway.engine.continuing import UNSOUND, Continuing
@@ -262,7 +263,10 @@ class Engine:
             if key in self.groups:
                 self._members.add(key, names)
             else:
-                self._trouble("model", f"{len(names)} streams wait for their model {key}.")
+                self._trouble(
+                    "model",
+                    f"{counted(len(names), 'stream waits', 'streams wait')} for the model {key}.",
+                )
             made.states += [(name, False, record.time_ns) for name in names]
         for rows in record.past:
             group = self.groups.get(rows.model)
@@ -324,7 +328,7 @@ class Engine:
         count = len(known) - int(known.sum())
         self._trouble(
             "streams",
-            f"{count} row{'s' * (count > 1)} of {len(lost)} streams are left out: the record of "
+            f"{counted(count, 'row')} of {counted(len(lost), 'stream')} left out: the record of "
             "the journal that named them is lost.",
         )
         return rows.where(known)

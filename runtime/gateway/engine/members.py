@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from runtime.counted import counted
 from runtime.errors import InputError
 from runtime.gateway.engine.aside import Aside
 from runtime.gateway.engine.cut import Cut
@@ -15,7 +16,7 @@ from runtime.gateway.records import NewStream
 from runtime.gateway.rules.silence import Presence
 from runtime.model.detector import Detector
 
-__all__ = ["Library", "Members", "Trouble"]
+__all__ = ["Library", "Members", "Trouble", "warming"]
 
 
 class Library(Protocol):
@@ -160,8 +161,13 @@ class Members:
             lost = [s.name for s in self.streams.values() if s.model == key and s.name not in here]
             if lost:
                 self.add(key, lost)
-                self._trouble("state", f"{len(lost)} streams of {key} warm up again, as {lost[0]}.")
+                self._trouble("state", f"{warming(len(lost), key)}, as {lost[0]}.")
 
     def _changed(self, name: str) -> None:
         if self.cut is not None:
             self.cut.changed(name)
+
+
+def warming(count: int, key: str) -> str:
+    """Says how many streams of a model warm up again."""
+    return counted(count, f"stream of {key} warms up again", f"streams of {key} warm up again")

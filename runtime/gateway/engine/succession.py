@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
+from runtime.counted import noun
 from runtime.errors import ModelFileError
 from runtime.gateway.engine.group import Group
 from runtime.gateway.engine.made import Made
-from runtime.gateway.engine.members import Members, Trouble
+from runtime.gateway.engine.members import Members, Trouble, warming
 from runtime.gateway.engine.notices import gateway_notice
 from runtime.gateway.engine.settings import EngineSettings
 from runtime.gateway.engine.swap import History, swap_notice, warm_up
@@ -86,7 +87,8 @@ class Succession:
         members.groups[group.key] = new
         members.add(group.key, names)
         members.orders.set_limits([new])
-        text = f"{len(names)} streams of {group.key} warm up again, their model failed: {error}"
+        whose = noun(len(names), "its", "their")
+        text = f"{warming(len(names), group.key)}, {whose} model failed: {error}"
         self._trouble("model", text)
         made.events.append(gateway_notice({"note": "hole", "text": text}, time_ns=now_ns))
 
@@ -128,7 +130,7 @@ class Succession:
         if lacking:
             members.groups[new.key] = new
             members.add(new.key, lacking)
-            self._trouble("model", f"{len(lacking)} streams of {new.key} warm up again.")
+            self._trouble("model", f"{warming(len(lacking), new.key)}.")
         if is_other:
             made.events.append(
                 swap_notice(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from runtime.counted import counted
 from runtime.gateway.engine.engine import Engine
 from runtime.gateway.operate.clocks import Clocks
 from runtime.gateway.operate.families import Families
@@ -144,7 +145,7 @@ class Gateway:
         self._replay()
         threads = [self._thread(one) for one in (self._reader, self._committer, self._scorer)]
         self.started = True
-        self._notifier.ready(f"{len(self.engine.streams)} streams")
+        self._notifier.ready(counted(len(self.engine.streams), "stream"))
         self._say.info("start", "The gateway runs.", streams=len(self.engine.streams))
         next_beat_s = 0.0
         while not self._stopping.wait(_LOOK_S) and any(t.is_alive() for t in threads):
@@ -243,7 +244,8 @@ class Gateway:
                 self._families.dropped.of("journal").inc(journal.lost_samples)
                 self._say.error(
                     "journal",
-                    f"{journal.lost} records with {journal.lost_samples} rows of the journal "
+                    f"{counted(journal.lost, 'record')} with "
+                    f"{counted(journal.lost_samples, 'row')} of the journal "
                     "could not be read: those rows are lost, unless a broker brings them again.",
                 )
         if replayed:
@@ -348,7 +350,9 @@ class Gateway:
         )
         if silent:
             self.controls.silent(silent)
-            self._say.warning("silent", f"{len(silent)} streams fell silent, as {silent[0]}.")
+            self._say.warning(
+                "silent", f"{counted(len(silent), 'stream')} fell silent, as {silent[0]}."
+            )
         if evicted:
             self.controls.evict(evicted)
         self._figures.look(records=self._records.weight)

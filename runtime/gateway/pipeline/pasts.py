@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from runtime.counted import counted
 from runtime.errors import InputError
 from runtime.gateway.operate.logs import Log
 from runtime.gateway.records import NewStream, Rows
@@ -56,7 +57,9 @@ class Pasts:
         except (InputError, OSError) as error:
             self._say.warning("history", f"{stream.name} begins without its past: {error}")
             return None
-        self._say.info("history", f"{stream.name} has read {len(rows)} rows of its past.")
+        self._say.info(
+            "history", f"{stream.name} has read {counted(len(rows), 'row')} of its past."
+        )
         return rows
 
     def _read(self, path: Path, stream: NewStream, meta: Metadata) -> Rows:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from runtime.counted import counted, noun
 from runtime.errors import ConfigError, shown
 from runtime.gateway.outputs import Outputs, ScoredRows
 from runtime.gateway.protocols import Client, Publication
@@ -164,7 +165,8 @@ class ThingsBoardSink(DeliverySink):
             return self._delivery.trouble
         return (
             f"shape device takes one stream, {self._stream}; "
-            f"{self._skipped} steps and events of others were left out"
+            f"{counted(self._skipped, 'step or event', 'steps and events')} of others "
+            f"{noun(self._skipped, 'was', 'were')} left out"
         )
 
     def close(self, timeout_s: float) -> None:

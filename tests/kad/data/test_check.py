@@ -33,7 +33,7 @@ def test_columns_period_and_a_configuration(tmp_path):
     lines = lines_of(tmp_path, frame())
     text = "\n".join(lines)
     assert "Left out: anomaly (looks like a label); note (constant text, 'ok')." in lines
-    assert "Period: 300 s." in lines
+    assert "Period: 300 s, the step between rows." in lines
     found = tomllib.loads(text[text.index("[data]") :])
     assert found == {"data": {"time": "time", "channels": ["flow"], "period": 300.0}}
     build_config(overrides=found)
@@ -47,6 +47,21 @@ def test_what_happens_on_the_grid_is_said(tmp_path):
     assert any("came again with the same values" in line for line in lines_of(tmp_path, twice))
     newest = frame().iloc[::-1]
     assert any("would be refused" in line for line in lines_of(tmp_path, newest))
+
+
+def test_the_dialect_is_said(tmp_path):
+    """Delimiter, header, decimal mark and encoding, or that it is no CSV."""
+    table = frame()
+    path = tmp_path / "a.csv"
+    text = "Werk 7\n" + table.to_csv(index=False, sep=";", decimal=",").replace("note", "Gerät")
+    path.write_bytes(text.encode("cp1252"))
+    (said,) = (line for line in check_table(read_table(path)) if line.startswith("Dialect"))
+    assert said == (
+        "Dialect: CSV, cells parted by semicolons, names and all above the rows in 2 lines, "
+        "decimal commas in flow, CP1252."
+    )
+    table.to_json(tmp_path / "a.json", orient="records", date_format="iso")
+    assert "Dialect: JSON, UTF-8." in list(check_table(read_table(tmp_path / "a.json")))
 
 
 def test_rows_without_times(tmp_path):

@@ -39,6 +39,39 @@ def test_columnar_files_are_read_as_csv_is(tmp_path, kind):
     )
 
 
+def test_a_long_file_is_refused_by_name_and_read_when_asked_for(tmp_path):
+    """A columnar file is a table as any other: several series in it, too."""
+    path = tmp_path / "long.parquet"
+    wide = table()[["time", "flow"]].assign(level=5.0)
+    wide.melt("time", var_name="tag").sort_values("time", kind="stable").to_parquet(path)
+    with pytest.raises(InputError, match="several series.*'tag'.*flow, level.*--long"):
+        read_table(path)
+    got = read_table(path, long=True)
+    assert sorted(got.frame.columns) == ["flow", "level"]
+    np.testing.assert_array_equal(got.frame["flow"], wide["flow"])
+
+
+def test_cells_that_are_no_number_are_refused_in_a_column_of_numbers(tmp_path):
+    """As those of a CSV are; they were taken for missing without a word."""
+    path = tmp_path / "data.parquet"
+    table().assign(flow=["20.5"] * 58 + ["2o.5", "21"]).to_parquet(path)
+    with pytest.raises(InputError, match="Column flow .*'2o.5' in row 60"):
+        read_table(path)
+
+
+def test_structs_and_lists(tmp_path):
+    """Structs are columns; lists are named and left out."""
+    path = tmp_path / "data.parquet"
+    flow = table()["flow"]
+    nested = table().assign(
+        energy=[{"power": {"now": value}} for value in flow], wave=[[1.0, 2.0]] * 60
+    )
+    nested.drop(columns="flow").to_parquet(path)
+    got = read_table(path)
+    assert list(got.frame.columns) == ["energy.power.now"]
+    assert got.report.left_out["wave"] == "lists"
+
+
 def test_a_damaged_file_is_one_line(tmp_path):
     path = tmp_path / "data.parquet"
     path.write_bytes(b"PAR1" + bytes(100))

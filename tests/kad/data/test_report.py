@@ -30,7 +30,7 @@ def test_a_table_is_said_in_lines(tmp_path):
     assert second == "Channels: flow (m3/h), p (bar)."
     assert any(line.startswith("Left out: note (") for line in others)
     assert "p: 1 of 40 missing (2.5%)." in others
-    assert any("titles: 'Plant 7'" in line for line in others)
+    assert any("title: 'Plant 7'" in line for line in others)
 
 
 def test_what_is_said_is_data_too(tmp_path):
@@ -67,14 +67,27 @@ def test_each_line_is_one_line(break_):
 def test_notes_stand_in_place_of_the_share_of_missing_cells():
     """Said once; a period where it was asked for."""
     columns = [
-        Column("a", missing=2, notes=["2 of 4 readings are missing (50%)"], unit="bar"),
+        Column("a", missing=2, notes=["2 of 4 readings missing (50%)"], unit="bar"),
         Column("b", missing=1, least=0.0, most=np.inf),
     ]
     report = ReadReport(file="t.csv", rows=4, columns=columns, period="60 s, by all rows")
     assert report.lines()[1:] == [
         "Channels: a (bar), b.",
         "Period: 60 s, by all rows.",
-        "a: 2 of 4 readings are missing (50%).",
+        "a: 2 of 4 readings missing (50%).",
         "b: 1 of 4 missing (25.0%).",
     ]
     assert report.units == {"a": "bar"}
+
+
+def test_words_in_the_readings_of_a_long_table_are_said(tmp_path):
+    """They were left out without a word."""
+    path = tmp_path / "long.csv"
+    rows = "".join(
+        f"2024-03-04 00:{i:02}:00,{tag},{'unavailable' if i == 5 else i % 7}\n"
+        for i in range(40)
+        for tag in ("a", "b")
+    )
+    path.write_text("time,tag,value\n" + rows)
+    said = "\n".join(read_table(path, long=True).report.lines())
+    assert "value: 2 cells are words (2%), taken as missing: 'unavailable' 2 times." in said

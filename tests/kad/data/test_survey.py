@@ -29,6 +29,7 @@ def table(tmp_path, columns, rows=60, **options):
         ("Störung", lambda i: int(i > 50), "label"),
         ("Normal/Attack", lambda i: int(i > 50), "label"),
         ("flow_quality", lambda i: 192 if i % 9 else 0, "quality"),
+        ("quality_flow", lambda i: 192 if i % 9 else 64, "quality"),
         ("flow_quality", lambda i: "Good" if i % 9 else "Bad", "text"),
         ("StatusCode", lambda i: 192 if i % 9 else 0, "quality"),
         ("record", lambda i: i + 1, "counts the rows"),
@@ -36,7 +37,7 @@ def table(tmp_path, columns, rows=60, **options):
         ("site", lambda _: "Nord", "constant text, 'Nord'"),
         ("remark", lambda i: f"seen by {'AB'[i % 2]}", "text"),
         ("empty", lambda _: "", "no readings"),
-        ("rare", lambda i: 5 if i == 7 else "", "only 1 readings"),
+        ("rare", lambda i: 5 if i == 7 else "", "only 1 reading in 60 rows"),
         ("serial", lambda i: f"{i}x{i}y{i}", "text"),
     ],
 )
@@ -58,8 +59,22 @@ def test_columns_that_are_left_out(tmp_path, name, cell, why):
         ("level", lambda _: 3.5, "constant, 3.5"),
         ("b", lambda i: "Shutdown" if i % 10 else 3 + i / 100, "90%"),
         ("c", lambda i: 32767 if i % 20 == 5 else 300 + i % 5, "missing = [32767]"),
-        ("d", lambda i: 65535 if i == 20 else 200 + i % 7 / 10, "65535 is what a register"),
-        ("e", lambda i: -999.25 if i in (3, 4) else i % 7 / 10, "-999.25 is what a register"),
+        (
+            "d",
+            lambda i: 65535 if i == 20 else 200 + i % 7 / 10,
+            "65535 comes 1 time, first in row 20: what a register",
+        ),
+        (
+            "e",
+            lambda i: -999.25 if i in (3, 4) else i % 7 / 10,
+            "-999.25 comes 2 times, first in row 3: what a register",
+        ),
+        (
+            "f",
+            lambda i: 1e9 if i == 20 else i % 7 / 10,
+            "1 reading is over 1000 times the usual range away, first 1e+09 in row 20",
+        ),
+        ("g", lambda i: 5 if i < 40 else 5 + i % 7, "does not change for 40 rows from row 0 on"),
     ],
 )
 def test_columns_that_are_named(tmp_path, name, cell, note):
@@ -95,3 +110,20 @@ def test_names():
     assert is_quality_name("flow.q")
     assert is_quality_name("Güte")
     assert not is_quality_name("air_quality_index")
+
+
+def test_units_that_are_not_one_are_an_error(tmp_path):
+    """The column is no text that may go: both cells are named, whichever unit comes first."""
+    for first, other in (("°C", "°F"), ("°F", "°C")):
+        with pytest.raises(InputError, match=f"Column t .*{other}.*another unit than .*{first}"):
+            table(tmp_path, {"t": lambda i, a=first, b=other: f"{i % 9} {b if i % 11 == 5 else a}"})
+    with pytest.raises(InputError, match="another unit"):
+        table(tmp_path, {"t": lambda i: f"{i % 9} {'°C' if i % 11 else '°F'}"})
+
+
+@pytest.mark.parametrize("unit", ["bar(g)", "bar (a)", "mmH2O", "kJ/(kg·K)", "s^-1", "ppm(v)"])
+def test_units_with_brackets_and_digits(tmp_path, unit):
+    """A unit is not always letters: its channel is one."""
+    read = table(tmp_path, {"x": lambda i: f"{i % 9}.5 {unit}"})
+    assert read.report.units == {"x": unit}
+    assert read.frame["x"].iloc[3] == 3.5

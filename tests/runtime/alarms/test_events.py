@@ -319,7 +319,7 @@ def test_impossible_options_are_errors(options, message):
 
 def test_scores_of_other_channels_are_errors():
     """Of one channel for two."""
-    with pytest.raises(InputError, match="channels a, b. Received: 1 channels"):
+    with pytest.raises(InputError, match=r"channels a, b\. Received: 1 channel\."):
         EventDetector(["a", "b"], threshold=4.0).update(scores([5], channel_scores=[[1]]))
 
 

@@ -44,6 +44,9 @@ def test_score_writes_scores_and_events(model, tmp_path, capsys):
     assert found["channels"] == "a"
     said = capsys.readouterr().err.splitlines()
     assert said[0].startswith("kad: read ")
+    assert (
+        ": 80 rows, 2024-01-01 00:00:00 to 2024-01-01 01:19:00; times from 'timestamp'" in said[0]
+    )
     assert said[0].endswith("; channels a")
     assert said[-1].startswith("kad: 80 rows, 80 steps scored: 0 missing, 0 duplicates, 0 late, ")
     assert len(said) == 2
@@ -82,6 +85,18 @@ def test_a_live_pipe_is_scored_row_by_row(model):
     assert process.returncode == 0
 
 
+def test_a_live_pipe_is_said_as_it_is_read(model):
+    """How it is read, at once, for it may never end; and which channels have not come."""
+    lines = "".join(json.dumps({"ts": 60 * i, "A": 20.5}) + "\n" for i in range(40))
+    out, err, code = run("score", model, "-", stdin=lines.encode())
+    first, second, *_ = err.splitlines()
+    assert code == 0
+    assert len(out.splitlines()) == 41
+    assert first.startswith("kad: read stdin: times from 'ts'")
+    assert "warning: no reading of a in the first " in err
+    assert second.startswith("kad: not read: A")
+
+
 def stopped(number, *words, folder, wait_for):
     """The command, ended by a signal once a file has grown: its lines on stderr, its exit code."""
     process = subprocess.Popen(
@@ -113,8 +128,9 @@ def test_signals_keep_what_has_been_scored(model, tmp_path, number, code):
         number, model, "-", "-o", output, "--events", events, folder=tmp_path, wait_for=200
     )
     assert received == code
-    assert len(lines) == 1
-    assert lines[0].startswith("kad: 9 rows, 9 steps scored")
+    assert len(lines) == 2
+    assert lines[0].startswith("kad: read stdin: times from 'time'")
+    assert lines[1].startswith("kad: 9 rows, 9 steps scored")
     assert len(read(output)) == 9
     assert names(tmp_path) == ["events.csv", "scores.csv", "toy.onnx"]
 
@@ -161,11 +177,11 @@ def test_a_closed_pipe_is_quiet(model, tmp_path):
     [
         ("timestamp,b", None, None, "columns a"),
         ("timestamp,a", [1, 2, "2o1", 4], None, "'2o1' in row 4"),
-        ("timestamp,a", [1], None, "at least 4 rows.*Received: 1 rows"),
+        ("timestamp,a", [1], None, "at least 4 rows.*Received: 1 row, 1 step"),
         ("timestamp,a", [], None, "a header alone"),
         ("timestamp,a", range(99), [*range(99)][::-1], "newest row seems to come first"),
         ("timestamp,a", range(99), SHUFFLED, "they are not sorted"),
-        ("timestamp,a", range(99), range(0, 990, 10), "4 rows in one piece.*99 rows, 1 steps"),
+        ("timestamp,a", range(99), range(0, 990, 10), "4 rows in one piece.*99 rows, 1 step in"),
     ],
 )
 def test_bad_data_leaves_nothing_behind(
@@ -212,7 +228,7 @@ def summary_of(capsys, *args):
     assert main(["score", *map(str, args)]) == 0
     lines = capsys.readouterr().err.splitlines()
     notes = [line for line in lines[:-1] if not line.startswith("kad: read ")]
-    return int(re.search(r"in (\d+) events", lines[-1])[1]), notes
+    return int(re.search(r"in (\d+) events?,", lines[-1])[1]), notes
 
 
 def test_the_policy_is_the_files_own_and_changes_on_the_command_line(calibrated, tmp_path, capsys):

@@ -32,6 +32,8 @@ FORMS = {
     "iso": lambda t: f"{t:%Y-%m-%d %H:%M:%S}",
     "iso, short": lambda t: f"{t.year}/{t.month}/{t.day} {t.hour}:{t:%M:%S}",
     "iso, points": lambda t: f"{t:%Y.%m.%d %H:%M:%S}",
+    "iso, dashes": lambda t: f"{t:%Y-%m-%dT%H-%M-%S}",
+    "iso, Japanese": lambda t: f"{t.year}年{t.month}月{t.day}日 {t.hour}:{t:%M:%S}",
     "iso, T and Z": lambda t: f"{t:%Y-%m-%dT%H:%M:%S}Z",
     "iso, UTC": lambda t: f"{t:%Y-%m-%d %H:%M:%S} UTC",
     "iso, comma": lambda t: f"{t:%Y-%m-%d %H:%M:%S},000",
@@ -247,6 +249,43 @@ def test_dates_and_times_in_two_columns_are_known():
     for cells in (["34:55:00"], ["2024-03-04 00:05"], ["7"], [], [""], ["flow"]):
         assert not is_date_only(cells)
         assert not is_time_of_day(cells)
+
+
+@pytest.mark.parametrize("seconds", ["", "%S"])
+def test_digits_that_begin_with_two_of_the_year(seconds):
+    """2405060800 is no second of 2046: the steps tell, or both readings are named."""
+    times = [datetime(2024, 5, 6, 8) + timedelta(minutes=10 * i) for i in range(60)]  # noqa: DTZ001
+    cells = [f"{time:%y%m%d%H%M}{time.strftime(seconds)}" for time in times]
+    for header in ("time", "stamp"):
+        form = find_form(cells, header=header)
+        assert form is not None
+        read = TimestampParser(form).parse(cells)
+        assert read.tolist() == [(t - EPOCH) // timedelta(seconds=1) * 10**9 for t in times]
+    if not seconds:
+        with pytest.raises(AmbiguousTimeError, match='2024-05-06 08:00:00 .*"%y%m%d%H%M" or'):
+            find_form(cells[:6], header="time")
+    epoch = find_form([str(1_710_100_000 + i) for i in range(50)], header="time")
+    assert epoch == TimeForm("epoch")
+
+
+def test_the_day_of_the_year():
+    """2024366 is followed by 2025001, which are no seconds."""
+    days = [datetime(2024, 12, 20) + timedelta(days=i) for i in range(40)]  # noqa: DTZ001
+    form = find_form([f"{day:%Y%j}" for day in days], header="date")
+    assert form == TimeForm("strptime", format="%Y%j")
+    assert find_form([str(5_000_000 + i) for i in range(40)], header="time") == TimeForm("elapsed")
+
+
+@pytest.mark.parametrize("header", ["Zeit in s", "Time in s", "Temps en s"])
+def test_units_in_words(header):
+    """Times under such a name count from the start."""
+    assert find_form([str(600 * i) for i in range(9)], header=header) == TimeForm("elapsed")
+
+
+def test_an_hour_and_two_digits_are_no_time():
+    """08-10 may be an offset or minutes: neither is taken without a word."""
+    assert find_form([f"2024-05-06T08-{m:02}" for m in range(0, 60, 10)], header="time") is None
+    assert find_form(["2024-05-06 08+02"] * 9, header="time") is None
 
 
 WORDS = st.text(st.sampled_from("0123456789 :/.-,TZ+eE_naMarPp()[]é\u202f\x00日"), max_size=30)

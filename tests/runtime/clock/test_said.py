@@ -85,6 +85,7 @@ def test_many_jumps_are_cut_short():
         (np.arange(3000) // 10, 1.0, "cut to whole seconds (about 10 rows share one, so the per"),
         (np.arange(3000) // 10, 0.1, "cut to whole seconds (about 10 rows share one, so the per"),
         (np.repeat(REGULAR, 3), 300.0, "different times.* several sensors in one file"),
+        (np.repeat(REGULAR, 2), 300.0, "joined exports that do not agree (give one of them)"),
         (np.arange(300) * 250, 300.0, "their times jitter, or their period is a little shorter"),
         (REGULAR[::-1], 300.0, "in order of time.*the newest row seems to come first"),
         (np.random.default_rng(0).permutation(REGULAR), 300.0, "in order of time.* not sorted"),

@@ -42,9 +42,24 @@ SHAPES = {
     "columns": json.dumps(columns()),
     "names and arrays": json.dumps([list(FLAT[0]), *(list(row.values()) for row in FLAT)]),
     "split": json.dumps({"columns": list(FLAT[0]), "data": [list(r.values()) for r in FLAT]}),
+    "split, times beside": json.dumps({
+        "columns": ["a", "b.c"], "index": [row["time"] + 1_714_982_400 for row in FLAT],
+        "data": [[row["a"], row["b.c"]] for row in FLAT],
+    }),
+    "by column and time": json.dumps({
+        name: {str(row["time"] + 1_714_982_400): row[name] for row in FLAT}
+        for name in ("a", "b.c")
+    }),
+    "by time and column": json.dumps({
+        f"2024-05-06T08:{i:02}:00": {"a": row["a"], "b.c": row["b.c"]}
+        for i, row in enumerate(FLAT)
+    }),
+    "by column and number": json.dumps({
+        name: {str(i): row[name] for i, row in enumerate(FLAT)} for name in FLAT[0]
+    }),
     "a list per channel": json.dumps(series()),
     "numbers as text": "\n".join(json.dumps({k: str(v) for k, v in row.items()}) for row in FLAT),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -52,8 +67,18 @@ def test_shapes(shape):
     """Lines, arrays, wrapped, by column, by channel."""
     times, values, _ = read(SHAPES[shape], ("a", "b.c"))
     np.testing.assert_array_equal(values, [[i / 2, i] for i in range(30)])
-    np.testing.assert_array_equal(times % (60 * 10**9), 0)
+    np.testing.assert_array_equal(np.diff(times), 60 * 10**9)
     assert len(times) == 30
+
+
+def test_numbered_channels_of_nested_lines():
+    """`{"temp": {"1": 20, "2": 21, "3": 20}}` is a row, not a table by its numbers."""
+    row = {"time": 0, "temp": {"1": 20, "2": 21, "3": 22}, "hum": {"1": 5, "2": 6, "3": 7}}
+    _, values, _ = read("\n".join([json.dumps(row)] * 3), ("temp.1", "hum.3"))
+    assert values.tolist() == [[20, 7]] * 3
+    del row["time"]
+    _, values, _ = read("\n".join([json.dumps(row)] * 3), ("temp.1", "hum.3"))
+    assert values.tolist() == [[20, 7]] * 3
 
 
 def test_what_a_row_lacks_is_missing():
@@ -68,7 +93,9 @@ def test_objects_without_columns_are_counted():
     text = '{"status": "online", "ip": 1}\n' + "\n".join(LINES)
     reader = TableReader(io.BytesIO(text.encode()), ["a"], period_s=60.0)
     assert sum(len(block.times_ns) for block in reader) == 30
-    assert any("1 objects" in note and "status, ip" in note for note in notes_of(reader))
+    assert any(
+        note.startswith("1 object with none") and "status, ip" in note for note in notes_of(reader)
+    )
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,34 @@ def test_the_header_is_found(above):
     assert names(*above) == ("time", "flow", "p")
 
 
+def test_ruled_lines_are_no_units():
+    """Nor is a dash, which says that there is none."""
+    assert find_layout(["time,flow,p", "----,---,---", *ROWS], "t.csv").units == (None,) * 3
+    assert find_layout(["time,flow,p", ",-,[-]", *ROWS], "t.csv").units == (None,) * 3
+
+
+def test_comments_above_the_rows_are_said():
+    """With the titles; the header among them is no comment."""
+    layout = find_layout(["Plant 7", "# by hand", "time,flow,p", *ROWS], "t.csv")
+    assert layout.above == ("Plant 7", "# by hand")
+    layout = find_layout(["// by hand", "#time,flow,p", *ROWS], "t.csv")
+    assert (layout.names, layout.above) == (("time", "flow", "p"), ("// by hand",))
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["{day} 08:{i:02}:00,{word}", "{digits} 08:{i:02},{i}.5", "{day} 08:{i:02}:00,{word},{word}"],
+)
+def test_commas_behind_times_of_day_part_cells(row):
+    """Words beside them make the comma no worse than the space before the time of day."""
+    words = ["Ein", "Aus", "Störung"]
+    rows = [
+        row.format(day="2024-05-06", digits="06052024", i=i, word=words[i % 3]) for i in range(20)
+    ]
+    head = ",".join(["time", "a", "b"][: rows[0].count(",") + 1])
+    assert find_layout([head, *rows], "t.csv").delimiter == ","
+
+
 def test_units():
     """From a row below the header, with or without brackets."""
     layout = find_layout(["time,flow,p", "(utc),[m3/h],bar", *ROWS], "t.csv")

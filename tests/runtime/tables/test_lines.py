@@ -74,6 +74,11 @@ def test_joined_exports():
     assert read(raw)[0] == ["time,a", "0,1", "time,a", "60,2"]
 
 
+def test_what_nobody_sees():
+    """Marks of direction and spaces without width, as copied tables have, are no part of a cell."""
+    assert read("time,a\n\u200e0,\u200b1\n".encode())[0] == ["time,a", "0,1"]
+
+
 def test_text_that_spreadsheets_keep():
     """="20.1" is 20.1."""
     assert read(b'time,a\n0,="20.1"\n')[0][1] == '0,"20.1"'
@@ -112,6 +117,7 @@ def test_empty():
         ("'it''s',1", '"it\'s",1'),
         ("P1 'main',1'204.5", "P1 'main',1'204.5"),
         ("0,'12.5", "0,'12.5"),
+        ("'2024-03-04 00:05:00,1", "2024-03-04 00:05:00,1"),
         ("\"a,'b',c\",1", "\"a,'b',c\",1"),
     ],
 )

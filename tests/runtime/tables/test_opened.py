@@ -1,6 +1,8 @@
 """Files by their first bytes: unpacked, or with a word on how to export them."""
 
 import gzip
+import io
+import tarfile
 import zipfile
 
 import pytest
@@ -47,6 +49,25 @@ def test_other_files(tmp_path, raw, message):
     (tmp_path / "x").write_bytes(raw)
     with pytest.raises(InputError, match=message):
         content(tmp_path / "x")
+
+
+def test_archives_in_archives(tmp_path):
+    """A tar archive begins with names, not with a table; what is packed twice is no text."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        member = tarfile.TarInfo("data.csv")
+        member.size = len(TEXT)
+        archive.addfile(member, io.BytesIO(TEXT))
+    (tmp_path / "x.tar").write_bytes(file.getvalue())
+    (tmp_path / "x.tar.gz").write_bytes(gzip.compress(file.getvalue()))
+    for name in ("x.tar", "x.tar.gz"):
+        with pytest.raises(InputError, match="tar archive. Unpack it"):
+            content(tmp_path / name)
+    (tmp_path / "x.gz").write_bytes(gzip.compress(gzip.compress(TEXT)))
+    with pytest.raises(InputError, match="an archive in it. Unpack it once"):
+        content(tmp_path / "x.gz")
+    with pytest.raises(InputError, match="Parquet"):
+        content(zipped(tmp_path / "x.zip", table=b"PAR1" + bytes(100)))
 
 
 def test_archives(tmp_path):

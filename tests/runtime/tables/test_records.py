@@ -31,6 +31,15 @@ def test_a_quote_that_does_not_close_is_a_character():
     assert records.stray_quotes == [10]
 
 
+def test_quotes_in_rows_that_follow_each_other_are_characters():
+    """Ditto marks: two of them are no cell that begins in one row and ends in the next."""
+    records = Records(",", 3)
+    rows, numbers = records.split(['",1,2', '",3,4', "a,5,6", '7,8,"', '9,10,"', "b,11,12"], 2)
+    assert [row[1] for row in rows] == ["1", "3", "5", "8", "10", "11"]
+    assert list(numbers) == [2, 3, 4, 5, 6, 7]
+    assert records.stray_quotes == [2, 3, 5, 6]
+
+
 def test_a_stream_waits_for_one_row():
     """What a quote holds back comes with the next whole row, or at the end."""
     records = Records(",", 2)
