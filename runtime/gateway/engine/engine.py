@@ -64,8 +64,9 @@ class Engine:
         self._members, self.orders = members, members.orders
         self._presence, self._telling = members.presence, members.telling
         self._succession = Succession(
-            members, prepared=self.prepared, history=self._history, trouble=self._trouble
-        )
+            members, prepared=self.prepared, history=self._history,
+            scored=self._scored, trouble=self._trouble,
+        )  # fmt: skip
         self.acknowledged: dict[str, int] = {}
         """How far each sink is, by its name."""
         self.parts: dict[str, Mapping[str, Any]] = {}

@@ -2,7 +2,7 @@
 
 import json
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
@@ -84,7 +84,7 @@ class Group:
         )
         self.bank = EventBank(meta, threshold=settings.threshold, policy=self._policy)
         self.watch = Watch(settings, detector.channels)
-        self._places: dict[str, int] = {}
+        self._renamed()
         # Of each stream: rows given to it so far, and steps since its last restart.
         self._received = np.zeros(0, np.int64)
         self._since = np.zeros(0, np.int64)
@@ -149,6 +149,20 @@ class Group:
             if place != gone
         }
         self._renamed()
+
+    def follow(self, before: StreamBatch, names: Sequence[str]) -> None:
+        """Lets streams go on behind those of another batch, see `StreamBatch.follow`.
+
+        Args:
+            before: The batch; flushed, or what it holds is lost.
+            names: Of streams here; those that it does not have stay as they are.
+        """
+        both = [name for name in names if name in before.names]
+        self.batch.follow(before, both)
+        for name in both:
+            self._received[self._places[name]] = self.batch.counts_of(name).received
+        places = {self._places[name] for name in both}
+        self._marked = {key: flags for key, flags in self._marked.items() if key[0] not in places}
 
     def push(
         self,
@@ -246,6 +260,7 @@ class Group:
         ]
         header = {
             "names": list(names),
+            "identity": self.detector.metadata.identity,
             "watch": self.watch.state(names) if watched else {},
             "received": self._received[places].tolist(),
             "since": self._since[places].tolist(),
@@ -296,13 +311,35 @@ class Group:
         except (ValueError, TypeError, AttributeError, struct.error):
             return []
 
+    @staticmethod
+    def batch_in(blob: bytes, library: Callable[[str], Detector | None]) -> StreamBatch | None:
+        """Returns the streams of what `snapshot` returned, of whichever detector.
+
+        Args:
+            blob: What it returned.
+            library: Returns a detector by its identity.
+
+        Returns:
+            None where its detector is gone, or it cannot be read.
+        """
+        try:
+            (length,) = _LENGTHS.unpack_from(blob)
+            at = _LENGTHS.size + length
+            header = json.loads(blob[_LENGTHS.size : at])
+            detector = library(str(header["identity"]))
+            if detector is None:
+                return None
+            return StreamBatch.restore(detector, blob[at : at + header["streams"]])
+        except (ValueError, KeyError, TypeError, struct.error):
+            return None
+
     def _grow(self, more: int) -> None:
         self._received = np.concatenate([self._received, np.zeros(more, np.int64)])
         self._since = np.concatenate([self._since, np.zeros(more, np.int64)])
         self._renamed()
 
     def _renamed(self) -> None:
-        self._places = {name: place for place, name in enumerate(self.names)}
+        self._places: dict[str, int] = {name: place for place, name in enumerate(self.names)}
         self._names = np.array(self.names, object)
 
     def _mark(self, places: npt.NDArray[np.intp], quality: npt.NDArray[np.uint16]) -> None:

@@ -13,8 +13,8 @@ from runtime.gateway.engine.group import Group
 from runtime.gateway.engine.settings import EngineSettings
 from runtime.gateway.engine.swap import warm_up
 from runtime.gateway.records import Record
-from toys.engines import Collected, detector
-from toys.histories import MODELS, histories, settings_of
+from toys.engines import START_NS, Collected, detector, rows, streams
+from toys.histories import COUNT, MODELS, NAMES, histories, settings_of, values
 
 AGAIN = re.compile("warms? up again")
 LIBRARY = {detector(name).metadata.identity: detector(name) for name in MODELS}
@@ -105,6 +105,68 @@ def test_any_split_and_any_restart_give_the_same(history, data, tmp_path_factory
         assert running.sequence == (history[last - 1][0] if last else 0)
     assert over.equals(alone)
     assert all(AGAIN.search(text) for _, text in said)
+
+
+def _rows(*steps):
+    return Record(rows=[rows("gaussian", [(0, step, values(step, 0)) for step in steps])])
+
+
+def _set(number, model="gaussian"):
+    return Record(settings=settings_of(model, number).to_json())
+
+
+_EVICTED = Record(evicted=NAMES[:1])
+_BACK = Record(restored=NAMES[:1], rows=_rows(3).rows)
+_OTHER_GAP, _OTHER_REORDER, _RUNNING = 8, 9, 6
+
+
+@pytest.mark.parametrize(
+    ("records", "expected"),
+    [
+        # Another grid begins anew, and the newest row comes again.
+        ([_rows(1, 2, 3), _set(_OTHER_GAP), _rows(3, 4)], [1, 2, 3, 4]),
+        ([_rows(1, 2, 3), _set(_OTHER_REORDER), _rows(3), _rows(2, 3, 5)], [1, 2, 3, 5]),
+        # The settings change back before anything new came.
+        ([_rows(1, 2, 3), _set(_OTHER_GAP), _set(0), _rows(3, 4)], [1, 2, 3, 4]),
+        # The old one waits for 3 with 4 in hand, and the other does not, or the other way round.
+        ([_rows(1, 2, 4), _set(_OTHER_REORDER, "memory"), _rows(4, 5)], [1, 2, 3, 4, 5]),
+        ([_set(_OTHER_REORDER), _rows(1, 2, 4), _set(0, "memory"), _rows(4, 5)], [1, 2, 3, 4, 5]),
+        # While it is put aside, its grid or its model changes.
+        ([_rows(1, 2, 3), _EVICTED, _set(_OTHER_GAP), _BACK, _rows(4)], [1, 2, 3, 4]),
+        ([_rows(1, 2, 3), _set(0, "memory"), _EVICTED, _BACK, _rows(4)], [1, 2, 3, 4]),
+        ([_rows(1, 2, 3), _EVICTED, _set(0, "memory"), _BACK, _rows(4)], [1, 2, 3, 4]),
+        # A rule of the other one would have left rows out.
+        ([_rows(*range(1, 60)), _set(_RUNNING, "memory"), _rows(59)], range(1, 60)),
+    ],
+)
+def test_no_step_comes_out_twice_and_none_is_lost_whatever_lies_between(
+    records, expected, tmp_path
+):
+    """Rows come again behind settings, models and evictions; at any of them there is a restart."""
+    begin = Record(new=streams("gaussian", COUNT), started=True)
+    history = list(enumerate([begin, *records], 1))
+    alone = run(engine(tmp_path / "a", history, []), history)
+    period = detector().metadata.period_ns
+    came = [(NAMES[0], START_NS + step * period) for step in expected]
+    assert list(alone.scores) == came
+    for cut in range(len(history) + 1):
+        before, over = engine(tmp_path / f"b{cut}", history, []), Everything()
+        for outputs in before.apply(history[:cut]):
+            over.add(outputs)
+        after = engine(tmp_path / f"b{cut}", history, [])
+        after.restore(list(before.snapshot()))
+        for outputs in after.apply(history[cut:]):
+            over.add(outputs)
+        assert over.equals(alone)
+
+
+def test_a_row_that_comes_again_behind_other_settings_counts_as_repeated(tmp_path):
+    history = [(1, Record(new=streams("gaussian", 1))), (2, _rows(1, 2, 3))]
+    history += [(3, _set(_OTHER_GAP)), (4, _rows(2, 3, 4))]
+    running = engine(tmp_path, history, [])
+    run(running, history)
+    counts = running.groups["gaussian"].batch.counts_of(NAMES[0])
+    assert (counts.received, counts.repeated, counts.restarts) == (6, 2, 0)
 
 
 @pytest.mark.parametrize("number", range(10))
