@@ -169,6 +169,27 @@ def test_a_row_that_comes_again_behind_other_settings_counts_as_repeated(tmp_pat
     assert (counts.received, counts.repeated, counts.restarts) == (6, 2, 0)
 
 
+def test_limits_of_a_stream_that_is_put_aside_hold_after_a_restart(tmp_path):
+    """So do all other orders: one that means nobody who is there is no reason to lose them."""
+    limits = {"command": "limits", "streams": NAMES[0], "limits": {"a": {"high": 30.0}}}
+    mute = {"command": "mute", "streams": NAMES[1], "channel": "", "rest_s": None,
+            "until_ns": None, "why": ""}  # fmt: skip
+    who = {"id": "c", "origin": "test", "time_ns": 0, "by": ""}
+    history = [(1, Record(new=streams("gaussian", 2))), (2, _rows(1))]
+    history += [(3, Record(commands=[{**limits, **who}, {**mute, **who}])), (4, _EVICTED)]
+    said = []
+    before, after = (engine(tmp_path, history, said) for _ in range(2))
+    run(before, history)
+    after.restore(list(before.snapshot()))
+    assert said == []
+    assert after.orders.state() == before.orders.state()
+    faults = [step for step in range(80) if step % 41 > 36]
+    back = (5, Record(restored=NAMES[:1], rows=_rows(2, 3, *faults[:4]).rows))
+    events = [[(e.kind, e.time_ns) for e in run(one, [back]).events] for one in (before, after)]
+    assert events[0] == events[1]
+    assert "limit" in [kind for kind, _ in events[0]]
+
+
 @pytest.mark.parametrize("number", range(10))
 def test_settings_are_the_same_after_json(number):
     """A restart compares them with those of the configuration."""
