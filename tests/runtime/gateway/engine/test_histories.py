@@ -160,6 +160,31 @@ def test_no_step_comes_out_twice_and_none_is_lost_whatever_lies_between(
         assert over.equals(alone)
 
 
+def test_a_machine_that_stops_and_runs_again_in_one_call_is_told_of_in_order(tmp_path):
+    """An event that its stop ends has no step behind it; rows at either time come twice."""
+    begin = Record(new=streams("gaussian", 1), settings=settings_of("gaussian", _RUNNING).to_json())
+    machine = {0: 20.0, 1: 50.0, 2: 0.0, 3: 50.0, 4: 0.0, 5: 20.0}  # by tens of steps, `a`
+    steps = [step for step in range(60) for _ in range(1 + (step % 10 in (0, 9)))]
+    samples = [(0, step, [machine[step // 10] + step % 3 / 10, 20.0]) for step in steps]
+    one_by_one = [Record(rows=[rows("gaussian", [sample])]) for sample in samples]
+    history = list(enumerate([begin, *one_by_one], 1))
+    alone, running = Everything(), engine(tmp_path / "a", history, [])
+    for pair in history:
+        for outputs in running.apply([pair]):
+            alone.add(outputs)
+    for first in (2, 15, 35):
+        together = engine(tmp_path / f"b{first}", history, [])
+        found = run(together, history[:first])
+        for outputs in together.apply(history[first:]):
+            found.add(outputs)
+        assert found.equals(alone)
+    assert alone.others["running", NAMES[0]] == [[False], [True]] * 2
+    period = detector().metadata.period_ns
+    came = [(time - START_NS) // period for _, time in alone.scores]
+    assert came == [step for step in range(60) if step // 10 not in (2, 4)]
+    assert [event.phase for event in alone.events][-1] == "end"
+
+
 def test_a_row_that_comes_again_behind_other_settings_counts_as_repeated(tmp_path):
     history = [(1, Record(new=streams("gaussian", 1))), (2, _rows(1, 2, 3))]
     history += [(3, _set(_OTHER_GAP)), (4, _rows(2, 3, 4))]
