@@ -76,6 +76,13 @@ class RowGrid:
         """
         return self.flush()
 
+    def follow(self, before: object) -> None:
+        """Goes on as it is: every row is a step, also one that comes again.
+
+        Args:
+            before: Of no meaning here.
+        """
+
     def snapshot(self) -> dict[str, Any]:
         """Returns the whole state."""
         return {"received": self._received}

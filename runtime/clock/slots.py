@@ -163,7 +163,7 @@ class Slots:
             abs(anchor) < TIME_LIMIT
             and abs(anchor + high * self.period) <= TIME_LIMIT + self.half
             and max(0, high - self.reorder + 1) <= after <= high + 1
-            and (high >= 0 if started else (high, anchor) == (-1, 0))
+            and (high >= -1 if started else (high, anchor) == (-1, 0))
             and increase(pending.slots, after, high)
             and (not len(pending.slots) or pending.slots[-1] == high)
             and len(pending.rows) == len(pending.values) == len(pending.slots)

@@ -231,6 +231,38 @@ class TimeGrid:
             self._learn_due()
         return held
 
+    def follow(self, before: object) -> None:
+        """Goes on behind another grid of the same stream: no step that it emitted comes again.
+
+        Its rows are known here and its counts go on. The next slot is a period behind its last
+        one; where this grid has had no row, the first new one begins a segment. What the other one
+        still holds stays with it: flush it before.
+
+        Args:
+            before: It may have another `period_ns`, `reorder` or `max_gap`; where it has had no
+                row or is no grid of time, nothing changes.
+        """
+        if not isinstance(before, TimeGrid) or before._slots.anchor is None:
+            return
+        known = Remembered(self._known.most)
+        known.replace(before._known.stamps, before._known.sums)
+        last = before._slots.time(before._slots.next - 1)
+        known.cut(last - before._half + before._period)
+        if not known.stamps:
+            return
+        if before._period != self._period:
+            last = max(last, known.stamps[-1])
+        slots, is_new = self._slots, self._slots.anchor is None
+        if is_new:
+            slots.start(last + self._period)
+        else:
+            slots.start(last)
+            slots.high, slots.next = 0, 1
+        self._known, self._counts = known, dict(before._counts)
+        slots.missing = before._slots.missing
+        self._waiting, self._same, self._other = None, 0, 0
+        self._learn_due()
+
     def snapshot(self) -> dict[str, Any]:
         """Returns the whole state as numbers and numpy arrays."""
         stamps, sums = self._known.arrays()
@@ -298,7 +330,8 @@ class TimeGrid:
     @property
     def _is_plain(self) -> bool:
         """Whether rows go on in a segment, none waits and none is being repeated."""
-        return not (self._slots.anchor is None or self._waiting or self._same or self._other)
+        begun = self._slots.anchor is not None and self._slots.high >= 0
+        return begun and not (self._waiting or self._same or self._other)
 
     @property
     def _is_trusted(self) -> bool:
@@ -380,6 +413,8 @@ class TimeGrid:
             self._slots.start(time)
         if self._waiting is not None:
             self._settle(time, checksum, parts)
+        if self._slots.high < 0 < self._slots.of(time):
+            self._slots.start(time)  # after `follow`: the first new row, however late
         number = self._numbered(1)
         slot = self._slots.of(time)
         step = slot - self._slots.high

@@ -265,6 +265,24 @@ class StreamBatch:
             self._learn_due(stream)
         return self._score(placed, numbers[order])
 
+    def follow(self, before: "StreamBatch", names: Sequence[str]) -> None:
+        """Lets streams go on behind those of another batch: no step comes a second time.
+
+        What they have learnt here stays; where and when their rows are placed, which of them are
+        known and how they were counted is as it was there. What is held there stays there.
+
+        Args:
+            before: A batch of any detector.
+            names: Of streams of both.
+
+        Raises:
+            InputError: An unknown stream.
+        """
+        numbers, others = self._who.numbers(names), before._who.numbers(names)
+        for stream, other in zip(numbers.tolist(), others.tolist(), strict=True):
+            self._told(stream).follow(before._told(other))
+            self._learn_due(stream)
+
     def snapshot(self, names: Sequence[str] | None = None) -> bytes:
         """Returns the whole state, under a checksum, to be given to `restore` or `take_in`.
 

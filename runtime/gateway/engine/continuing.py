@@ -92,9 +92,6 @@ def _catch_up(
             continue
         rows = some.where(np.isin(some.streams, behind))
         try:
-            pushed = group.push(*placed(group, rows, members.registry))
+            group.push(*placed(group, rows, members.registry))
         except ModelFileError as error:
             trouble("state", f"Rows of {some.model} are missing in the state: {error}")
-            continue
-        for name, _ in pushed.stopped:
-            group.bank.finish(group.place(name))

@@ -12,7 +12,7 @@ from runtime.errors import InputError, ModelFileError
 from runtime.gateway.engine.aside import Aside
 from runtime.gateway.engine.continuing import UNSOUND, Continuing
 from runtime.gateway.engine.cut import Cut
-from runtime.gateway.engine.group import Group, Stepped
+from runtime.gateway.engine.group import Group, Part, Resumed, Stepped, Stopped
 from runtime.gateway.engine.made import Made
 from runtime.gateway.engine.members import Library, Members, Trouble
 from runtime.gateway.engine.notices import gateway_notice
@@ -23,6 +23,7 @@ from runtime.gateway.engine.swap import History, placed
 from runtime.gateway.outputs import Outputs
 from runtime.gateway.records import NewStream, Record, Rows
 from runtime.gateway.rules.commands import AckCommand
+from runtime.gateway.rules.sensors import SensorChange
 from runtime.gateway.samples import Quality
 
 __all__ = ["Engine", "Trouble"]
@@ -65,7 +66,11 @@ class Engine:
         self._members, self.orders = members, members.orders
         self._presence, self._telling = members.presence, members.telling
         self._succession = Succession(
-            members, prepared=self.prepared, history=self._history, trouble=self._trouble
+            members,
+            prepared=self.prepared,
+            history=self._history,
+            scored=self._scored,
+            trouble=self._trouble,
         )
         self.acknowledged: dict[str, int] = {}
         """How far each sink is, by its name."""
@@ -296,28 +301,33 @@ class Engine:
         joined = self._introduced(some[0] if len(some) == 1 else _joined(key, some))
         self._have(group, joined)
         places, times_ns, values, quality = placed(group, joined, self.registry)
-        try:
-            pushed = group.push(places, times_ns, values, quality)
-        except ModelFileError as error:
-            self._succession.renew(group, error, made, now_ns=self._now_ns)
-            return
         first = np.flatnonzero(np.diff(places, prepend=-1)).tolist()
         spoke_ns = {group.names[places[row]]: int(times_ns[row]) for row in first}
         for name in self._presence.spoke([*spoke_ns]):
             made.online.append((name, True))
             self._telling.take(self._telling.notices.speaks(name, spoke_ns[name]), made)
-        for change in pushed.sensors:
-            self._telling.take(self._telling.notices.of_sensor(group, change), made)
-        for stepped in pushed.stepped:
-            self._scored(group, stepped, made)
-        for name, stopped_ns in pushed.stopped:
-            self._telling.take(self._telling.notices.end(group, name), made)
-            why = "the machine has stopped"
-            self._telling.end_others(name, stopped_ns, why, made)
-            made.running.append((name, False))
-        made.running += [(name, True) for name in pushed.resumed]
+        try:
+            for part in group.parts(places, times_ns, values, quality):
+                self._tell(group, part, made)
+        except ModelFileError as error:
+            self._succession.renew(group, error, made, now_ns=self._now_ns)
+            return
         if len(times_ns):
             self._telling.advance(int(np.median(times_ns)), made)
+
+    def _tell(self, group: Group, part: Part, made: Made) -> None:
+        """Takes what rows of a group led to."""
+        match part:
+            case Stopped(name, stopped_ns):
+                self._telling.take(self._telling.notices.end(group, name), made)
+                self._telling.end_others(name, stopped_ns, "the machine has stopped", made)
+                made.running.append((name, False))
+            case Resumed(name):
+                made.running.append((name, True))
+            case SensorChange():
+                self._telling.take(self._telling.notices.of_sensor(group, part), made)
+            case _:
+                self._scored(group, part, made)
 
     def _introduced(self, rows: Rows) -> Rows:
         """Leaves out rows whose stream no record named: that record was lost."""

@@ -2,10 +2,10 @@
 
 import json
 import struct
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ from runtime.streams.batch import StreamBatch
 from runtime.streams.batch_scores import BatchScores
 from runtime.streams.scores import Scores
 
-__all__ = ["Group", "Pushed", "Stepped"]
+__all__ = ["Group", "Part", "Resumed", "Stepped", "Stopped"]
 
 _LENGTHS = struct.Struct("<I")
 _GAP = np.uint16(Quality.GAP)
@@ -49,15 +49,22 @@ class Stepped:
     """Whether the limits let an anomaly be told (steps,)."""
 
 
-@dataclass(slots=True)
-class Pushed:
-    """What one call of `push` led to, in order."""
+class Stopped(NamedTuple):
+    """A machine has stopped: its open events are to be ended before what comes later."""
 
-    stepped: list[Stepped] = field(default_factory=list)
-    sensors: list[SensorChange] = field(default_factory=list)
-    stopped: list[tuple[str, int]] = field(default_factory=list)
-    """Streams whose machines stopped, and when; their open events are to be ended."""
-    resumed: list[str] = field(default_factory=list)
+    name: str
+    """Of its stream."""
+    time_ns: int
+
+
+class Resumed(NamedTuple):
+    """A machine runs again."""
+
+    name: str
+    """Of its stream."""
+
+
+Part = Stepped | SensorChange | Stopped | Resumed
 
 
 class Group:
@@ -84,7 +91,7 @@ class Group:
         )
         self.bank = EventBank(meta, threshold=settings.threshold, policy=self._policy)
         self.watch = Watch(settings, detector.channels)
-        self._places: dict[str, int] = {}
+        self._renamed()
         # Of each stream: rows given to it so far, and steps since its last restart.
         self._received = np.zeros(0, np.int64)
         self._since = np.zeros(0, np.int64)
@@ -150,14 +157,43 @@ class Group:
         }
         self._renamed()
 
+    def follow(self, before: StreamBatch, names: Sequence[str]) -> None:
+        """Lets streams go on behind those of another batch, see `StreamBatch.follow`.
+
+        Args:
+            before: The batch; flushed, or what it holds is lost.
+            names: Of streams here; those that it does not have stay as they are.
+        """
+        both = [name for name in names if name in before.names]
+        self.batch.follow(before, both)
+        for name in both:
+            self._received[self._places[name]] = self.batch.counts_of(name).received
+        places = {self._places[name] for name in both}
+        self._marked = {key: flags for key, flags in self._marked.items() if key[0] not in places}
+
     def push(
         self,
         places: npt.NDArray[np.intp],
         times_ns: npt.NDArray[np.int64],
         values: npt.NDArray[np.float64],
         quality: npt.NDArray[np.uint16],
-    ) -> Pushed:
-        """Scores rows, sorted by stream.
+    ) -> None:
+        """Takes rows as `parts` does; nobody hears of what they lead to."""
+        for part in self.parts(places, times_ns, values, quality):
+            if isinstance(part, Stopped):
+                self.bank.finish(self.place(part.name))
+
+    def parts(
+        self,
+        places: npt.NDArray[np.intp],
+        times_ns: npt.NDArray[np.int64],
+        values: npt.NDArray[np.float64],
+        quality: npt.NDArray[np.uint16],
+    ) -> Iterator[Part]:
+        """Scores rows, sorted by stream, and yields what they lead to, of each stream in order.
+
+        A row is taken when the parts before it have been: an event that is ended where a machine
+        stops knows of no later step.
 
         Args:
             places: Place of each row's stream (rows,).
@@ -165,7 +201,6 @@ class Group:
             values: NaN: missing (rows, channels and extras).
             quality: See `Quality` (rows,).
         """
-        pushed = Pushed()
         running, channels = self.watch.running, len(self.detector.channels)
         columns = channels + len(self.settings.extras)
         if values.shape[1] != columns:
@@ -181,33 +216,31 @@ class Group:
         values = values[:, :channels]
         plain = ~odd
         if plain.any():
-            self._push_rows(places[plain], times_ns[plain], values[plain], quality[plain], pushed)
-        for row in np.flatnonzero(odd).tolist():
-            self._push_odd(
-                Verdict(verdicts[row]),
-                slice(row, row + 1),
-                (places, times_ns, values, quality),
-                pushed,
+            yield from self._push_rows(
+                places[plain], times_ns[plain], values[plain], quality[plain]
             )
-        return pushed
+        for row in np.flatnonzero(odd).tolist():
+            yield from self._push_odd(
+                Verdict(verdicts[row]), slice(row, row + 1), (places, times_ns, values, quality)
+            )
 
     def _push_odd(
-        self, verdict: Verdict, at: slice, rows: tuple[Any, Any, Any, Any], pushed: Pushed
-    ) -> None:
+        self, verdict: Verdict, at: slice, rows: tuple[Any, Any, Any, Any]
+    ) -> Iterator[Part]:
         """Takes a row of a machine that stops, stands still or runs again."""
         places, times_ns, values, quality = (array[at] for array in rows)
         name = str(self._names[places[0]])
         if verdict == Verdict.STOP:
-            pushed.stepped.append(self._stepped(self.batch.flush([name])))
-            pushed.stopped.append((name, int(times_ns[0])))
+            yield self._stepped(self.batch.flush([name]))
+            yield Stopped(name, int(times_ns[0]))
             self.watch.limits.forget([name])
             if self.watch.sensors is not None:
                 self.watch.sensors.pause([name])
         if verdict == Verdict.RESUME:
-            pushed.stepped.append(self._stepped(self.batch.resume([name], times_ns)))
-            pushed.resumed.append(name)
+            yield self._stepped(self.batch.resume([name], times_ns))
+            yield Resumed(name)
         if verdict in (Verdict.SCORE, Verdict.RESUME):
-            self._push_rows(places, times_ns, values, quality, pushed)
+            yield from self._push_rows(places, times_ns, values, quality)
 
     def _push_rows(
         self,
@@ -215,15 +248,14 @@ class Group:
         times_ns: npt.NDArray[np.int64],
         values: npt.NDArray[np.float64],
         quality: npt.NDArray[np.uint16],
-        pushed: Pushed,
-    ) -> None:
+    ) -> Iterator[Part]:
         if self.watch.sensors is not None:
             names = self._names[places].tolist()
             values, faulty, changes = self.watch.sensors.update(names, times_ns, values)
             quality = np.where(faulty.any(axis=1), quality | _SENSOR, quality)
-            pushed.sensors += changes
+            yield from changes
         self._mark(places, quality)
-        pushed.stepped.append(self._stepped(self.batch.push_many(places, times_ns, values)))
+        yield self._stepped(self.batch.push_many(places, times_ns, values))
 
     def flush(self) -> Stepped:
         """Scores what is held for late rows, at the end of the data."""
@@ -246,6 +278,7 @@ class Group:
         ]
         header = {
             "names": list(names),
+            "identity": self.detector.metadata.identity,
             "watch": self.watch.state(names) if watched else {},
             "received": self._received[places].tolist(),
             "since": self._since[places].tolist(),
@@ -296,13 +329,35 @@ class Group:
         except (ValueError, TypeError, AttributeError, struct.error):
             return []
 
+    @staticmethod
+    def batch_in(blob: bytes, library: Callable[[str], Detector | None]) -> StreamBatch | None:
+        """Returns the streams of what `snapshot` returned, of whichever detector.
+
+        Args:
+            blob: What it returned.
+            library: Returns a detector by its identity.
+
+        Returns:
+            None where its detector is gone, or it cannot be read.
+        """
+        try:
+            (length,) = _LENGTHS.unpack_from(blob)
+            at = _LENGTHS.size + length
+            header = json.loads(blob[_LENGTHS.size : at])
+            detector = library(str(header["identity"]))
+            if detector is None:
+                return None
+            return StreamBatch.restore(detector, blob[at : at + header["streams"]])
+        except (ValueError, KeyError, TypeError, struct.error):
+            return None
+
     def _grow(self, more: int) -> None:
         self._received = np.concatenate([self._received, np.zeros(more, np.int64)])
         self._since = np.concatenate([self._since, np.zeros(more, np.int64)])
         self._renamed()
 
     def _renamed(self) -> None:
-        self._places = {name: place for place, name in enumerate(self.names)}
+        self._places: dict[str, int] = {name: place for place, name in enumerate(self.names)}
         self._names = np.array(self.names, object)
 
     def _mark(self, places: npt.NDArray[np.intp], quality: npt.NDArray[np.uint16]) -> None:

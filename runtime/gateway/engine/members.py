@@ -127,13 +127,8 @@ class Members:
         self.telling.end_all(group, name, "it is no longer heard", made)
         self._changed(name)
         self.presence.gone([name])
-        try:
-            self._aside.put(name, sequence, group.snapshot([name]))
-        except InputError as error:
-            self._trouble("aside", f"{name} stays in memory: {error}")
-            return
-        self.put_aside[name] = sequence
-        group.remove(name)
+        if self._keep_aside(group, name, sequence):
+            group.remove(name)
 
     def bring_back(self, name: str) -> None:
         """Takes in a stream that was put aside; without its state it begins anew."""
@@ -143,16 +138,25 @@ class Members:
             return
         self._changed(name)
         state = self._aside.get(name, sequence)
-        if state is not None:
-            try:
-                group.take_in(state)
-            except InputError as error:
-                self._trouble("state", f"{name} warms up again: {error}")
-            else:
-                return
-        else:
+        if state is None:
             self._trouble("state", f"{name} warms up again: what it had learnt is gone.")
-        self.add(group.key, [name])
+            self.add(group.key, [name])
+            return
+        try:
+            group.take_in(state)
+        except InputError as error:
+            self._trouble("state", f"{name} warms up again: {error}")
+            self.add(group.key, [name])
+            self._follow(group, name, state)
+
+    def replace_aside(self, group: Group, sequence: int) -> None:
+        """Puts streams aside again that a new group has got to know from the journal."""
+        for name in [name for name in self.put_aside if name in group]:
+            before = self._aside.get(name, self.put_aside.pop(name))
+            if before is not None:
+                self._follow(group, name, before)
+            if self._keep_aside(group, name, sequence):
+                group.remove(name)
 
     def begin_missing(self) -> None:
         """Begins streams anew whose state is gone: they warm up again."""
@@ -162,6 +166,22 @@ class Members:
             if lost:
                 self.add(key, lost)
                 self._trouble("state", f"{warming(len(lost), key)}, as {lost[0]}.")
+
+    def _keep_aside(self, group: Group, name: str, sequence: int) -> bool:
+        """Puts the state of a stream aside; False, and it is said: the disk refuses."""
+        try:
+            self._aside.put(name, sequence, group.snapshot([name]))
+        except InputError as error:
+            self._trouble("aside", f"{name} stays in memory: {error}")
+            return False
+        self.put_aside[name] = sequence
+        return True
+
+    def _follow(self, group: Group, name: str, state: bytes) -> None:
+        """Lets a stream go on behind the state that it had under another model or grid."""
+        before = Group.batch_in(state, self._library.get)
+        if before is not None:
+            group.follow(before, [name])
 
     def _changed(self, name: str) -> None:
         if self.cut is not None:

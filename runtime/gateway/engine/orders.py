@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from runtime.alarms.budget import event_threshold
@@ -90,12 +91,17 @@ class Orders:
         self.set_limits()
 
     def set_limits(self, groups: Sequence[Group] | None = None) -> None:
-        """Sets the limits that people gave, after a start or in a new group."""
+        """Sets the limits that people gave, after a start or in a new group.
+
+        Streams that are meant may be put aside: limits hold for them when they are back.
+        """
         for raw in self._kept.values():
             if raw["command"] == "limits":
                 command = command_from_json(raw)
                 if isinstance(command, LimitsCommand):
-                    self._limit(command, groups)
+                    for group in self._groups.values() if groups is None else groups:
+                        with suppress(InputError):  # of channels that its model does not have
+                            group.watch.override_limits(command.streams, command.by_channel())
 
     def _do(self, command: AnyCommand) -> Any:
         """Returns what holds now, or what was asked for."""
@@ -110,7 +116,7 @@ class Orders:
             case ThresholdCommand():
                 found = self._set_thresholds(command)
             case LimitsCommand():
-                self._limit(command, None)
+                self._limit(command)
                 self._keep(command.to_json(), holds=command.limits is not None)
                 found = command.to_json()["limits"]
             case RunningCommand():
@@ -154,8 +160,8 @@ class Orders:
                     group.bank.set_threshold(group.place(name), given[name])
         return given
 
-    def _limit(self, command: LimitsCommand, groups: Sequence[Group] | None) -> None:
-        for group in self._meant(command.streams) if groups is None else groups:
+    def _limit(self, command: LimitsCommand) -> None:
+        for group in self._meant(command.streams):
             group.watch.override_limits(command.streams, command.by_channel())
 
     def _keep(self, raw: dict[str, Any], *, holds: bool) -> None:

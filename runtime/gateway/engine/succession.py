@@ -1,10 +1,11 @@
 """Models that come and go: other settings, one that takes over from another, one that fails."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from runtime.counted import noun
 from runtime.errors import ModelFileError
-from runtime.gateway.engine.group import Group
+from runtime.gateway.engine.group import Group, Stepped
 from runtime.gateway.engine.made import Made
 from runtime.gateway.engine.members import Members, Trouble, warming
 from runtime.gateway.engine.notices import gateway_notice
@@ -22,6 +23,7 @@ class Succession:
         prepared: Groups that are about to take over, by their identity, and the last record that
             each has seen.
         history: Records of the journal, for models that take over; None: there are none.
+        scored: Takes what a group has scored.
         trouble: Takes what must be said.
     """
 
@@ -31,10 +33,12 @@ class Succession:
         *,
         prepared: dict[str, tuple[Group, int]],
         history: History | None,
+        scored: Callable[[Group, Stepped, Made], None],
         trouble: Trouble,
     ) -> None:
         self._members, self._prepared = members, prepared
         self._history, self._trouble = history, trouble
+        self._scored = scored
 
     def reconfigure(
         self, settings: EngineSettings, made: Made, *, sequence: int, now_ns: int
@@ -86,6 +90,7 @@ class Succession:
             return
         members.groups[group.key] = new
         members.add(group.key, names)
+        new.follow(group.batch, names)
         members.orders.set_limits([new])
         whose = noun(len(names), "its", "their")
         text = f"{warming(len(names), group.key)}, {whose} model failed: {error}"
@@ -93,7 +98,11 @@ class Succession:
         made.events.append(gateway_notice({"note": "hole", "text": text}, time_ns=now_ns))
 
     def _succeed(self, old: Group, new: Group, made: Made, *, sequence: int, now_ns: int) -> Group:
-        """Lets a group take over from another: warm where the journal has their rows."""
+        """Lets a group take over from another: warm where the journal has their rows.
+
+        What the old one holds for late rows it scores now; the new one goes on behind that, so
+        that no step comes out twice and none is lost, however the two place their rows.
+        """
         members = self._members
         one, identity = new.settings, new.detector.metadata.identity
         seen = one.warmed_from - 1
@@ -106,6 +115,7 @@ class Succession:
         if can_warm and self._history is not None:
             try:
                 warm_up(new, self._history(seen, sequence - 1), members.registry)
+                new.flush()
             except ModelFileError as error:
                 self._trouble("swap", f"{old.key} stays as it is: {error}")
                 made.events.append(
@@ -118,6 +128,7 @@ class Succession:
                     )
                 )
                 return old
+        self._finish(old, made)
         for name in old.names:
             members.telling.take(members.telling.notices.end(old, name), made)
         if new.settings.extras == old.settings.extras and _same_channels(new, old):
@@ -131,6 +142,8 @@ class Succession:
             members.groups[new.key] = new
             members.add(new.key, lacking)
             self._trouble("model", f"{warming(len(lacking), new.key)}.")
+        new.follow(old.batch, old.names)
+        members.replace_aside(new, sequence)
         if is_other:
             made.events.append(
                 swap_notice(
@@ -143,6 +156,13 @@ class Succession:
                 )
             )
         return new
+
+    def _finish(self, group: Group, made: Made) -> None:
+        """Lets a group score what it holds, for the last time."""
+        try:
+            self._scored(group, group.flush(), made)
+        except ModelFileError as error:
+            self._trouble("model", f"What {group.key} held for late rows is not scored: {error}")
 
 
 def _same_channels(one: Group, other: Group) -> bool:
