@@ -25,7 +25,7 @@ def frame_with(**columns):
     [
         (frame_with(b=np.nan), "'b' has no reading"),
         (frame_with(a=1e35 * np.arange(600)), "beyond what float32"),
-        (wave(20), "at least 70 rows.*Received: 20"),
+        (wave(20), "at least 31 rows.*Received: 20"),
         (wave().iloc[:0], "no rows"),
         (wave().sample(frac=1, random_state=0), "not sorted"),
         (

@@ -13,6 +13,9 @@ pytestmark = pytest.mark.slow
 TOKEN = "0123456789abcdef"  # noqa: S105
 STRANGE = "</script><script>document.title='owned'</script>"
 
+PATIENCE_S = 120
+"""A busy machine draws a page in seconds, now and then in half a minute."""
+
 
 @pytest.fixture(scope="module")
 def plant():
@@ -31,6 +34,7 @@ def plant():
 def page(browser, plant):
     """The page, opened; any error of a script or of the policy fails the test."""
     opened = browser.new_page(viewport={"width": 1280, "height": 800})
+    opened.set_default_timeout(1000 * PATIENCE_S)
     said = []
     opened.on("pageerror", lambda error: said.append(str(error)))
     opened.on("console", lambda message: said.append(message.text))  # answers of 401 are there too
@@ -51,7 +55,7 @@ def names(page):
 
 def holds(page, expression):
     """Waits until an expression is true; the page's policy forbids Playwright's own way."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while not page.evaluate(expression):
         assert time.monotonic() < deadline, expression
         page.wait_for_timeout(50)
