@@ -70,6 +70,17 @@ def exported(run, tmp_path_factory):
     return export(run.folder, tmp_path_factory.mktemp("exported") / "detector.onnx")
 
 
+def _patient(opening):
+    """Gives what it opens two minutes for everything: a busy machine takes half of one."""
+
+    def opened(**options):
+        found = opening(**options)
+        found.set_default_timeout(120_000)
+        return found
+
+    return opened
+
+
 @pytest.fixture(scope="session")
 def browser():
     """A Chromium without a window, driven by Playwright."""
@@ -81,6 +92,8 @@ def browser():
         pytest.skip("needs Chromium or Chrome on PATH")
     with playwright.sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        chromium.new_page = _patient(chromium.new_page)
+        chromium.new_context = _patient(chromium.new_context)
         yield chromium
         chromium.close()
 

@@ -34,7 +34,6 @@ def plant():
 def page(browser, plant):
     """The page, opened; any error of a script or of the policy fails the test."""
     opened = browser.new_page(viewport={"width": 1280, "height": 800})
-    opened.set_default_timeout(1000 * PATIENCE_S)
     said = []
     opened.on("pageerror", lambda error: said.append(str(error)))
     opened.on("console", lambda message: said.append(message.text))  # answers of 401 are there too
